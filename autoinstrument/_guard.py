@@ -1,0 +1,40 @@
+"""The promise that the agent breaks nothing, as one object."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from ._notices import tell
+
+reraise = False
+"""Set by our own tests, where a failure of the agent must fail the test."""
+
+
+class Guard:
+    """Contain the agent's own failures: `with guard:` around our code, never around theirs.
+
+    Catches `Exception` and never `BaseException`, so an interrupt or an exit passes through. After
+    the first failure `broken` is true, the user has been told once, and the part that this guard
+    protects stands aside.
+    """
+
+    __slots__ = ("broken", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.broken = False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception) or reraise:
+            return False
+        self.broken = True
+        tell("agent-failed", f"{self.name} is off after {kind and kind.__name__}: {error}")
+        return True

@@ -1,0 +1,26 @@
+"""What the agent has to tell: warnings with a slug, each told once a process."""
+
+from __future__ import annotations
+
+SLUGS = {
+    "agent-failed": "a part of the agent failed and stands aside; the application is not affected",
+    "bad-setting": "an environment variable has a value that is not accepted; its default is used",
+    "client-unsupported": "this version of a client cannot be traced",
+    "exporter-missing": "the exporter that was asked for is not installed",
+    "export-failed": "spans could not be exported and were dropped",
+    "lost-at-exit": "messages were still unanswered when the program ended",
+    "other-agent": "another instrumentation traces the same writes; ours stands aside",
+    "recording-unwritable": "the recording cannot be written; spans are dropped",
+    "spans-dropped": "more spans were waiting than the queue holds; the excess was dropped",
+}
+_told: set[str] = set()
+
+
+def tell(slug: str, text: str) -> None:
+    """Log a warning once: `text`, one sentence for the user, and the `slug` it is known by."""
+    if slug in _told:
+        return
+    _told.add(slug)
+    import logging  # noqa: PLC0415 - 11 ms that only a process with a warning pays
+
+    logging.getLogger("autoinstrument").warning("autoinstrument: %s (%s)", text, slug)
