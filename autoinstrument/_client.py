@@ -1,0 +1,98 @@
+"""What all writes of one producer have in common."""
+
+from __future__ import annotations
+
+import threading
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, WeakSet, ref
+
+from ._settings import settings
+from ._transactions import Transaction
+
+if TYPE_CHECKING:
+    from ._write import Write
+
+_TOPICS_REMEMBERED = 1000
+_DEFAULT_PORT = 9092
+
+
+class Client:
+    """One producer: its identity, the writes that are still open, its transaction.
+
+    `unconfirmed` says that an acknowledgement of this producer proves nothing (`acks=0`).
+    `producer` is not kept: when it is collected, what it has not delivered is lost.
+    """
+
+    def __init__(
+        self, producer: Any, *, client_id: str, servers: str, unconfirmed: bool = False
+    ) -> None:
+        self.unconfirmed = unconfirmed
+        self.open: set[Write] = set()
+        self.transaction: Transaction | None = None
+        self._attributes = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.client.id": client_id,
+            **_server(servers),
+        }
+        self._topics: dict[str, dict[str, str | int] | None] = {}
+        self._producer: ReferenceType[Any] = ref(producer, self._dropped)
+        with _clients_lock:
+            _clients.add(self)
+
+    def attributes(self, topic: str) -> dict[str, str | int] | None:
+        """Return what each span of `topic` starts with; None if the user excludes the topic."""
+        try:
+            return self._topics[topic]
+        except KeyError:
+            return self._remember(topic)
+
+    def _remember(self, topic: str) -> dict[str, str | int] | None:
+        excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
+        known = None if excluded else {**self._attributes, "messaging.destination.name": topic}
+        if len(self._topics) < _TOPICS_REMEMBERED:
+            self._topics[topic] = known
+        return known
+
+    def end(self) -> int:
+        """Decide on what the end of the process leaves open; return how many writes are lost."""
+        lost = self.open.copy()
+        for write in lost:
+            write.lost("the program ended before the broker had answered")
+        if self.transaction is not None:
+            self.transaction.end()
+        return len(lost)
+
+    def _dropped(self, _: ReferenceType[Any]) -> None:
+        for write in self.open.copy():
+            write.lost("the producer was dropped before the broker had answered")
+
+
+_clients: WeakSet[Client] = WeakSet()
+_clients_lock = threading.Lock()
+
+
+def clients() -> list[Client]:
+    """Return the producers of this process that may still have something to tell."""
+    with _clients_lock:
+        return list(_clients)
+
+
+def forget_clients() -> None:
+    """Leave what a forked child has inherited to the parent, whose producers those are."""
+    global _clients_lock  # noqa: PLW0603 - the parent's may be held for ever
+    _clients_lock = threading.Lock()
+    for client in clients():
+        client.open.clear()
+        client.transaction = None
+
+
+def _server(servers: str) -> dict[str, str | int]:
+    """Return the first of `servers`, a list such as `PLAINTEXT://a:9092,[::1]:9093`."""
+    first = servers.partition(",")[0].strip().rpartition("://")[2]
+    host, _, port = first.rpartition(":")
+    if not host or not port.isdigit():
+        host, port = first, str(_DEFAULT_PORT)
+    return {"server.address": host.strip("[]"), "server.port": int(port)} if host else {}

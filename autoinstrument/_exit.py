@@ -1,0 +1,97 @@
+"""The end of a process, and of what a fork copies: nothing is lost silently.
+
+Handlers of `atexit` run last registered first. The agent's last one is registered when a client is
+imported, so that it runs after all that the application has registered since, a `flush` say. With a
+provider of the application, the decision must come before that provider's own shutdown.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ._client import clients, forget_clients
+from ._guard import Guard
+from ._notices import tell
+
+_guard = Guard("the end of the process")
+_finishers: list[Callable[[], object]] = []
+_flushers: list[Callable[[], object]] = []
+_original_exit = os._exit
+_watching = False
+_PATIENCE_AT_EXIT = 5000  # milliseconds, as the SDK counts
+
+
+def watch() -> None:
+    """Be there at the end of this process and of its forked children; called more than once."""
+    global _watching  # noqa: PLW0603 - once a process
+    if _watching:
+        return
+    _watching = True
+    atexit.register(_end)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_begin_again)
+
+
+def at_the_end(finish: Callable[[], object]) -> None:
+    """Call `finish` at an orderly end, after every open write has been decided on."""
+    _finishers.append(finish)
+    _take_part_in_exit()
+
+
+def before_shutdown_of(provider: Any) -> None:
+    """Decide on open writes before the application's `provider` shuts down.
+
+    It has registered its own shutdown already, so what is registered now runs before.
+    """
+    atexit.register(_decide)
+    if hasattr(provider, "force_flush"):
+        _flushers.append(lambda: provider.force_flush(_PATIENCE_AT_EXIT))
+        _take_part_in_exit()
+
+
+def _take_part_in_exit() -> None:
+    """Come before `os._exit`, by which multiprocessing children end: no atexit handler runs."""
+    if os._exit is _original_exit:
+        os._exit = _exit_after_the_end
+
+
+def _exit_after_the_end(status: int) -> NoReturn:
+    _end()
+    _run(_flushers)
+    _original_exit(status)
+
+
+def _end() -> None:
+    _decide()
+    _run(_finishers)
+
+
+def _run(steps: list[Callable[[], object]]) -> None:
+    while steps:
+        with _guard:
+            steps.pop()()
+
+
+def _decide() -> None:
+    with _guard:
+        lost = 0
+        for client in clients():
+            lost += client.end()
+        if lost:
+            tell(
+                "lost-at-exit",
+                f"{lost} messages were still unanswered when the program ended; call flush() or "
+                "close() on the producer before it ends",
+            )
+
+
+def _begin_again() -> None:
+    from . import _pipeline  # noqa: PLC0415 - the pipeline registers itself here
+
+    _finishers.clear()
+    _flushers.clear()
+    forget_clients()
+    _pipeline.forget()

@@ -1,0 +1,84 @@
+"""Which exporters the standard `OTEL_*` variables ask for; none configured means a recording."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import Any
+
+from importlib_metadata import entry_points
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from ._notices import tell
+from ._recording import Recording
+from ._settings import settings
+
+_OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+
+
+def exporters() -> list[SpanExporter]:
+    """Return what spans are exported to; a missing exporter is told, and the others still serve."""
+    names, record = _wanted(), settings().record
+    found = [exporter for name in names if (exporter := _load(name)) is not None]
+    if record is not None or not (names or _switched_off()):
+        found.append(Recording(record))
+    return found
+
+
+def _wanted() -> list[str]:
+    named = [name for name in _words("OTEL_TRACES_EXPORTER") if name != "none"]
+    if not named and not _switched_off() and _otlp_endpoint():
+        named = ["otlp"]
+    return [_otlp_entry_point() if name == "otlp" else name for name in named]
+
+
+def _switched_off() -> bool:
+    return "none" in _words("OTEL_TRACES_EXPORTER")
+
+
+def _otlp_endpoint() -> str | None:
+    return _first("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+def _otlp_entry_point() -> str:
+    protocol = _first("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    if protocol is not None and protocol not in _OTLP:
+        tell("bad-setting", f"OTLP protocol {protocol!r} is ignored; accepted: {', '.join(_OTLP)}")
+    return _OTLP.get(protocol or "", "otlp_proto_http")
+
+
+def _load(name: str) -> SpanExporter | None:
+    for entry in entry_points(group="opentelemetry_traces_exporter", name=name):
+        try:
+            exporter: SpanExporter = entry.load()()
+        except ImportError:
+            break
+        _silence(exporter)
+        return exporter
+    package = "autoinstrument[otlp]" if name in _OTLP.values() else f"the package of {name!r}"
+    tell("exporter-missing", f"no exporter {name!r} is installed: pip install '{package}'")
+    return None
+
+
+def _silence(exporter: SpanExporter) -> None:
+    """Keep an exporter's own log lines, one a retry, out of the application's log.
+
+    They are logged by the exporter's modules; what they mean for the user is told as one warning.
+    """
+    package = type(exporter).__module__.partition(".trace_exporter")[0]
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith((package, "opentelemetry.exporter.otlp")):
+            logging.getLogger(name).addFilter(_not_from_our_thread)
+
+
+def _not_from_our_thread(_: logging.LogRecord) -> bool:
+    return threading.current_thread().name != "autoinstrument"
+
+
+def _words(variable: str) -> list[str]:
+    return [word.strip() for word in os.environ.get(variable, "").split(",") if word.strip()]
+
+
+def _first(*variables: str) -> Any:
+    return next((value for name in variables if (value := os.environ.get(name, "").strip())), None)

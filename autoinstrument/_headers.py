@@ -1,0 +1,143 @@
+"""Trace context in message headers: what the application's hold, and ours on a copy of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from opentelemetry import propagate
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import Setter, TextMapPropagator
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    TraceState,
+    set_span_in_context,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from ._settings import settings
+
+Headers: TypeAlias = "list[Any] | dict[Any, Any]"
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_MESSAGE_UUID = "_watermill_message_uuid"  # written by every Watermill marshaler for Kafka
+
+
+class Carried:
+    """What a message's own headers say: its creation context, its id, the headers to capture."""
+
+    __slots__ = ("captured", "message_id", "traceparent")
+
+    def __init__(self, headers: Headers) -> None:
+        self.traceparent: SpanContext | None = None
+        self.message_id: str | None = None
+        self.captured: dict[str, list[str]] = {}
+        capture = settings().capture_headers
+        for name, value in _pairs(headers):
+            lower = name.lower()
+            if lower == "traceparent":
+                self.traceparent = self.traceparent or _parse(_text(value))
+            elif name == _MESSAGE_UUID:
+                self.message_id = _text(value)
+            if lower in capture:
+                self.captured.setdefault(lower, []).append(_text(value))
+
+
+def injected(  # noqa: PLR0913 - the fields of a span context, unpacked: building one costs 0.7 us
+    headers: Headers | None,
+    trace_id: int,
+    span_id: int,
+    flags: int,
+    trace_state: TraceState | None,
+    context: Context,
+) -> Headers | None:
+    """Return a copy of `headers` that carries the span with these ids; None to leave them alone.
+
+    The copy has the type of the original: a list keeps its order and duplicates. The fields that
+    are injected replace those that are there, in any case of letters, as `Setter.set` must.
+    """
+    textmap = propagate.get_global_textmap()
+    if _is_standard(textmap):
+        fields = {"traceparent": b"00-%032x-%016x-%02x" % (trace_id, span_id, flags)}
+        if trace_state:
+            fields["tracestate"] = trace_state.to_header().encode()
+        if context:
+            _BAGGAGE.inject(fields, context, _SETTER)
+    else:
+        own = SpanContext(trace_id, span_id, False, TraceFlags(flags), trace_state)  # noqa: FBT003
+        fields = {}
+        textmap.inject(fields, set_span_in_context(NonRecordingSpan(own), context), _SETTER)
+    return _with_fields(headers, fields)
+
+
+def _with_fields(headers: Headers | None, fields: dict[str, bytes]) -> Headers | None:
+    if not fields:
+        return None
+    if not headers:
+        return fields if isinstance(headers, dict) else list(fields.items())
+    # A trace state is void without the trace parent that it came with.
+    replaced = {*fields, "tracestate"} if "traceparent" in fields else set(fields)
+    if isinstance(headers, dict):
+        return {**{k: v for k, v in headers.items() if not _is_one_of(k, replaced)}, **fields}
+    kept = [
+        item
+        for item in list.copy(headers)
+        if not (_is_pair(item) and _is_one_of(item[0], replaced))
+    ]
+    return [*kept, *fields.items()]
+
+
+class _BytesSetter(Setter["dict[str, bytes]"]):
+    def set(self, carrier: dict[str, bytes], key: str, value: str) -> None:
+        carrier[key] = value.encode()
+
+
+_SETTER: Any = _BytesSetter()  # propagators are typed for text carriers; a Kafka header is bytes
+_BAGGAGE = W3CBaggagePropagator()
+_standard: TextMapPropagator | None = None
+
+
+def _is_standard(textmap: TextMapPropagator) -> bool:
+    """Whether `textmap` does what `tracecontext,baggage` does, so that we may do it faster."""
+    global _standard  # noqa: PLW0603 - remembers the one propagator that was checked
+    if textmap is _standard:
+        return True
+    parts = getattr(textmap, "_propagators", None)
+    if isinstance(textmap, CompositePropagator) and parts is not None:
+        kinds = {type(part) for part in parts}
+        if kinds == {TraceContextTextMapPropagator, W3CBaggagePropagator}:
+            _standard = textmap
+            return True
+    return False
+
+
+def _parse(traceparent: str) -> SpanContext | None:
+    match = _TRACEPARENT.fullmatch(traceparent.strip())
+    if match is None:
+        return None
+    trace_id, span_id, flags = (int(part, 16) for part in match.groups()[:3])
+    context = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+    return context if context.is_valid else None
+
+
+def _pairs(headers: Headers) -> Iterable[tuple[str, Any]]:
+    """Yield what can be understood; the client judges the rest."""
+    items = headers.items() if isinstance(headers, dict) else list.copy(headers)
+    return (pair for pair in items if _is_pair(pair) and isinstance(pair[0], str))
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, tuple) and len(item) == 2  # noqa: PLR2004 - a name and a value
+
+
+def _is_one_of(name: Any, fields: set[str]) -> bool:
+    return isinstance(name, str) and name.lower() in fields
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

@@ -1,0 +1,114 @@
+"""The sink of this moment: the application's provider if it has set one, else the agent's own.
+
+A global provider is never set here: that would quietly take the application's tracing away.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from importlib_metadata import entry_points, version
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Tracer, TracerProvider
+
+from . import _exit
+from ._exporters import exporters
+from ._finisher import Finisher
+from ._notices import tell
+from ._sampling import Sampling
+from ._sinks import SCOPE, OwnSink, Sink, application_sink, builder
+
+_UNASKED = object()
+_asked_for: Any = _UNASKED
+_sink: Sink
+_own: OwnSink | None = None
+_lock = threading.Lock()
+
+
+def current() -> Sink:
+    """Return where a write that begins now belongs; what is built is built once."""
+    # Private, since the public getter reads the environment each time (0.6 us) and may even set a
+    # provider. Without that name every write asks the public one.
+    provider = trace._TRACER_PROVIDER if _has_private_name else trace.get_tracer_provider()  # noqa: SLF001
+    if provider is not _asked_for:
+        _choose(provider)
+    return _sink
+
+
+_has_private_name = hasattr(trace, "_TRACER_PROVIDER")
+
+
+def forget() -> None:
+    """Drop everything: a forked child shares neither threads nor connections with its parent."""
+    global _asked_for, _own  # noqa: PLW0603 - the process's one pipeline
+    _asked_for, _own = _UNASKED, None
+
+
+def _choose(provider: trace.TracerProvider | None) -> None:
+    global _asked_for, _sink  # noqa: PLW0603 - the process's one pipeline
+    with _lock:
+        if provider is None or isinstance(provider, trace.ProxyTracerProvider):
+            _sink = _own_sink()
+        else:
+            _sink = application_sink(provider)
+            _exit.before_shutdown_of(provider)
+        _asked_for = provider
+
+
+def _own_sink() -> OwnSink:
+    global _own  # noqa: PLW0603 - the process's one pipeline
+    if _own is None:
+        provider = TracerProvider(
+            sampler=_sampler(),
+            resource=_resource(),
+            id_generator=_id_generator(),
+            shutdown_on_exit=False,
+        )
+        tracer = provider.get_tracer(SCOPE, version("autoinstrument"))
+        if not isinstance(tracer, Tracer):
+            raise TypeError(f"the SDK gave a {type(tracer).__name__} where a Tracer was asked for")
+        finisher = Finisher(
+            builder(tracer),
+            exporters(),
+            interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
+            batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512),
+            most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**17),
+        )
+        _exit.at_the_end(finisher.finish)
+        _own = OwnSink(Sampling(tracer.sampler, tracer.id_generator), finisher)
+    return _own
+
+
+def _resource() -> Resource:
+    try:
+        return Resource.create()
+    except RuntimeError:  # detectors run in threads, which cannot be started during exit
+        return Resource.get_empty()
+
+
+def _sampler() -> Any:
+    """Return a sampler of a third party; None for those that the SDK itself knows by name."""
+    name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip()
+    for entry in entry_points(group="opentelemetry_traces_sampler", name=name):
+        return entry.load()(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
+    return None
+
+
+def _id_generator() -> Any:
+    name = os.environ.get("OTEL_PYTHON_ID_GENERATOR", "random").strip()
+    for entry in entry_points(group="opentelemetry_id_generator", name=name):
+        return entry.load()()
+    return None
+
+
+def _number(variable: str, default: int) -> int:
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        return default
+    if value.isdigit() and int(value) > 0:
+        return int(value)
+    tell("bad-setting", f"{variable}={value!r} is ignored; accepted: a positive whole number")
+    return default

@@ -1,0 +1,93 @@
+"""Ids and the sampler's decision for a write and its root, without making a span."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import sampling
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    TraceFlags,
+    set_span_in_context,
+)
+
+if TYPE_CHECKING:
+    from ._write import Write
+
+_SAMPLED = int(TraceFlags.SAMPLED)
+_RANDOM = 2  # W3C trace context level 2; the SDK has a name for it only since 1.41
+
+# The SDK's generator draws from the module `random`: an application that seeds it to repeat itself
+# would see other numbers under the agent. Reseeded by CPython in a forked child.
+_bits = Random().getrandbits
+
+
+class Sampling:
+    """A provider's sampler and id generator, asked in the order in which the SDK asks them."""
+
+    def __init__(self, sampler: sampling.Sampler, ids: IdGenerator) -> None:
+        self._sampler = sampler
+        self._ids = None if type(ids) is RandomIdGenerator else ids
+        is_random = getattr(ids, "is_trace_id_random", None)
+        self._random = _RANDOM if is_random is not None and is_random() else 0
+        self._follows_parent = sampler is sampling.DEFAULT_ON
+
+    def open(self, write: Write) -> None:
+        """Give `write`, and its root if it has one, their ids, flags and trace state."""
+        parent, root = write.parent, write.root
+        if parent is None:
+            write.trace_id = self._trace_id()
+            write.flags = self._random
+            write.trace_state = None
+        else:
+            write.trace_id = parent.trace_id
+            write.flags = parent.trace_flags & _RANDOM
+            write.trace_state = parent.trace_state
+        write.span_id = self._span_id()
+        if root is not None:
+            root.span_id = self._span_id()
+        if not self._follows_parent:
+            self._ask(write)
+        elif parent is None or parent.trace_flags & _SAMPLED:
+            write.flags |= _SAMPLED
+            write.recording = True
+
+    def _trace_id(self) -> int:
+        return (_bits(128) or 1) if self._ids is None else self._ids.generate_trace_id()
+
+    def _span_id(self) -> int:
+        return (_bits(64) or 1) if self._ids is None else self._ids.generate_span_id()
+
+    def _ask(self, write: Write) -> None:
+        context, root = write.context, write.root
+        if root is not None:
+            result = self._sampler.should_sample(
+                context, write.trace_id, root.name, SpanKind.INTERNAL, root.attributes, ()
+            )
+            root.recording = result.decision.is_recording()
+            root.flags = write.flags | (_SAMPLED if result.decision.is_sampled() else 0)
+            root.extra = result.attributes
+            context = _inside(write.trace_id, root.span_id, root.flags, result.trace_state, context)
+        result = self._sampler.should_sample(
+            context,
+            write.trace_id,
+            write.name,
+            write.kind,
+            write.attributes,
+            [Link(link) for link in write.links],
+        )
+        write.recording = result.decision.is_recording()
+        write.flags |= _SAMPLED if result.decision.is_sampled() else 0
+        write.trace_state = result.trace_state
+        write.extra = result.attributes
+
+
+def _inside(trace_id: int, span_id: int, flags: int, state: Any, context: Context) -> Context:
+    span = SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags), trace_state=state)
+    return set_span_in_context(NonRecordingSpan(span), context)

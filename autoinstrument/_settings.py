@@ -1,0 +1,100 @@
+"""What the user has asked for: the environment, read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+from ._notices import tell
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The agent's own settings; the standard `OTEL_*` variables are read where they apply."""
+
+    record: str | None
+    semconv_names: bool
+    root_spans: bool
+    propagate: bool
+    keep_failures: bool
+    keep_slower_than: int | None
+    """Nanoseconds, or None: writes that take longer are recorded whatever the sampler said."""
+    keys: bool
+    capture_headers: tuple[str, ...]
+    """Header names in lower case."""
+    exclude_topics: tuple[str, ...]
+    """Glob patterns."""
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process; a bad value is told once and its default is used."""
+    return read_settings(os.environ)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that `environment` holds."""
+
+    def read(name: str, accepted: str, parse: Callable[[str], _T], default: _T) -> _T:
+        value = environment.get(f"AUTOINSTRUMENT_{name}", "").strip()
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except (KeyError, ValueError):
+            tell(
+                "bad-setting",
+                f"AUTOINSTRUMENT_{name}={value!r} is ignored; accepted: {accepted}",
+            )
+            return default
+
+    keep_failures, keep_slower_than = read(
+        "KEEP", "none, failures, slow:250ms (comma list)", _keep, _default_keep(environment)
+    )
+    return Settings(
+        record=read("RECORD", "a file or a folder", str, None),
+        semconv_names=read("SPAN_NAMES", "WriteKafka, semconv", _SPAN_NAMES.__getitem__, False),
+        root_spans=read("ROOT_SPANS", "auto, off", _ROOT_SPANS.__getitem__, True),
+        propagate=read("PROPAGATE", "1, 0", _SWITCH.__getitem__, True),
+        keep_failures=keep_failures,
+        keep_slower_than=keep_slower_than,
+        keys=read("KEYS", "1, 0", _SWITCH.__getitem__, True),
+        capture_headers=read("CAPTURE_HEADERS", "header names (comma list)", _lower_names, ()),
+        exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, ()),
+    )
+
+
+_SWITCH = {"1": True, "0": False}
+_SPAN_NAMES = {"WriteKafka": False, "semconv": True}
+_ROOT_SPANS = {"auto": True, "off": False}
+
+
+def _default_keep(environment: Mapping[str, str]) -> tuple[bool, int | None]:
+    """A user who has switched sampling off has asked for no span at all, failed or not."""
+    sampler = environment.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+    return sampler not in {"always_off", "parentbased_always_off"}, None
+
+
+def _keep(value: str) -> tuple[bool, int | None]:
+    failures, slower_than = False, None
+    for word in _names(value):
+        if word == "failures":
+            failures = True
+        elif word.startswith("slow:"):
+            slower_than = int(float(word[5:].removesuffix("ms")) * 1_000_000)
+        elif word != "none":
+            raise ValueError(word)
+    return failures, slower_than
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _lower_names(value: str) -> tuple[str, ...]:
+    return tuple(name.lower() for name in _names(value))

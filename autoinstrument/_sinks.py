@@ -1,0 +1,144 @@
+"""Where writes go: the agent's own pipeline, the application's provider, or any tracer at all.
+
+The first two choose ids at the call and make finished spans after the answer, which the SDK can
+only do through names that are not all public; where one is missing, the last one serves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.trace import Link, SpanKind, set_span_in_context
+
+from ._sampling import Sampling
+from ._spans import SpanBuilder, outcome_attributes, status
+
+if TYPE_CHECKING:
+    from ._finisher import Finisher
+    from ._write import Write
+
+SCOPE = "autoinstrument"
+
+
+class Sink(Protocol):
+    """What a write needs: identity when it opens, a place to go when it is answered."""
+
+    def open(self, write: Write) -> None:
+        """Give `write` its ids, flags and trace state, and ask the sampler."""
+
+    def close(self, write: Write) -> None:
+        """Take `write`, answered just now."""
+
+
+class OwnSink:
+    """The agent's private pipeline: writes are queued and become spans in the background."""
+
+    def __init__(self, sampling: Sampling, finisher: Finisher) -> None:
+        self.open = sampling.open
+        self._finisher = finisher
+
+    def close(self, write: Write) -> None:
+        """Queue `write`, unless the application has got a provider in the meantime."""
+        from ._pipeline import current  # noqa: PLC0415 - the pipeline chooses among the sinks
+
+        now = current()
+        if isinstance(now, ApplicationSink):
+            now.close(write)
+        else:
+            self._finisher.add(write)
+
+
+class ApplicationSink:
+    """The application's own SDK provider: spans go to its processors as they are answered."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self.open = Sampling(tracer.sampler, tracer.id_generator).open
+        self._resource: Resource | None = None
+
+    def close(self, write: Write) -> None:
+        """Hand over the finished spans at once: the application may flush at any time."""
+        tracer = self._tracer
+        if tracer.resource is not self._resource:  # the SDK replaces it in a forked child
+            self._resource = tracer.resource
+            self._builder = builder(tracer)
+        for span in self._builder.spans(write):
+            tracer.span_processor.on_end(span)
+
+
+class ApiSink:
+    """Any provider through the public API: spans are started with the call, as usual."""
+
+    def __init__(self, provider: trace.TracerProvider) -> None:
+        self._tracer = provider.get_tracer(SCOPE)
+
+    def open(self, write: Write) -> None:
+        """Start the spans and take the ids that the provider has chosen."""
+        root, context = write.root, write.context
+        live_root = None
+        if root is not None:
+            live_root = self._tracer.start_span(
+                root.name, context, SpanKind.INTERNAL, root.attributes, start_time=write.started
+            )
+            context = set_span_in_context(live_root, context)
+        live = self._tracer.start_span(
+            write.name,
+            context,
+            write.kind,
+            write.attributes,
+            [Link(link) for link in write.links],
+            start_time=write.started,
+        )
+        own = live.get_span_context()
+        write.trace_id, write.span_id = own.trace_id, own.span_id
+        write.flags, write.trace_state = int(own.trace_flags), own.trace_state
+        write.recording = True
+        write.live = (live, live_root)
+
+    def close(self, write: Write) -> None:
+        """End the spans, WriteKafka first."""
+        live, live_root = write.live
+        live.set_attributes(outcome_attributes(write))
+        live.set_status(status(write))
+        end = write.started + write.elapsed
+        live.end(end_time=end)
+        if live_root is not None:
+            live_root.end(end_time=end)
+
+
+def application_sink(provider: trace.TracerProvider) -> Sink:
+    """Return the sink for a provider that the application has set."""
+    if isinstance(provider, TracerProvider):
+        tracer = provider.get_tracer(SCOPE)
+        if _takes_finished_spans(tracer):
+            return ApplicationSink(tracer)
+    return ApiSink(provider)
+
+
+def builder(tracer: Tracer) -> SpanBuilder:
+    """Return a builder of spans like those of `tracer`."""
+    return SpanBuilder(tracer.resource, tracer._instrumentation_scope, tracer._span_limits)  # noqa: SLF001 - no public name; _takes_finished_spans has checked
+
+
+def _takes_finished_spans(tracer: Any) -> bool:
+    """Whether nothing would be missed if a span of this tracer were seen only when it has ended."""
+    names = ("sampler", "id_generator", "resource", "_instrumentation_scope", "_span_limits")
+    if not all(hasattr(tracer, name) for name in names):
+        return False
+    processors = getattr(getattr(tracer, "span_processor", None), "_span_processors", None)
+    return processors is not None and all(map(_waits_for_the_end, processors))
+
+
+def _waits_for_the_end(processor: SpanProcessor) -> bool:
+    kind = type(processor)
+    if kind in (BatchSpanProcessor, SimpleSpanProcessor):
+        return True
+    return kind.on_start is SpanProcessor.on_start and getattr(kind, "_on_ending", None) is getattr(
+        SpanProcessor, "_on_ending", None
+    )
+
+

@@ -1,0 +1,146 @@
+"""An answered write as finished OpenTelemetry spans: WriteKafka, then its root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from ._settings import settings
+
+if TYPE_CHECKING:
+    from ._work import Root
+    from ._write import Write
+
+_KEY_CUT = 256
+_UNSET = Status(StatusCode.UNSET)
+# More attributes than a write can have: only a limit below this one needs the SDK's own counting.
+_MANY = 64
+
+
+def outcome_attributes(write: Write) -> dict[str, Any]:
+    """Return what is known of `write` only since it was answered, and what is worked out late.
+
+    Attributes of the OpenTelemetry messaging conventions v1.44.0 for Kafka; absent where unknown.
+    """
+    found: dict[str, Any] = {}
+    if write.partition is not None:
+        found["messaging.destination.partition.id"] = str(write.partition)
+    if write.offset is not None:
+        found["messaging.kafka.offset"] = write.offset
+    key = _readable_key(write.key) if settings().keys else None
+    if key is not None:
+        found["messaging.kafka.message.key"] = key
+    if write.tombstone:
+        found["messaging.kafka.message.tombstone"] = True
+    if write.carried is not None:
+        if write.carried.message_id:
+            found["messaging.message.id"] = write.carried.message_id
+        for name, values in write.carried.captured.items():
+            found[f"messaging.header.{name}"] = values
+    if write.error_type is not None:
+        found["error.type"] = write.error_type
+    if write.outcome is not None:
+        found["autoinstrument.outcome"] = write.outcome
+    if write.kept is not None:
+        found["autoinstrument.kept"] = write.kept
+    return found
+
+
+def status(write: Write) -> Status:
+    """Return ERROR with the client's words for a failed write, unset for any other."""
+    if write.error_type is None:
+        return _UNSET
+    return Status(StatusCode.ERROR, write.description)
+
+
+class SpanBuilder:
+    """Makes spans as one provider's tracer would: its resource, its scope, its limits."""
+
+    def __init__(self, resource: Resource, scope: InstrumentationScope, limits: SpanLimits) -> None:
+        self._resource = resource
+        self._scope = scope
+        self._limits = limits
+        self._limited = (
+            limits.max_span_attribute_length is not None
+            or (limits.max_span_attributes or _MANY) < _MANY
+        )
+
+    def spans(self, write: Write) -> list[ReadableSpan]:
+        """Return the write's span, then its root's if it has one that is recorded."""
+        root, kept = write.root, write.kept is not None
+        above = write.parent
+        if root is not None:
+            flags = write.flags if root.flags is None else root.flags
+            above = _context(write, root.span_id, flags, kept=kept)
+        spans = [self._write_span(write, above)]
+        if root is not None and above is not None and (root.recording or kept):
+            spans.append(self._root_span(write, root, above))
+        return spans
+
+    def _write_span(self, write: Write, parent: SpanContext | None) -> ReadableSpan:
+        links = [Link(link) for link in write.links][: self._limits.max_links]
+        return ReadableSpan(
+            name=write.name,
+            context=_context(write, write.span_id, write.flags, kept=write.kept is not None),
+            parent=parent,
+            resource=self._resource,
+            attributes=self._bounded(
+                {**write.attributes, **(write.extra or {}), **outcome_attributes(write)}
+            ),
+            links=links,
+            kind=write.kind,
+            status=status(write),
+            start_time=write.started,
+            end_time=write.started + write.elapsed,
+            instrumentation_scope=self._scope,
+        )
+
+    def _root_span(self, write: Write, root: Root, context: SpanContext) -> ReadableSpan:
+        return ReadableSpan(
+            name=root.name,
+            context=context,
+            resource=self._resource,
+            attributes=self._bounded({**root.attributes, **(root.extra or {})}),
+            kind=SpanKind.INTERNAL,
+            status=_UNSET,
+            start_time=write.started,
+            end_time=write.started + write.elapsed,
+            instrumentation_scope=self._scope,
+        )
+
+    def _bounded(self, attributes: dict[str, Any]) -> Mapping[str, Any]:
+        if not self._limited:
+            return attributes
+        return BoundedAttributes(
+            self._limits.max_span_attributes,
+            attributes,
+            immutable=False,
+            max_value_len=self._limits.max_span_attribute_length,
+        )
+
+
+def _context(write: Write, span_id: int, flags: int, *, kept: bool) -> SpanContext:
+    flags = flags | TraceFlags.SAMPLED if kept else flags
+    return SpanContext(
+        write.trace_id,
+        span_id,
+        is_remote=False,
+        trace_flags=TraceFlags(flags),
+        trace_state=write.trace_state,
+    )
+
+
+def _readable_key(key: Any) -> str | None:
+    """Return a key that has an unambiguous text form, cut at 256 characters."""
+    if isinstance(key, bytes):
+        try:
+            key = key.decode()
+        except UnicodeDecodeError:
+            return None
+    return key[:_KEY_CUT] if isinstance(key, str) else None

@@ -1,0 +1,61 @@
+"""Writes of a transaction: acknowledged is not written before the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._write import Write
+
+_MOST_HELD = 100_000
+
+
+class Transaction:
+    """One transaction of a producer: it holds what was answered until its outcome is known."""
+
+    def __init__(self) -> None:
+        self.committing = False
+        """Set when the commit is asked for: from then on only its answer tells."""
+        self._held: list[Write] = []
+        self._resolve: Callable[[Write], None] | None = None
+
+    def resolve(self, write: Write) -> bool:
+        """Apply the outcome to `write`, answered just now; False if it is held until then."""
+        if self._resolve is None and len(self._held) < _MOST_HELD:
+            self._held.append(write)
+            return False
+        (self._resolve or _undecided)(write)
+        return True
+
+    def committed(self) -> None:
+        """Release what is held as it was answered."""
+        self._decide(_keep)
+
+    def aborted(self) -> None:
+        """Release what is held as aborted, acknowledged or not."""
+        self._decide(_abort)
+
+    def end(self) -> None:
+        """Release what is held at the end of the process; the broker aborts what is uncommitted."""
+        self._decide(_undecided if self.committing else _abort)
+
+    def _decide(self, resolve: Callable[[Write], None]) -> None:
+        self._resolve = resolve
+        held, self._held = self._held, []
+        for write in held:
+            resolve(write)
+            write.emit()
+
+
+def _keep(_: Write) -> None:
+    pass
+
+
+def _abort(write: Write) -> None:
+    write.abort()
+
+
+def _undecided(write: Write) -> None:
+    if write.error_type is None:
+        write.outcome = "undecided"

@@ -1,0 +1,233 @@
+"""One message, from the application's call to the broker's answer: the only lifecycle.
+
+What happens before the client is called is on the application's hot path: ids, one slotted object,
+the header. What a span needs beyond that is worked out after the answer, off that path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter_ns, time_ns
+from types import FrameType
+from typing import Any, TypeVar
+
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import SpanContext, SpanKind, TraceState, get_current_span
+
+from . import _errors, _pipeline
+from ._client import Client
+from ._headers import Carried, Headers, injected
+from ._settings import settings
+from ._suppression import suppressed
+from ._work import Root, calling_frame
+
+W = TypeVar("W", bound="Write")
+
+
+def begin(  # noqa: PLR0913 - what a write consists of
+    kind: type[W],
+    client: Client,
+    topic: str,
+    key: Any,
+    headers: Headers | None,
+    frame: FrameType,
+    *,
+    tombstone: bool,
+    package: str,
+) -> tuple[W, Headers | None] | None:
+    """Open the write of one message, just before it is handed to the client.
+
+    Returns the write, and the headers to send in place of `headers`: None to leave them alone.
+
+    `frame` is the caller's and `package` the client's, whose own frames are passed over when the
+    root is named. Returns None where there must be no span: the topic is excluded, the application
+    has suppressed instrumentation, or another instrumentation traces this very write.
+    """
+    context = get_current()
+    parent = None
+    if context:
+        span = get_current_span(context)
+        if suppressed(context, span):
+            return None
+        found = span.get_span_context()
+        parent = found if found.is_valid else None
+    attributes = client.attributes(topic)
+    if attributes is None:
+        return None
+    write = kind(client, attributes, context, parent)
+    write.key = key
+    write.tombstone = tombstone
+    if headers:
+        write.carried = Carried(headers)
+    if parent is None and settings().root_spans:
+        write.root = Root(calling_frame(frame, package))
+    write.sink = _pipeline.current()
+    write.sink.open(write)
+    sent = write.headers(headers)
+    client.open.add(write)
+    return write, sent
+
+
+class Write:
+    """The state of one write; an adapter's subclass is what the client calls with the answer."""
+
+    __slots__ = (
+        "attributes",
+        "carried",
+        "client",
+        "context",
+        "description",
+        "elapsed",
+        "error_type",
+        "extra",
+        "flags",
+        "kept",
+        "key",
+        "live",
+        "offset",
+        "outcome",
+        "parent",
+        "partition",
+        "recording",
+        "root",
+        "sink",
+        "span_id",
+        "started",
+        "ticks",
+        "tombstone",
+        "trace_id",
+        "trace_state",
+        "transaction",
+    )
+
+    sink: _pipeline.Sink
+    trace_id: int
+    span_id: int
+    flags: int
+    trace_state: TraceState | None
+    partition: int | None
+    offset: int | None
+    description: str | None
+    elapsed: int
+
+    def __init__(
+        self,
+        client: Client,
+        attributes: dict[str, str | int],
+        context: Context,
+        parent: SpanContext | None,
+    ) -> None:
+        self.started = time_ns()
+        # A second clock, since the first may be set back while the broker thinks.
+        self.ticks = perf_counter_ns()
+        self.client = client
+        self.attributes = attributes
+        self.context = context
+        self.parent = parent
+        self.transaction = client.transaction
+        self.key: Any = None
+        self.tombstone = False
+        self.carried: Carried | None = None
+        self.root: Root | None = None
+        self.recording = False
+        self.extra: Mapping[str, Any] | None = None
+        self.live: Any = None
+        """What the sink has opened already, where it cannot wait for the outcome."""
+        self.error_type: str | None = None
+        self.outcome: str | None = None
+        self.kept: str | None = None
+
+    def headers(self, headers: Headers | None) -> Headers | None:
+        """Return the headers to send in place of the application's; None to leave them alone."""
+        if self.links or not self.trace_id or not settings().propagate:
+            return None
+        return injected(
+            headers, self.trace_id, self.span_id, self.flags, self.trace_state, self.context
+        )
+
+    @property
+    def name(self) -> str:
+        """The span's name, the user's choice of two."""
+        if settings().semconv_names:
+            return f"send {self.attributes['messaging.destination.name']}"
+        return "WriteKafka"
+
+    @property
+    def kind(self) -> SpanKind:
+        """CLIENT when the message's creation context is not this span (conventions v1.44.0)."""
+        return SpanKind.CLIENT if self.links else SpanKind.PRODUCER
+
+    @property
+    def links(self) -> tuple[SpanContext, ...]:
+        """The creation context that the application itself has put into the message, if any.
+
+        The context of the current span is none: the application injected what we would inject.
+        """
+        own = self.carried.traceparent if self.carried is not None else None
+        if own is None:
+            return ()
+        if self.parent and (own.trace_id, own.span_id) == (self.parent.trace_id, self.parent.span_id):
+            return ()
+        return (own,)
+
+    def acknowledged(self, partition: int | None, offset: int | None) -> None:
+        """Close the write: the broker has it, at `offset` of `partition` where they are known."""
+        if self.client.unconfirmed:
+            self.unconfirmed(partition)
+        else:
+            self._settle(partition, offset)
+
+    def unconfirmed(self, partition: int | None = None) -> None:
+        """Close the write without a verdict: the client itself cannot know."""
+        self._settle(partition, outcome="unconfirmed")
+
+    def failed(self, error_type: str, description: str, partition: int | None = None) -> None:
+        """Close the write as failed, with a cause of `_errors` and the client's own words."""
+        self._settle(partition, error_type=error_type, description=description)
+
+    def lost(self, description: str) -> None:
+        """Close the write that will get no answer any more."""
+        self._settle(None, error_type=_errors.LOST_AT_EXIT, description=description)
+
+    def abort(self) -> None:
+        """Turn an answer into a failure: the transaction that it belongs to was aborted."""
+        self.offset = None
+        if self.error_type in (None, _errors.PURGED):
+            self.error_type = _errors.TRANSACTION_ABORTED
+            self.description = "the transaction was aborted"
+
+    def _settle(
+        self,
+        partition: int | None,
+        offset: int | None = None,
+        *,
+        error_type: str | None = None,
+        description: str | None = None,
+        outcome: str | None = None,
+    ) -> None:
+        try:
+            self.client.open.remove(self)
+        except KeyError:  # answered already, by another thread or as lost
+            return
+        self.elapsed = perf_counter_ns() - self.ticks
+        self.partition = partition
+        self.offset = offset
+        self.error_type = error_type
+        self.description = description
+        self.outcome = outcome
+        if self.transaction is None or self.transaction.resolve(self):
+            self.emit()
+
+    def emit(self) -> None:
+        """Hand the answered write over to the pipeline, if it is recorded or worth keeping."""
+        if not self.recording:
+            self.kept = self._reason_to_keep()
+        if self.recording or self.kept:
+            self.sink.close(self)
+
+    def _reason_to_keep(self) -> str | None:
+        wanted = settings()
+        if self.error_type is not None and wanted.keep_failures:
+            return "failure"
+        slower_than = wanted.keep_slower_than
+        return "slow" if slower_than is not None and self.elapsed > slower_than else None

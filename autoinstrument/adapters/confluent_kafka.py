@@ -1,0 +1,397 @@
+"""confluent-kafka: C types that only a subclass can trace, answered on the polling thread.
+
+`Producer` is replaced in `confluent_kafka.cimpl`, before the package takes it from there, so that
+`SerializingProducer`, `AvroProducer` and the producer inside `AIOProducer` inherit what is traced.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import update_wrapper
+from types import FrameType, ModuleType
+from typing import Any
+
+from opentelemetry.context import attach, detach, get_current
+
+from .. import _exit
+from .._client import Client
+from .._guard import Guard
+from .._headers import Headers
+from .._notices import tell
+from .._transactions import Transaction
+from .._write import Write, begin
+from ._confluent_kafka_errors import error_type, exception_type, is_too_large
+
+DISTRIBUTION = "confluent-kafka"
+OLDEST = (2, 3)
+
+_PRODUCE = ("topic", "value", "key", "partition") + (
+    # The order of Producer.c; the docstring of `produce` leaves out `callback`.
+    "callback",
+    "on_delivery",
+    "timestamp",
+    "headers",
+)
+_BEFORE_CALLBACK = 4
+_BATCH = ("topic", "messages", "partition", "callback", "on_delivery")
+_CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
+OPENED = "autoinstrument"  # where a message that AIOProducer buffers keeps its open write
+
+guard = Guard("the tracing of confluent-kafka")
+_original: Any
+
+
+def install(module: ModuleType) -> None:
+    """Trace the classes of one module of the client; doing it twice changes nothing."""
+    _exit.watch()
+    if module.__name__ == "confluent_kafka.cimpl":
+        _replace_producer(module)
+    else:
+        from ._confluent_kafka_layers import watch  # noqa: PLC0415 - only for who imports them
+
+        watch(module)
+
+
+def _replace_producer(module: Any) -> None:
+    global _original  # noqa: PLW0603 - the C type is one a process
+    producer = module.Producer
+    if not isinstance(producer, type):
+        tell("client-unsupported", f"{DISTRIBUTION}: another agent has put a proxy over Producer")
+        return
+    if hasattr(producer, _CLIENT):
+        return
+    version = module.version()
+    text = version if isinstance(version, str) else version[0]
+    if tuple(int(part) for part in text.split(".")[:2]) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        tell("client-unsupported", f"{DISTRIBUTION} {text} is not traced; {oldest} and later are")
+        return
+    _original = producer
+    module.Producer = _subclass(producer)
+
+
+def _subclass(producer: type) -> type:
+    # The C type has neither a __dict__ nor weak references: a slot adds only what is needed.
+    names: dict[str, Any] = {
+        "__slots__": (_CLIENT, "__weakref__"),
+        "__module__": producer.__module__,
+        "__doc__": producer.__doc__,
+    }
+    for name, method in _METHODS.items():
+        if hasattr(producer, name):  # older versions have fewer
+            names[name] = update_wrapper(method, getattr(producer, name), updated=())
+    return type("Producer", (producer,), names)
+
+
+class ConfluentClient(Client):
+    """A producer, with what its configuration says about delivery reports."""
+
+    def __init__(self, producer: Any, configuration: Mapping[str, Any]) -> None:
+        topic_level = configuration.get("default.topic.config") or {}
+        acks = [
+            str(level[name])
+            for level in (configuration, topic_level)
+            for name in ("acks", "request.required.acks")
+            if name in level
+        ]
+        super().__init__(
+            producer,
+            client_id=str(configuration.get("client.id", "rdkafka")),
+            servers=str(
+                configuration.get("bootstrap.servers")
+                or configuration.get("metadata.broker.list")
+                or ""
+            ),
+            unconfirmed=acks[:1] == ["0"],
+        )
+        self.on_delivery: Callable[[Any, Any], Any] | None = configuration.get("on_delivery")
+        only_error = str(configuration.get("delivery.report.only.error", "")).lower()
+        self.only_errors = only_error in {"true", "1"}
+
+
+class Report(Write):
+    """The write of one message, which is itself the callback for its delivery report."""
+
+    __slots__ = ("callback",)
+
+    def __call__(self, error: Any, message: Any) -> None:
+        """Record the answer, then call the application in the context of its own call."""
+        with guard:
+            partition = None if message is None else message.partition()
+            if error is None:
+                self.acknowledged(partition, message.offset())
+            else:
+                known = partition if partition is not None and partition >= 0 else None
+                self.failed(error_type(error), error.str(), known)
+        callback = self.callback
+        if callback is None:
+            return
+        if get_current() is self.context:
+            callback(error, message)
+            return
+        token = attach(self.context)
+        try:
+            callback(error, message)
+        finally:
+            detach(token)
+
+    def raised(self, exception: Exception) -> None:
+        """Close the write: the call itself has failed, so there will be no report."""
+        self.failed(exception_type(exception), str(exception))
+
+
+def client_of(producer: Any) -> ConfluentClient | None:
+    """Return the client of a producer; None for one that was never initialised, or not traced."""
+    return None if guard.broken else getattr(producer, _CLIENT, None)
+
+
+def open_report(  # noqa: PLR0913 - what a write consists of
+    client: ConfluentClient,
+    topic: str,
+    value: Any,
+    key: Any,
+    headers: Any,
+    frame: FrameType,
+) -> tuple[Report, Headers | None] | None:
+    """Begin the write of one message; with it come the headers to send in place of `headers`."""
+    understood = headers if isinstance(headers, (list, dict)) else None
+    refused = headers is not None and understood is None  # the client will say so: touch nothing
+    opened = begin(
+        Report,
+        client,
+        topic,
+        key,
+        understood,
+        frame,
+        tombstone=value is None,
+        package="confluent_kafka",
+    )
+    if opened is None:
+        return None
+    return opened[0], None if refused else opened[1]
+
+
+def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+    _original.__init__(self, *args, **kwargs)
+    with guard:
+        configuration = {**(args[0] if args else {}), **kwargs}
+        setattr(self, _CLIENT, ConfluentClient(self, configuration))
+
+
+def _produce(self: Any, *args: Any, **kwargs: Any) -> Any:
+    if len(args) > _BEFORE_CALLBACK:
+        named = dict(zip(_PRODUCE, args, strict=False))
+        if len(args) > len(_PRODUCE) or named.keys() & kwargs.keys():
+            return _original.produce(self, *args, **kwargs)  # it will say what is wrong
+        args, kwargs = (), {**named, **kwargs}
+    opened = None
+    with guard:
+        opened = _open(self, args, kwargs, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+    if opened is None:
+        return _original.produce(self, *args, **kwargs)
+    report, altered = opened
+    try:
+        return _original.produce(self, *args, **altered)
+    except Exception as error:
+        if altered.get("headers") is kwargs.get("headers") or not is_too_large(error):
+            with guard:
+                report.raised(error)
+            raise
+    # Without our header it may fit. It is not too late: the client has kept nothing.
+    altered["headers"] = kwargs.get("headers")
+    try:
+        return _original.produce(self, *args, **altered)
+    except Exception as error:
+        with guard:
+            report.raised(error)
+        raise
+
+
+def _open(
+    producer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+) -> tuple[Report, dict[str, Any]] | None:
+    client = client_of(producer)
+    count = len(args)
+    topic = args[0] if count else kwargs.get("topic")
+    if client is None or not isinstance(topic, str):
+        return None
+    value = args[1] if count > 1 else kwargs.get("value")
+    key = args[2] if count > 2 else kwargs.get("key")  # noqa: PLR2004 - the third of _PRODUCE
+    opened = open_report(client, topic, value, key, kwargs.get("headers"), frame)
+    if opened is None:
+        return None
+    report, headers = opened
+    altered = {**kwargs, "callback": report}
+    if headers is not None:
+        altered["headers"] = headers
+    _take_callback(report, client, altered.pop("on_delivery", None), kwargs)
+    return report, altered
+
+
+def _take_callback(
+    report: Report, client: ConfluentClient, alias: Any, given: Mapping[str, Any]
+) -> None:
+    """Find the callback that C would have called: `callback`, even None, wins over its alias."""
+    chosen = given.get("callback") if "callback" in given else alias
+    report.callback = client.on_delivery if chosen is None else chosen
+
+
+def _produce_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
+    named = {**dict(zip(_BATCH, args, strict=False)), **kwargs}
+    batch = None
+    if len(args) + len(kwargs) == len(named) and len(args) <= len(_BATCH):
+        with guard:
+            batch = _open_batch(self, named, sys._getframe(1))  # noqa: SLF001 - as above
+    if batch is None:
+        return _original.produce_batch(self, *args, **kwargs)
+    messages, reports = batch
+    try:
+        queued = _original.produce_batch(self, **{**named, "messages": messages})
+    except Exception as error:
+        with guard:
+            for report in reports.values():
+                report.raised(error)
+        raise
+    with guard:
+        for index, report in reports.items():
+            _take_batch_error(named["messages"][index], messages[index], report)
+    return queued
+
+
+def _open_batch(
+    producer: Any, named: dict[str, Any], frame: FrameType
+) -> tuple[list[Any], dict[int, Report]] | None:
+    client, topic, messages = client_of(producer), named.get("topic"), named.get("messages")
+    if client is None or not isinstance(topic, str) or not isinstance(messages, list):
+        return None
+    if not all(isinstance(message, dict) for message in messages):
+        return None
+    copies, reports = list.copy(messages), {}
+    for index, message in enumerate(copies):
+        report = message.get(OPENED)
+        if report is None:
+            # A batch carries no headers: a span is possible, propagation is not.
+            opened = open_report(
+                client, topic, message.get("value"), message.get("key"), None, frame
+            )
+            if opened is None:
+                continue
+            report = opened[0]
+        _take_callback(report, client, named.get("on_delivery"), named)
+        if message.get("callback") is not None:
+            report.callback = message["callback"]
+        copies[index] = {k: v for k, v in message.items() if k != OPENED}
+        copies[index]["callback"] = report
+        reports[index] = report
+    return copies, reports
+
+
+def _take_batch_error(message: dict[str, Any], sent: dict[str, Any], report: Report) -> None:
+    """Give the application's message the error that the client has put into our copy of it."""
+    error = sent.get("_error")
+    if error is not None and error is not message.get("_error"):
+        message["_error"] = error
+        report.failed(error_type(error), error.str())
+
+
+def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
+    unreported = _unreported(self)
+    remaining = _original.flush(self, *args, **kwargs)
+    if remaining == 0:
+        _confirm_nothing(unreported)
+    return remaining
+
+
+def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
+    unreported = _unreported(self)
+    result = _original.close(self, *args, **kwargs)
+    _after_close(self, unreported)
+    return result
+
+
+def _leave(self: Any, *args: Any) -> Any:
+    unreported = _unreported(self)
+    result = _original.__exit__(self, *args)
+    _after_close(self, unreported)
+    return result
+
+
+def _unreported(producer: Any) -> set[Write]:
+    """Return the open writes of which only an error would be reported."""
+    client = client_of(producer)
+    return client.open.copy() if client is not None and client.only_errors else set()
+
+
+def _confirm_nothing(writes: set[Write]) -> None:
+    with guard:
+        for write in writes:
+            write.unconfirmed()
+
+
+def _after_close(producer: Any, unreported: set[Write]) -> None:
+    """Closing aborts an open transaction."""
+    _confirm_nothing(unreported)
+    _decide(producer, Transaction.aborted)
+
+
+def _begin_transaction(self: Any, *args: Any) -> Any:
+    result = _original.begin_transaction(self, *args)
+    client = client_of(self)
+    if client is not None:
+        client.transaction = Transaction()
+    return result
+
+
+def _commit_transaction(self: Any, *args: Any) -> Any:
+    client = client_of(self)
+    transaction = None if client is None else client.transaction
+    if transaction is not None:
+        transaction.committing = True
+    try:
+        result = _original.commit_transaction(self, *args)
+    except Exception as error:
+        with guard:
+            cause = error.args[0] if error.args else None
+            if transaction is not None and getattr(cause, "txn_requires_abort", bool)():
+                transaction.committing = False
+        raise
+    _decide(self, Transaction.committed)
+    return result
+
+
+def _abort_transaction(self: Any, *args: Any) -> Any:
+    result = _original.abort_transaction(self, *args)
+    _decide(self, Transaction.aborted)
+    return result
+
+
+def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
+    with guard:
+        client = client_of(producer)
+        if client is not None and client.transaction is not None:
+            outcome(client.transaction)
+            client.transaction = None
+
+
+def _reduce(self: Any, protocol: Any) -> Any:
+    """Refuse in the words of the C type, whose name a subclass cannot have."""
+    try:
+        return object.__reduce_ex__(self, protocol)
+    except TypeError:
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        raise TypeError(f"cannot pickle {name!r} object") from None
+
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    "__init__": _init,
+    "produce": _produce,
+    "produce_batch": _produce_batch,
+    "flush": _flush,
+    "close": _close,
+    "__exit__": _leave,
+    "begin_transaction": _begin_transaction,
+    "commit_transaction": _commit_transaction,
+    "abort_transaction": _abort_transaction,
+    "__reduce_ex__": _reduce,
+}
