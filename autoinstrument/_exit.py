@@ -83,7 +83,7 @@ def _decide() -> None:
         if lost:
             tell(
                 "lost-at-exit",
-                f"{lost} messages were still unanswered when the program ended; call flush() or "
+                f"{lost} of the messages written were unanswered when the program ended; call flush() or "
                 "close() on the producer before it ends",
             )
 

@@ -9,12 +9,12 @@ import os
 import threading
 from typing import Any
 
-from importlib_metadata import entry_points, version
+from importlib_metadata import entry_points
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Tracer, TracerProvider
 
-from . import _exit
+from . import __version__, _exit
 from ._exporters import exporters
 from ._finisher import Finisher
 from ._notices import tell
@@ -67,7 +67,7 @@ def _own_sink() -> OwnSink:
             id_generator=_id_generator(),
             shutdown_on_exit=False,
         )
-        tracer = provider.get_tracer(SCOPE, version("autoinstrument"))
+        tracer = provider.get_tracer(SCOPE, __version__)
         if not isinstance(tracer, Tracer):
             raise TypeError(f"the SDK gave a {type(tracer).__name__} where a Tracer was asked for")
         finisher = Finisher(
@@ -84,7 +84,7 @@ def _own_sink() -> OwnSink:
 
 def _resource() -> Resource:
     try:
-        return Resource.create()
+        return Resource.create({"process.pid": os.getpid()})
     except RuntimeError:  # detectors run in threads, which cannot be started during exit
         return Resource.get_empty()
 
