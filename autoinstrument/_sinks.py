@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.trace import Link, SpanKind, set_span_in_context
 
+from . import __version__
 from ._sampling import Sampling
 from ._spans import SpanBuilder, outcome_attributes, status
 
@@ -74,7 +75,7 @@ class ApiSink:
     """Any provider through the public API: spans are started with the call, as usual."""
 
     def __init__(self, provider: trace.TracerProvider) -> None:
-        self._tracer = provider.get_tracer(SCOPE)
+        self._tracer = provider.get_tracer(SCOPE, __version__)
 
     def open(self, write: Write) -> None:
         """Start the spans and take the ids that the provider has chosen."""
@@ -113,7 +114,7 @@ class ApiSink:
 def application_sink(provider: trace.TracerProvider) -> Sink:
     """Return the sink for a provider that the application has set."""
     if isinstance(provider, TracerProvider):
-        tracer = provider.get_tracer(SCOPE)
+        tracer = provider.get_tracer(SCOPE, __version__)
         if _takes_finished_spans(tracer):
             return ApplicationSink(tracer)
     return ApiSink(provider)
