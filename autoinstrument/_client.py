@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakSet, ref
 
 from ._settings import settings
-from ._transactions import Transaction
 
 if TYPE_CHECKING:
+    from ._transactions import Transaction
     from ._write import Write
 
 _TOPICS_REMEMBERED = 1000

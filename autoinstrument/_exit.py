@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._client import clients, forget_clients
 from ._guard import Guard
 from ._notices import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _guard = Guard("the end of the process")
 _finishers: list[Callable[[], object]] = []
@@ -83,8 +85,8 @@ def _decide() -> None:
         if lost:
             tell(
                 "lost-at-exit",
-                f"{lost} of the messages written were unanswered when the program ended; call flush() or "
-                "close() on the producer before it ends",
+                f"the program ended with {lost} written messages unanswered; "
+                "call flush() or close() on the producer before",
             )
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING
 
 from importlib_metadata import entry_points
-from opentelemetry.sdk.trace.export import SpanExporter
 
 from ._notices import tell
 from ._recording import Recording
 from ._settings import settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 _OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
@@ -57,7 +59,7 @@ def _load(name: str) -> SpanExporter | None:
         _silence(exporter)
         return exporter
     package = "autoinstrument[otlp]" if name in _OTLP.values() else f"the package of {name!r}"
-    tell("exporter-missing", f"no exporter {name!r} is installed: pip install '{package}'")
+    tell("exporter-missing", f"no exporter {name!r} is installed: pip install '{package}'", name)
     return None
 
 
@@ -80,5 +82,6 @@ def _words(variable: str) -> list[str]:
     return [word.strip() for word in os.environ.get(variable, "").split(",") if word.strip()]
 
 
-def _first(*variables: str) -> Any:
-    return next((value for name in variables if (value := os.environ.get(name, "").strip())), None)
+def _first(*variables: str) -> str | None:
+    values = (os.environ.get(name, "").strip() for name in variables)
+    return next((value for value in values if value), None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from opentelemetry import context as context_api
@@ -16,9 +15,11 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ._guard import Guard
 from ._notices import tell
-from ._spans import SpanBuilder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._spans import SpanBuilder
     from ._write import Write
 
 _PATIENCE_AT_EXIT = 5.0  # seconds without a single batch accepted, then the rest is given up
@@ -58,6 +59,7 @@ class Finisher:
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
             self.dropped += 1
+            tell("spans-dropped", f"{waiting} writes wait for their export; more are dropped")
             return
         self._waiting.append(write)
         if waiting == self._batch:
@@ -84,12 +86,8 @@ class Finisher:
         for exporter in self._exporters:
             with self._guard:
                 exporter.shutdown()
-        self.tell_drops()
-
-    def tell_drops(self) -> None:
-        """Warn, once, when writes have been dropped."""
         if self.dropped:
-            tell("spans-dropped", f"the spans of {self.dropped} writes were dropped")
+            tell("spans-dropped", f"{self.dropped} writes have no span in the end", about="total")
 
     def _start(self) -> None:
         with self._thread_lock:
@@ -108,7 +106,6 @@ class Finisher:
                 self._wake.wait(self._interval)
                 self._wake.clear()
                 self._drain()
-                self.tell_drops()
             self._drain()
         finally:
             context_api.detach(token)
@@ -125,18 +122,19 @@ class Finisher:
                     return
 
     def _export(self, writes: list[Write]) -> bool:
-        accepted = False
         with self._guard:
             spans = [span for write in writes for span in self._builder.spans(write)]
             results = {exporter: exporter.export(spans) for exporter in self._exporters}
-            refused = [type(e).__name__ for e, r in results.items() if r != SpanExportResult.SUCCESS]
+            refused = [
+                type(e).__name__ for e, r in results.items() if r != SpanExportResult.SUCCESS
+            ]
             if refused:
                 tell("export-failed", f"{refused[0]} could not export; the spans are dropped")
-            accepted = len(refused) < len(results) or not results
-        return accepted
+            return len(refused) < len(results) or not results
+        return False
 
 
 def _suppressing() -> context_api.Context:
-    """A context in which no instrumentation traces what the exporters themselves send."""
+    """Return a context in which no instrumentation traces what the exporters themselves send."""
     key = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
     return context_api.set_value(key, True)  # noqa: FBT003 - a value, not an argument

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ._notices import tell
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 reraise = False
 """Set by our own tests, where a failure of the agent must fail the test."""
@@ -36,5 +39,6 @@ class Guard:
         if not isinstance(error, Exception) or reraise:
             return False
         self.broken = True
-        tell("agent-failed", f"{self.name} is off after {kind and kind.__name__}: {error}")
+        words = f"{self.name} failed, the application goes on: {type(error).__name__}: {error}"
+        tell("agent-failed", words, about=self.name)
         return True

@@ -13,14 +13,17 @@ SLUGS = {
     "recording-unwritable": "the recording cannot be written; spans are dropped",
     "spans-dropped": "more spans were waiting than the queue holds; the excess was dropped",
 }
-_told: set[str] = set()
+_told: set[tuple[str, str]] = set()
 
 
-def tell(slug: str, text: str) -> None:
-    """Log a warning once: `text`, one sentence for the user, and the `slug` it is known by."""
-    if slug in _told:
+def tell(slug: str, text: str, about: str = "") -> None:
+    """Log a warning: `text`, one sentence for the user, and the `slug` that it is known by.
+
+    Told once a process, or once for each thing that it is `about`.
+    """
+    if (slug, about) in _told:
         return
-    _told.add(slug)
+    _told.add((slug, about))
     import logging  # noqa: PLC0415 - 11 ms that only a process with a warning pays
 
     logging.getLogger("autoinstrument").warning("autoinstrument: %s (%s)", text, slug)

@@ -7,12 +7,14 @@ numbers are strings, enumerations are numbers, absent is left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import Link, SpanContext
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.trace import Link, SpanContext
 
 _HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
 

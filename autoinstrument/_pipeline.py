@@ -43,7 +43,7 @@ _has_private_name = hasattr(trace, "_TRACER_PROVIDER")
 
 def forget() -> None:
     """Drop everything: a forked child shares neither threads nor connections with its parent."""
-    global _asked_for, _own  # noqa: PLW0603 - the process's one pipeline
+    global _asked_for, _own
     _asked_for, _own = _UNASKED, None
 
 

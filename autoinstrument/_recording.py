@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ._notices import tell
 from ._otlp_json import export_request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
 
 DEFAULT_FOLDER = ".autoinstrument"
 _MOST_BYTES = 64 * 1024 * 1024  # of all recordings in a folder

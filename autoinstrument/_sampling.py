@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context
 from opentelemetry.sdk.trace import sampling
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.trace import (
@@ -18,6 +17,8 @@ from opentelemetry.trace import (
 )
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from ._write import Write
 
 _SAMPLED = int(TraceFlags.SAMPLED)
@@ -25,7 +26,7 @@ _RANDOM = 2  # W3C trace context level 2; the SDK has a name for it only since 1
 
 # The SDK's generator draws from the module `random`: an application that seeds it to repeat itself
 # would see other numbers under the agent. Reseeded by CPython in a forked child.
-_bits = Random().getrandbits
+_bits = Random().getrandbits  # noqa: S311 - ids must be unique, not secret
 
 
 class Sampling:
@@ -67,7 +68,7 @@ class Sampling:
     def _ask(self, write: Write) -> None:
         context, root = write.context, write.root
         if root is not None:
-            result = self._sampler.should_sample(
+            result: Any = self._sampler.should_sample(
                 context, write.trace_id, root.name, SpanKind.INTERNAL, root.attributes, ()
             )
             root.recording = result.decision.is_recording()
@@ -89,5 +90,7 @@ class Sampling:
 
 
 def _inside(trace_id: int, span_id: int, flags: int, state: Any, context: Context) -> Context:
-    span = SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags), trace_state=state)
+    span = SpanContext(
+        trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags), trace_state=state
+    )
     return set_span_in_context(NonRecordingSpan(span), context)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ._notices import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _T = TypeVar("_T")
 
@@ -40,7 +42,7 @@ def settings() -> Settings:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings that `environment` holds."""
 
-    def read(name: str, accepted: str, parse: Callable[[str], _T], default: _T) -> _T:
+    def read(name: str, accepted: str, parse: Callable[[str], _T], *, default: _T) -> _T:
         value = environment.get(f"AUTOINSTRUMENT_{name}", "").strip()
         if not value:
             return default
@@ -50,22 +52,30 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             tell(
                 "bad-setting",
                 f"AUTOINSTRUMENT_{name}={value!r} is ignored; accepted: {accepted}",
+                about=name,
             )
             return default
 
     keep_failures, keep_slower_than = read(
-        "KEEP", "none, failures, slow:250ms (comma list)", _keep, _default_keep(environment)
+        "KEEP",
+        "none, failures, slow:250ms (comma list)",
+        _keep,
+        default=_default_keep(environment),
     )
     return Settings(
-        record=read("RECORD", "a file or a folder", str, None),
-        semconv_names=read("SPAN_NAMES", "WriteKafka, semconv", _SPAN_NAMES.__getitem__, False),
-        root_spans=read("ROOT_SPANS", "auto, off", _ROOT_SPANS.__getitem__, True),
-        propagate=read("PROPAGATE", "1, 0", _SWITCH.__getitem__, True),
+        record=read("RECORD", "a file or a folder", str, default=None),
+        semconv_names=read(
+            "SPAN_NAMES", "WriteKafka, semconv", _SPAN_NAMES.__getitem__, default=False
+        ),
+        root_spans=read("ROOT_SPANS", "auto, off", _ROOT_SPANS.__getitem__, default=True),
+        propagate=read("PROPAGATE", "1, 0", _SWITCH.__getitem__, default=True),
         keep_failures=keep_failures,
         keep_slower_than=keep_slower_than,
-        keys=read("KEYS", "1, 0", _SWITCH.__getitem__, True),
-        capture_headers=read("CAPTURE_HEADERS", "header names (comma list)", _lower_names, ()),
-        exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, ()),
+        keys=read("KEYS", "1, 0", _SWITCH.__getitem__, default=True),
+        capture_headers=read(
+            "CAPTURE_HEADERS", "header names (comma list)", _lower_names, default=()
+        ),
+        exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, default=()),
     )
 
 
@@ -75,7 +85,7 @@ _ROOT_SPANS = {"auto": True, "off": False}
 
 
 def _default_keep(environment: Mapping[str, str]) -> tuple[bool, int | None]:
-    """A user who has switched sampling off has asked for no span at all, failed or not."""
+    """Keep failures, but nothing for a user who has switched sampling off."""
     sampler = environment.get("OTEL_TRACES_SAMPLER", "").strip().lower()
     return sampler not in {"always_off", "parentbased_always_off"}, None
 

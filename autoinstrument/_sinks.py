@@ -6,10 +6,8 @@ only do through names that are not all public; where one is missing, the last on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.trace import Link, SpanKind, set_span_in_context
@@ -19,6 +17,9 @@ from ._sampling import Sampling
 from ._spans import SpanBuilder, outcome_attributes, status
 
 if TYPE_CHECKING:
+    from opentelemetry import trace
+    from opentelemetry.sdk.resources import Resource
+
     from ._finisher import Finisher
     from ._write import Write
 
@@ -115,7 +116,7 @@ def application_sink(provider: trace.TracerProvider) -> Sink:
     """Return the sink for a provider that the application has set."""
     if isinstance(provider, TracerProvider):
         tracer = provider.get_tracer(SCOPE, __version__)
-        if _takes_finished_spans(tracer):
+        if isinstance(tracer, Tracer) and _takes_finished_spans(tracer):
             return ApplicationSink(tracer)
     return ApiSink(provider)
 
@@ -125,7 +126,7 @@ def builder(tracer: Tracer) -> SpanBuilder:
     return SpanBuilder(tracer.resource, tracer._instrumentation_scope, tracer._span_limits)  # noqa: SLF001 - no public name; _takes_finished_spans has checked
 
 
-def _takes_finished_spans(tracer: Any) -> bool:
+def _takes_finished_spans(tracer: Tracer) -> bool:
     """Whether nothing would be missed if a span of this tracer were seen only when it has ended."""
     names = ("sampler", "id_generator", "resource", "_instrumentation_scope", "_span_limits")
     if not all(hasattr(tracer, name) for name in names):
@@ -141,5 +142,3 @@ def _waits_for_the_end(processor: SpanProcessor) -> bool:
     return kind.on_start is SpanProcessor.on_start and getattr(kind, "_on_ending", None) is getattr(
         SpanProcessor, "_on_ending", None
     )
-
-

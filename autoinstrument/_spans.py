@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from ._settings import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
     from ._work import Root
     from ._write import Write
 
@@ -28,28 +30,24 @@ def outcome_attributes(write: Write) -> dict[str, Any]:
 
     Attributes of the OpenTelemetry messaging conventions v1.44.0 for Kafka; absent where unknown.
     """
-    found: dict[str, Any] = {}
-    if write.partition is not None:
-        found["messaging.destination.partition.id"] = str(write.partition)
-    if write.offset is not None:
-        found["messaging.kafka.offset"] = write.offset
-    key = _readable_key(write.key) if settings().keys else None
-    if key is not None:
-        found["messaging.kafka.message.key"] = key
-    if write.tombstone:
-        found["messaging.kafka.message.tombstone"] = True
-    if write.carried is not None:
-        if write.carried.message_id:
-            found["messaging.message.id"] = write.carried.message_id
-        for name, values in write.carried.captured.items():
-            found[f"messaging.header.{name}"] = values
-    if write.error_type is not None:
-        found["error.type"] = write.error_type
-    if write.outcome is not None:
-        found["autoinstrument.outcome"] = write.outcome
-    if write.kept is not None:
-        found["autoinstrument.kept"] = write.kept
-    return found
+    carried, key = write.carried, write.key if settings().keys else None
+    found: dict[str, Any] = {
+        "messaging.destination.partition.id": _text(write.partition),
+        "messaging.kafka.offset": write.offset,
+        "messaging.kafka.message.key": _readable_key(key),
+        "messaging.kafka.message.tombstone": write.tombstone or None,
+        "messaging.message.id": (carried and carried.message_id) or None,
+        "error.type": write.error_type,
+        "autoinstrument.outcome": write.outcome,
+        "autoinstrument.kept": write.kept,
+    }
+    if carried is not None:
+        found.update({f"messaging.header.{name}": of for name, of in carried.captured.items()})
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
 
 
 def status(write: Write) -> Status:

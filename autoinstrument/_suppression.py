@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
-from opentelemetry.context import Context
-from opentelemetry.trace import Span
 
 from ._notices import tell
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
 
 # The key is private to the API, and every instrumentation of OpenTelemetry reads it. Older ones
 # read the plain name, which is still set by `suppress_instrumentation` of contrib before 0.44.

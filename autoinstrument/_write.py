@@ -6,25 +6,29 @@ the header. What a span needs beyond that is worked out after the answer, off th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from time import perf_counter_ns, time_ns
-from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import SpanContext, SpanKind, TraceState, get_current_span
 
 from . import _errors, _pipeline
-from ._client import Client
 from ._headers import Carried, Headers, injected
 from ._settings import settings
 from ._suppression import suppressed
 from ._work import Root, calling_frame
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+    from ._client import Client
+    from ._sinks import Sink
+
 W = TypeVar("W", bound="Write")
 
 
-def begin(  # noqa: PLR0913 - what a write consists of
+def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     kind: type[W],
     client: Client,
     topic: str,
@@ -100,7 +104,7 @@ class Write:
         "transaction",
     )
 
-    sink: _pipeline.Sink
+    sink: Sink
     trace_id: int
     span_id: int
     flags: int
@@ -166,7 +170,10 @@ class Write:
         own = self.carried.traceparent if self.carried is not None else None
         if own is None:
             return ()
-        if self.parent and (own.trace_id, own.span_id) == (self.parent.trace_id, self.parent.span_id):
+        if self.parent and (own.trace_id, own.span_id) == (
+            self.parent.trace_id,
+            self.parent.span_id,
+        ):
             return ()
         return (own,)
 

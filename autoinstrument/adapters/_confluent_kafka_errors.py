@@ -1,10 +1,13 @@
-"""confluent-kafka's errors in the words of the one table: codes below zero never left the process."""
+"""confluent-kafka's errors in the words of the one table.
+
+Codes below zero are librdkafka's own: they never left the process, or the broker never answered.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .._errors import (
+from autoinstrument._errors import (
     AUTHENTICATION,
     CLOSED,
     CONNECTION,

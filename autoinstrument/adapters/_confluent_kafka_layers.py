@@ -7,16 +7,19 @@ batches from a worker thread, where neither the caller nor its context is known 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from functools import wraps
 from time import perf_counter_ns, time_ns
-from types import FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._errors import PURGED, SERIALIZATION
+from autoinstrument._errors import PURGED, SERIALIZATION
+
 from . import confluent_kafka as c_layer
 from ._confluent_kafka_errors import exception_type
 from .confluent_kafka import OPENED, client_of, guard, open_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, ModuleType
 
 _OURS = {__name__, c_layer.__name__}
 

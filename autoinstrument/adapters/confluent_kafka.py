@@ -7,27 +7,35 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 from functools import update_wrapper
-from types import FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, detach, get_current
 
-from .. import _exit
-from .._client import Client
-from .._guard import Guard
-from .._headers import Headers
-from .._notices import tell
-from .._transactions import Transaction
-from .._write import Write, begin
+from autoinstrument import _exit
+from autoinstrument._client import Client
+from autoinstrument._guard import Guard
+from autoinstrument._notices import tell
+from autoinstrument._transactions import Transaction
+from autoinstrument._write import Write, begin
+
 from ._confluent_kafka_errors import error_type, exception_type, is_too_large
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType, ModuleType
+
+    from autoinstrument._headers import Headers
 
 DISTRIBUTION = "confluent-kafka"
 OLDEST = (2, 3)
 
-_PRODUCE = ("topic", "value", "key", "partition") + (
-    # The order of Producer.c; the docstring of `produce` leaves out `callback`.
+# The order of Producer.c; the docstring of `produce` leaves out `callback`.
+_PRODUCE = (
+    "topic",
+    "value",
+    "key",
+    "partition",
     "callback",
     "on_delivery",
     "timestamp",
@@ -115,6 +123,8 @@ class Report(Write):
 
     __slots__ = ("callback",)
 
+    callback: Callable[[Any, Any], Any] | None
+
     def __call__(self, error: Any, message: Any) -> None:
         """Record the answer, then call the application in the context of its own call."""
         with guard:
@@ -146,7 +156,7 @@ def client_of(producer: Any) -> ConfluentClient | None:
     return None if guard.broken else getattr(producer, _CLIENT, None)
 
 
-def open_report(  # noqa: PLR0913 - what a write consists of
+def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of
     client: ConfluentClient,
     topic: str,
     value: Any,
@@ -330,7 +340,7 @@ def _confirm_nothing(writes: set[Write]) -> None:
 
 
 def _after_close(producer: Any, unreported: set[Write]) -> None:
-    """Closing aborts an open transaction."""
+    """Decide on what was open: closing aborts a transaction."""
     _confirm_nothing(unreported)
     _decide(producer, Transaction.aborted)
 
