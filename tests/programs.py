@@ -1,0 +1,89 @@
+"""Programs of an application, run in a real interpreter with the agent, and what it wrote of them.
+
+The agent starts through the installed package's start file, as in a user's environment.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+from otlp import Span, spans_of_recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished program: what it printed, how it ended, and its spans."""
+
+    stdout: str
+    stderr: str
+    code: int
+    spans: list[Span] = field(default_factory=list)
+
+    @property
+    def writes(self) -> list[Span]:
+        """The WriteKafka spans, in the order in which they began."""
+        found = [s for s in self.spans if s.attributes.get("messaging.operation.type") == "send"]
+        return sorted(found, key=lambda span: span.start)
+
+    @property
+    def roots(self) -> list[Span]:
+        """The spans that the agent opened around a write."""
+        return [span for span in self.spans if "code.function.name" in span.attributes]
+
+    def write(self, **attributes: str) -> Span:
+        """Return the only write with these attributes, whose dots are underscores here."""
+        wanted = {name.replace("_", "."): value for name, value in attributes.items()}
+        (found,) = [span for span in self.writes if wanted.items() <= span.attributes.items()]
+        return found
+
+
+class Runner(Protocol):
+    """Run the text of a program with arguments and settings; without the agent if `bare`."""
+
+    def __call__(
+        self, source: str, *arguments: str, bare: bool = False, **settings: str
+    ) -> Run: ...
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Runner:
+    """Return what starts programs; each has a recording of its own and fails if the agent did."""
+    runs = 0
+
+    def start(source: str, *arguments: str, bare: bool = False, **settings: str) -> Run:
+        nonlocal runs
+        runs += 1
+        program = tmp_path / "program.py"
+        program.write_text(source)
+        recording = tmp_path / f"recording-{runs}.jsonl"
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("OTEL_", "AUTOINSTRUMENT_"))
+        }
+        if not bare:
+            environment["AUTOINSTRUMENT_ENABLED"] = "1"
+            if "OTEL_TRACES_EXPORTER" not in settings:
+                environment["AUTOINSTRUMENT_RECORD"] = str(recording)
+        done = subprocess.run(
+            [sys.executable, "-W", "error", program.name, *arguments],
+            env={**environment, **settings},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "agent-failed" not in done.stderr, done.stderr
+        spans = spans_of_recording(recording) if recording.exists() else []
+        return Run(done.stdout, done.stderr, done.returncode, spans)
+
+    return start
