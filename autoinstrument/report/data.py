@@ -1,0 +1,85 @@
+"""A report as data for other programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any
+
+from .model import OUTCOMES, Report, Topic, Write
+
+SCHEMA = "autoinstrument.report/1"
+"""Its number changes when a field changes its meaning or goes; fields may be added without."""
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """Return `report` as plain values, ready for JSON.
+
+    - `schema`: `"autoinstrument.report/1"`.
+    - `path`, `files`, `spans`: the recording as it was named, its files, the spans read from it.
+    - `services`: list of names. `processes`: distinct ones, counted up to 1,000.
+    - `started`, `ended`: first start and last end of any span, ISO 8601 in UTC, or null;
+      `duration_ns`: the time between.
+    - `messages`: totals, an object with `written` (acknowledged by the broker), `failed`,
+      `unconfirmed` (the client itself cannot know) and `undecided` (of a transaction whose end is
+      not known).
+    - `topics`, most messages first: `name`, the four counts, `partitions` (distinct ones written
+      to, up to 1,000), `per_second` (written, over `duration_ns`) or null, `latency_ns` (from the
+      call to the acknowledgement: `p50`, `p90`, `p99`, at most 1 % too long, and `max`, exact) or
+      null.
+    - `causes` of failure, most frequent first: `error_type`, `topic`, `count`, and of the last one
+      `description` (the client's words) and `trace_id`.
+    - `slowest` of the messages written and the last `failed` ones, up to 10 each: `trace_id`,
+      `span_id`, `topic`, `partition`, `offset`, `duration_ns`, `error_type`, `description`,
+      `called_from` (the application's function). What a span does not say is null, or empty for
+      the description.
+    - `kept`: spans that a sampler had dropped and the agent kept. If there are any, other messages
+      are in no count.
+    - `untimed`: spans without a start or with an end before it. They count, but in no time.
+    - `not_understood`: `lines`, `spans` and `files` that could not be read and are in no count.
+
+    More than 1,000 topics or causes are counted together under `(other topics)` and
+    `(other causes)`.
+    """
+    return {
+        "schema": SCHEMA,
+        "path": report.path,
+        "files": report.files,
+        "spans": report.spans,
+        "services": list(report.services),
+        "processes": report.processes,
+        "started": _instant(report.started),
+        "ended": _instant(report.ended),
+        "duration_ns": report.duration,
+        "messages": {outcome: report.count(outcome) for outcome in OUTCOMES},
+        "topics": [_topic(topic) for topic in report.topics],
+        "causes": [asdict(cause) for cause in report.causes],
+        "slowest": [_write(write) for write in report.slowest],
+        "failed": [_write(write) for write in report.failed],
+        "kept": report.kept,
+        "untimed": report.untimed,
+        "not_understood": {
+            "lines": report.lines_not_understood,
+            "spans": report.spans_not_understood,
+            "files": report.files_not_read,
+        },
+    }
+
+
+def _instant(nanoseconds: int | None) -> str | None:
+    if nanoseconds is None:
+        return None
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
+
+
+def _topic(topic: Topic) -> dict[str, Any]:
+    fields = asdict(topic)
+    fields["latency_ns"] = fields.pop("latency")
+    return fields
+
+
+def _write(write: Write) -> dict[str, Any]:
+    fields = asdict(write)
+    fields["duration_ns"] = fields.pop("duration")
+    return fields

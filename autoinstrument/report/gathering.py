@@ -1,0 +1,212 @@
+"""From a recording's spans to a report, in two streams: what happened, then who called."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
+
+from .latency import Latencies
+from .model import (
+    MOST_DISTINCT,
+    MOST_WRITES,
+    Cause,
+    Outcome,
+    Percentiles,
+    Report,
+    Topic,
+    Write,
+)
+from .reading import NotARecording, Tally, recording_files, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from .span import Process, Span
+
+K = TypeVar("K")
+
+
+def report(path: str) -> Report:
+    """Return what the recording at `path` says; raises `NotARecording`."""
+    files = recording_files(path)
+    tally = Tally()
+    gathered = _Gathered()
+    for span in spans(files, tally):
+        gathered.add(span)
+    if not tally.lines:
+        raise NotARecording(_nothing_readable(path, files, tally))
+    callers = _callers(files, gathered.slowest.spans + gathered.failed.spans)
+    return gathered.report(path, len(files), tally, callers)
+
+
+def _nothing_readable(path: str, files: tuple[Path, ...], tally: Tally) -> str:
+    if tally.files_not_read == len(files):
+        return f"`{path}` cannot be read: {tally.reason}"
+    if not tally.lines_not_understood:
+        return f"the recording at `{path}` is empty"
+    return (
+        f"`{path}` is not a recording: expected OTLP/JSON, one object with"
+        ' "resourceSpans" a line, and no line is that'
+    )
+
+
+def _callers(files: tuple[Path, ...], writes: list[Span]) -> dict[tuple[str, str], str]:
+    """Return names for the parents of `writes`, which may stand anywhere in the recording."""
+    wanted = {(write.trace_id, write.parent_id) for write in writes if write.parent_id}
+    if not wanted:
+        return {}
+    mentioning = frozenset(span_id for _, span_id in wanted)
+    return {
+        (span.trace_id, span.span_id): str(span.attributes.get("code.function.name", span.name))
+        for span in spans(files, Tally(), mentioning)
+        if (span.trace_id, span.span_id) in wanted
+    }
+
+
+class _Gathered:
+    def __init__(self) -> None:
+        self.slowest = _Top()
+        self.failed = _Top()
+        self._topics: dict[str, _TopicCounts] = {}
+        self._causes: dict[tuple[str, str], _Failures] = {}
+        self._processes: set[Process] = set()
+        self._started: int | None = None
+        self._ended: int | None = None
+        self._untimed = 0
+        self._kept = 0
+
+    def add(self, span: Span) -> None:
+        if len(self._processes) < MOST_DISTINCT:
+            self._processes.add(span.source.process)
+        if span.duration is None:
+            self._untimed += 1
+        else:
+            self._started = min(span.started, self._started or span.started)
+            self._ended = max(span.ended, self._ended or span.ended)
+        self._kept += "autoinstrument.kept" in span.attributes
+        if span.is_write:
+            self._add_write(span)
+
+    def _add_write(self, span: Span) -> None:
+        topic = _known(span.topic, self._topics, "(other topics)")
+        self._topics.setdefault(topic, _TopicCounts()).add(span)
+        if span.outcome == "written" and span.duration is not None:
+            self.slowest.offer(span.duration, span)
+        if span.error_type is not None:
+            self.failed.offer(span.ended, span)
+            cause = _known((span.error_type, topic), self._causes, ("(other causes)", topic))
+            self._causes.setdefault(cause, _Failures()).add(span)
+
+    def report(
+        self, path: str, files: int, tally: Tally, callers: dict[tuple[str, str], str]
+    ) -> Report:
+        observed = (self._ended or 0) - (self._started or 0)
+        topics = [counts.topic(name, observed) for name, counts in self._topics.items()]
+        causes = [failures.cause(*key) for key, failures in self._causes.items()]
+        return Report(
+            path=path,
+            files=files,
+            spans=tally.spans,
+            services=tuple(
+                sorted({process.service for process in self._processes if process.service})
+            ),
+            processes=len(self._processes),
+            started=self._started,
+            ended=self._ended,
+            topics=tuple(sorted(topics, key=lambda topic: (-topic.messages, topic.name))),
+            causes=tuple(
+                sorted(causes, key=lambda cause: (-cause.count, cause.error_type, cause.topic))
+            ),
+            slowest=tuple(_write(span, callers) for span in self.slowest.spans),
+            failed=tuple(_write(span, callers) for span in self.failed.spans),
+            kept=self._kept,
+            untimed=self._untimed,
+            lines_not_understood=tally.lines_not_understood,
+            spans_not_understood=tally.spans_not_understood,
+            files_not_read=tally.files_not_read,
+        )
+
+
+class _Top:
+    """The spans with the highest rank, highest first; ties do not depend on the order of files."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, str, str, int, Span]] = []
+        self._offered = 0
+
+    def offer(self, rank: int, span: Span) -> None:
+        self._offered += 1
+        entry = (rank, span.trace_id, span.span_id, self._offered, span)
+        if len(self._heap) < MOST_WRITES:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+
+    @property
+    def spans(self) -> list[Span]:
+        return [entry[-1] for entry in sorted(self._heap, reverse=True)]
+
+
+class _TopicCounts:
+    def __init__(self) -> None:
+        self._outcomes: Counter[Outcome] = Counter()
+        self._partitions: set[int] = set()
+        self._latencies = Latencies()
+
+    def add(self, span: Span) -> None:
+        self._outcomes[span.outcome] += 1
+        if span.outcome != "written":
+            return
+        if span.partition is not None and len(self._partitions) < MOST_DISTINCT:
+            self._partitions.add(span.partition)
+        if span.duration is not None:
+            self._latencies.add(span.duration)
+
+    def topic(self, name: str, observed: int) -> Topic:
+        of, latencies = self._outcomes, self._latencies
+        return Topic(
+            name=name,
+            written=of["written"],
+            failed=of["failed"],
+            unconfirmed=of["unconfirmed"],
+            undecided=of["undecided"],
+            partitions=len(self._partitions),
+            per_second=of["written"] / observed * 1e9 if observed else None,
+            latency=Percentiles(*map(latencies.percentile, (50, 90, 99, 100)))
+            if latencies.count
+            else None,
+        )
+
+
+class _Failures:
+    def __init__(self) -> None:
+        self._count = 0
+        self._last: tuple[int, str, str, str] = (-1, "", "", "")
+
+    def add(self, span: Span) -> None:
+        self._count += 1
+        self._last = max(self._last, (span.ended, span.trace_id, span.span_id, span.description))
+
+    def cause(self, error_type: str, topic: str) -> Cause:
+        _, trace_id, _, description = self._last
+        return Cause(error_type, topic, self._count, description, trace_id)
+
+
+def _known(key: K, counted: Mapping[K, object], other: K) -> K:
+    return key if key in counted or len(counted) < MOST_DISTINCT else other
+
+
+def _write(span: Span, callers: dict[tuple[str, str], str]) -> Write:
+    return Write(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        topic=span.topic,
+        partition=span.partition,
+        offset=span.offset,
+        duration=span.duration,
+        error_type=span.error_type,
+        description=span.description,
+        called_from=callers.get((span.trace_id, span.parent_id)),
+    )

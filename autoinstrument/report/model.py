@@ -1,0 +1,118 @@
+"""What a report says, as plain data; durations in nanoseconds, instants in those since 1970."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+MOST_DISTINCT = 1_000
+"""Topics, causes, processes and the partitions of a topic are told apart up to this number."""
+MOST_WRITES = 10
+"""So many of the slowest and of the failed writes are kept."""
+
+Outcome = Literal["written", "failed", "unconfirmed", "undecided"]
+"""Acknowledged by the broker; an error; the client itself cannot know; a transaction whose end is
+not known."""
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Acknowledgement latency: each is a latency that occurred, at most 1 % above the exact one."""
+
+    p50: int
+    p90: int
+    p99: int
+    max: int
+    """Exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What was written to one topic."""
+
+    name: str
+    written: int
+    failed: int
+    unconfirmed: int
+    undecided: int
+    partitions: int
+    """Distinct partitions that messages were written to, counted up to `MOST_DISTINCT`."""
+    per_second: float | None
+    """Messages written, over the time that the whole recording observed; None if it is nothing."""
+    latency: Percentiles | None
+    """Of the messages written; None if there is none with a usable clock."""
+
+    @property
+    def messages(self) -> int:
+        """Every message that the application handed over for this topic."""
+        return self.written + self.failed + self.unconfirmed + self.undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Failed writes of one topic with the same `error.type`."""
+
+    error_type: str
+    topic: str
+    count: int
+    description: str
+    """The client's words for the last of them."""
+    trace_id: str
+    """The last of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write worth looking at."""
+
+    trace_id: str
+    span_id: str
+    topic: str
+    partition: int | None
+    offset: int | None
+    duration: int | None
+    """None where the clock of the span is not usable."""
+    error_type: str | None
+    description: str
+    called_from: str | None
+    """The root's `code.function.name`, or the name of whatever span is the parent, if recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a recording says."""
+
+    path: str
+    files: int
+    spans: int
+    services: tuple[str, ...]
+    processes: int
+    """Distinct service, instance and pid, counted up to `MOST_DISTINCT`."""
+    started: int | None
+    ended: int | None
+    """First start and last end of any span; None if no span has a usable clock."""
+    topics: tuple[Topic, ...]
+    """Most messages first."""
+    causes: tuple[Cause, ...]
+    """Most failures first."""
+    slowest: tuple[Write, ...]
+    """The slowest of the messages written, slowest first."""
+    failed: tuple[Write, ...]
+    """The last of the failed writes, last first."""
+    kept: int
+    """Spans that a sampler had dropped and the agent kept: others are missing in every count."""
+    untimed: int
+    """Spans without a start or with an end before it; they count, but in no time."""
+    lines_not_understood: int
+    spans_not_understood: int
+    files_not_read: int
+
+    def count(self, outcome: Outcome) -> int:
+        """Return the number of messages with this outcome, over all topics."""
+        return sum(int(getattr(topic, outcome)) for topic in self.topics)
+
+    @property
+    def duration(self) -> int:
+        """The time observed, 0 if no span has a usable clock."""
+        return (self.ended or 0) - (self.started or 0)

@@ -1,0 +1,156 @@
+"""A recording's spans, streamed: one line in memory at a time, whatever is in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from .span import Source, Span, decode, source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_NAME = re.compile(r".*\.jsonl(\.[0-9]+)?", re.DOTALL)
+_LONGEST_LINE = 16 << 20
+_SIGNALS = ("resourceSpans", "resourceMetrics", "resourceLogs")
+
+
+class NotARecording(Exception):  # noqa: N818 - it is an answer to the user, not a mishap
+    """There is nothing to report on; the message is one sentence for the user."""
+
+
+@dataclass
+class Tally:
+    """What reading has met so far."""
+
+    lines: int = 0
+    """Export requests, of any signal."""
+    spans: int = 0
+    lines_not_understood: int = 0
+    spans_not_understood: int = 0
+    files_not_read: int = 0
+    reason: str = ""
+    """Why the last of them was not, in the system's words."""
+
+
+def recording_files(path: str) -> tuple[Path, ...]:
+    """Return the files of the recording at `path`, in the order of their names.
+
+    A file is itself and its rotated siblings (`name.1`); a folder is every `*.jsonl` and rotated
+    `*.jsonl.1` in it and in its subfolders. Raises `NotARecording`.
+    """
+    place = Path(path)
+    try:
+        if place.is_dir():
+            found = sorted(_files_in(place))
+        else:
+            rotated = re.compile(re.escape(place.name) + r"\.[0-9]+")
+            found = [place] if place.is_file() else []
+            found += sorted(file for file in _siblings(place) if rotated.fullmatch(file.name))
+    except OSError as error:
+        raise NotARecording(f"`{path}` cannot be read: {error.strerror}") from error
+    if found:
+        return tuple(found)
+    if place.is_dir():
+        raise NotARecording(
+            f"`{path}` has no recording: expected files named *.jsonl in it or in its subfolders"
+        )
+    if place.exists():
+        raise NotARecording(f"`{path}` is neither a file nor a folder")
+    raise NotARecording(
+        f"there is no recording at `{path}`: expected a file or folder that"
+        " `autoinstrument run -- COMMAND` has written"
+    )
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    for pattern in ("*", "*/*"):
+        for file in folder.glob(pattern):
+            if _NAME.fullmatch(file.name) and file.is_file():
+                yield file
+
+
+def _siblings(file: Path) -> Iterator[Path]:
+    return file.parent.iterdir() if file.parent.is_dir() else iter(())
+
+
+def spans(
+    files: Iterable[Path], tally: Tally, mentioning: frozenset[str] | None = None
+) -> Iterator[Span]:
+    """Yield the spans of `files` and count in `tally` what else is there; never raises.
+
+    With `mentioning`, hexadecimal ids in lower case, lines that hold none of them are passed over
+    without being parsed, and not counted.
+    """
+    wanted = None if mentioning is None else [identifier.encode() for identifier in mentioning]
+    for file in files:
+        for line in _lines(file, tally):
+            if wanted is None or _mentions(line, wanted):
+                yield from _spans_in(line, tally)
+
+
+def _lines(path: Path, tally: Tally) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from _bounded_lines(file)
+    except OSError as error:  # gone since it was listed, or not ours to read
+        tally.files_not_read += 1
+        tally.reason = str(error.strerror)
+
+
+def _bounded_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines that are not blank; for one too long to hold, something that is no JSON."""
+    while line := file.readline(_LONGEST_LINE):
+        rest = line
+        while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = file.readline(_LONGEST_LINE)
+        if not line.isspace():
+            yield line if rest is line else b"?"
+
+
+def _mentions(line: bytes, wanted: list[bytes]) -> bool:
+    lowered = line.lower()
+    return any(identifier in lowered for identifier in wanted)
+
+
+def _spans_in(line: bytes, tally: Tally) -> Iterator[Span]:
+    try:
+        request = json.loads(line.decode("utf-8-sig", "replace"))
+        understood = any(
+            isinstance(request[signal], list) for signal in _SIGNALS if signal in request
+        )
+    # Nesting of a few thousand levels ends json's recursion, with valid JSON.
+    except (ValueError, TypeError, RecursionError):
+        understood = False
+    if not understood:
+        tally.lines_not_understood += 1
+        return
+    tally.lines += 1
+    for described, origin in _described(request.get("resourceSpans", []), tally):
+        span = decode(described, origin)
+        if span is None:
+            tally.spans_not_understood += 1
+        else:
+            tally.spans += 1
+            yield span
+
+
+def _described(resources: Any, tally: Tally) -> Iterator[tuple[Any, Source]]:
+    """Yield what stands where spans stand, and where it comes from."""
+    for resource in resources if isinstance(resources, list) else ():
+        for scope in _members(resource, "scopeSpans", tally):
+            origin = source(resource.get("resource"), scope)
+            for span in _members(scope, "spans", tally):
+                yield span, origin
+
+
+def _members(group: Any, name: str, tally: Tally) -> list[Any]:
+    """Return what is in a group of spans; one that cannot be entered counts as one span."""
+    members = (group.get(name) or []) if isinstance(group, dict) else None
+    if isinstance(members, list):
+        return members
+    tally.spans_not_understood += 1
+    return []

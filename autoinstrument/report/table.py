@@ -1,0 +1,79 @@
+"""A plain table that fits its width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .wording import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_GAP = "  "
+
+
+@dataclass
+class Column:
+    """A title and its cells; numbers stand right."""
+
+    title: str
+    cells: Sequence[str]
+    right: bool = True
+    least: int | None = None
+    """Where room is short, cells are cut, first of all those wider than this; None: never."""
+    leaves: int = 0
+    """Where that is not enough, the column with the highest number leaves; 0: never."""
+
+    @property
+    def width(self) -> int:
+        """What the column takes when nothing is cut."""
+        return max(map(len, (self.title, *self.cells)))
+
+
+def table(columns: Sequence[Column], width: int) -> str:
+    """Return `columns` side by side, indented, in lines of at most `width` if that can be."""
+    shown = list(columns)
+    widths = _fitted(shown, width)
+    while _total(widths) > width:
+        leaving = max(shown, key=lambda column: column.leaves)
+        if not leaving.leaves:
+            widths = _fitted([_yielding(column) for column in shown], width)
+            break
+        shown.remove(leaving)
+        widths = _fitted(shown, width)
+    rows = zip(*((column.title, *column.cells) for column in shown), strict=True)
+    return "\n".join(_line(row, shown, widths) for row in rows)
+
+
+def _fitted(columns: list[Column], width: int) -> list[int]:
+    """Take what is too much from the widest column that may shrink, again and again."""
+    widths = [column.width for column in columns]
+    floors = [
+        column.width if column.least is None else max(column.least, len(column.title))
+        for column in columns
+    ]
+    while _total(widths) > width:
+        spare, at = max(
+            (widths[at] if widths[at] > floors[at] else 0, at) for at in range(len(widths))
+        )
+        if not spare:
+            break
+        widths[at] -= 1
+    return widths
+
+
+def _yielding(column: Column) -> Column:
+    return column if column.least is None else replace(column, least=0)
+
+
+def _total(widths: list[int]) -> int:
+    return sum(widths) + len(_GAP) * len(widths)
+
+
+def _line(row: Sequence[str], columns: list[Column], widths: list[int]) -> str:
+    cells = (
+        (str.rjust if column.right else str.ljust)(shortened(cell, wide), wide)
+        for cell, column, wide in zip(row, columns, widths, strict=True)
+    )
+    return (_GAP + _GAP.join(cells)).rstrip()

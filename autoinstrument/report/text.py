@@ -1,0 +1,177 @@
+"""A report as plain text: pure, without colour, one screen for an ordinary service."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+
+from .model import OUTCOMES, Report, Topic, Write
+from .table import Column, table
+from .wording import counted, distinct, duration, foreign, number, period, shortened, significant
+
+_NARROWEST = 80
+_TOPICS = 10
+_CAUSES = 5
+_WRITES = 5
+_SERVICES = 3
+_LONGEST_NAME = 60
+_NONE = "-"
+
+
+def render(report: Report, width: int = 100) -> str:
+    """Return `report` as text, in lines of at most `width` characters, 80 or more.
+
+    Only the next command may be longer, since the recording's path is in it.
+    """
+    width = max(width, _NARROWEST)
+    sections = (
+        _summary(report, width),
+        _topics(report, width),
+        _causes(report, width),
+        _writes("Slowest writes", report.slowest, 0, width),
+        _writes("Last failed writes", report.failed, report.count("failed"), width),
+        _notes(report, width),
+        f"As data: autoinstrument report {foreign(shlex.quote(report.path))} --json",
+    )
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _summary(report: Report, width: int) -> str:
+    if not report.spans:
+        return "No message was written: the recording has no spans."
+    others = [
+        f", {number(count)} {outcome}"
+        for outcome in OUTCOMES[1:]
+        if (count := report.count(outcome))
+    ]
+    happened = f"{counted(report.count('written'), 'message')} written{''.join(others)}"
+    if not report.topics:
+        happened = "No message was written"
+    seen = f"{counted(report.spans, 'span')} in {counted(report.files, 'file')}"
+    if report.started and report.ended:
+        happened += f"{',' if others else ''} in {duration(report.duration)}"
+        seen = f"{period(report.started, report.ended)}, {seen}"
+    return _filled(f"{happened}: {_writers(report)}.", width) + "\n" + _filled(f"{seen}.", width)
+
+
+def _writers(report: Report) -> str:
+    names = [f"`{shortened(foreign(name), _LONGEST_NAME)}`" for name in report.services]
+    if len(names) > _SERVICES:
+        names[_SERVICES:] = [f"{number(len(names) - _SERVICES)} more"]
+    processes = distinct(report.processes) + " process" + ("" if report.processes == 1 else "es")
+    if not names:
+        return processes
+    return f"{'service' if len(names) == 1 else 'services'} {', '.join(names)}, {processes}"
+
+
+def _topics(report: Report, width: int) -> str:
+    if not report.topics:
+        return ""
+    shown = report.topics[:_TOPICS]
+    counts = [outcome for outcome in OUTCOMES if report.count(outcome) or outcome == "written"]
+    latencies = {
+        name: [_latency(topic, name) for topic in shown] for name in ("p50", "p90", "p99", "max")
+    }
+    columns = [
+        _words("topic", [topic.name for topic in shown], least=16),
+        *(Column(name, [number(getattr(topic, name)) for topic in shown]) for name in counts),
+        Column("per s", [_rate(topic) for topic in shown], leaves=2),
+        Column("partitions", [distinct(topic.partitions) for topic in shown], leaves=3),
+        *(
+            Column(name, cells, leaves=1 if name == "p90" else 0)
+            for name, cells in latencies.items()
+        ),
+    ]
+    explained = "  p50 to max: call to acknowledgement; percentiles at most 1 % high."
+    more = _more(len(report.topics) - len(shown))
+    return "\n".join([table(columns, width), *more, _filled(explained, width)])
+
+
+def _rate(topic: Topic) -> str:
+    return _NONE if topic.per_second is None else significant(topic.per_second)
+
+
+def _latency(topic: Topic, percentile: str) -> str:
+    return _NONE if topic.latency is None else duration(getattr(topic.latency, percentile))
+
+
+def _causes(report: Report, width: int) -> str:
+    if not report.causes:
+        return ""
+    shown = report.causes[:_CAUSES]
+    columns = [
+        Column("failed", [number(cause.count) for cause in shown]),
+        _words("error", [cause.error_type for cause in shown], least=24),
+        _words("topic", [cause.topic for cause in shown], least=16),
+        _words("in the client's words", [cause.description or _NONE for cause in shown], least=32),
+        Column("last trace", [cause.trace_id for cause in shown], right=False, leaves=1),
+    ]
+    more = _more(len(report.causes) - len(shown))
+    return "\n".join(["Failures by cause", table(columns, width), *more])
+
+
+def _writes(title: str, writes: tuple[Write, ...], of: int, width: int) -> str:
+    if not writes:
+        return ""
+    shown = writes[:_WRITES]
+    columns = [
+        Column("took", [_took(write) for write in shown]),
+        _words("topic[partition]@offset", [_place(write) for write in shown], least=36),
+        Column("trace", [write.trace_id for write in shown], right=False),
+        _words("called from", [write.called_from or _NONE for write in shown], least=20, leaves=1),
+    ]
+    if any(write.error_type for write in shown):
+        columns[1:2] = [
+            _words("error", [write.error_type or _NONE for write in shown], least=24),
+            _words("topic", [_place(write) for write in shown], least=16),
+        ]
+    more = _more(of - len(shown))
+    return "\n".join([title, table(columns, width), *more])
+
+
+def _took(write: Write) -> str:
+    return _NONE if write.duration is None else duration(write.duration)
+
+
+def _place(write: Write) -> str:
+    """Kafka's usual notation, as far as the broker has said."""
+    partition = "" if write.partition is None else f"[{write.partition}]"
+    offset = "" if write.offset is None else f"@{write.offset}"
+    return f"{write.topic}{partition}{offset}"
+
+
+def _words(title: str, cells: list[str], least: int, leaves: int = 0) -> Column:
+    return Column(title, list(map(foreign, cells)), right=False, least=least, leaves=leaves)
+
+
+def _more(count: int) -> list[str]:
+    return [f"  and {number(count)} more"] if count > 0 else []
+
+
+def _notes(report: Report, width: int) -> str:
+    left_out = [
+        counted(count, noun)
+        for count, noun in (
+            (report.files_not_read, "file"),
+            (report.lines_not_understood, "line"),
+            (report.spans_not_understood, "span"),
+        )
+        if count
+    ]
+    notes = {
+        "Unconfirmed: the client itself cannot know, as with acks=0 or"
+        " delivery.report.only.error=true.": report.count("unconfirmed"),
+        "Undecided: sent in a transaction whose commit or abort is not known.": report.count(
+            "undecided"
+        ),
+        f"Sampled: of what the sampler dropped, {counted(report.kept, 'span')} kept as failed or"
+        " slow; the rest is in no number above.": report.kept,
+        f"No usable clock in {counted(report.untimed, 'span')} (no start, or an end before it):"
+        " counted, but in no time.": report.untimed,
+        f"Not understood, and in no number above: {', '.join(left_out)}.": left_out,
+    }
+    return "\n".join(_filled(note, width) for note, applies in notes.items() if applies)
+
+
+def _filled(sentence: str, width: int) -> str:
+    return textwrap.fill(sentence, width, break_on_hyphens=False, subsequent_indent="  ")
