@@ -1,0 +1,474 @@
+"""What a report says: its numbers, its text, its data, its command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from recordings import START, recording, request, root, span, span_id, write
+
+from autoinstrument.commands import report as command
+from autoinstrument.report.data import as_data
+from autoinstrument.report.gathering import report
+from autoinstrument.report.latency import Latencies
+from autoinstrument.report.model import Percentiles, Report
+from autoinstrument.report.text import render
+from autoinstrument.report.wording import duration, foreign, shortened, significant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOLDEN = """\
+3 messages written, 1 failed, 1 unconfirmed, in 260 ms: service `profile`, 1 process.
+2025-11-23 16:10:02 UTC, 9 spans in 1 file.
+
+  topic     written  failed  unconfirmed  per s  partitions      p50      p90      p99      max
+  profiles        3       1            0   11.5           2  82.1 ms  84.7 ms  84.7 ms  84.7 ms
+  audit           0       0            1      0           0        -        -        -        -
+  p50 to max: call to acknowledgement; percentiles at most 1 % high.
+
+Failures by cause
+  failed  error              topic     in the client's words
+       1  MESSAGE_TOO_LARGE  profiles  Broker: Message size too large
+
+Slowest writes
+     took  topic[partition]@offset  trace                             called from
+  84.7 ms  profiles[1]@1            0000000000000000000000000000000b  profile.publish
+  82.1 ms  profiles[0]@0            0000000000000000000000000000000c  profile.publish
+  81.2 ms  profiles[1]@0            0000000000000000000000000000000a  profile.publish
+
+Last failed writes
+    took  error              topic     trace                             called from
+  130 us  MESSAGE_TOO_LARGE  profiles  0000000000000000000000000000000d  profile.publish
+
+Unconfirmed: the client itself cannot know, as with acks=0 or delivery.report.only.error=true.
+
+As data: autoinstrument report profile.jsonl --json
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    """Return a recording of a small service: three writes, a failure, one without an answer."""
+    pairs: list[dict[str, Any]] = []
+    for trace, parts in (
+        (0xA, {"at": 0, "ms": 81.24, "partition": 1, "offset": 0}),
+        (0xB, {"at": 90, "ms": 84.7, "partition": 1, "offset": 1}),
+        (0xC, {"at": 90, "ms": 82.1, "partition": 0, "offset": 0}),
+        (
+            0xD,
+            {
+                "at": 180,
+                "ms": 0.13,
+                "partition": None,
+                "error": "Broker: Message size too large",
+                "error_type": "MESSAGE_TOO_LARGE",
+            },
+        ),
+    ):
+        parent = span_id()
+        pairs.append(write(trace=trace, parent=parent, **parts))
+        pairs.append(root("profile.publish", trace=trace, identifier=parent, at=parts["at"]))
+    pairs.append(write("audit", trace=0xE, at=250, ms=10, outcome="unconfirmed"))
+    return recording(tmp_path / "profile.jsonl", [request(pairs)])
+
+
+def reported(tmp_path: Path, *spans: dict[str, Any], **source: Any) -> Report:
+    """Return the report on a recording of `spans`, one request."""
+    return report(recording(tmp_path / "recording.jsonl", [request(spans, **source)]))
+
+
+# --- numbers
+
+
+def test_every_outcome_is_counted_apart(tmp_path: Path) -> None:
+    """Only what the broker acknowledged is called written."""
+    found = reported(
+        tmp_path,
+        write(),
+        write(offset=None),
+        write(outcome="unconfirmed"),
+        write(outcome="undecided"),
+        write(outcome="something newer"),
+        write(error="no", error_type="x"),
+        write(error="no", error_type="x", outcome="unconfirmed"),
+    )
+    (topic,) = found.topics
+    assert (topic.written, topic.failed, topic.unconfirmed, topic.undecided) == (2, 2, 2, 1)
+
+
+def test_anothers_span_without_an_offset_is_not_called_written(tmp_path: Path) -> None:
+    """Other instrumentations close a span when the call returns; that proves nothing."""
+    spans = [write(offset=None), write(offset=-1001, partition=-1), write(offset=0, partition=0)]
+    found = reported(tmp_path, *spans, scope="somebody's")
+    assert (found.count("written"), found.count("unconfirmed")) == (1, 2)
+
+
+def test_a_write_is_known_by_its_attributes_whatever_its_name(tmp_path: Path) -> None:
+    """`send {topic}` is a write too; other work with Kafka, and other systems, are not."""
+    kafka = {"messaging__system": "kafka", "messaging__destination__name": "profiles"}
+    found = reported(
+        tmp_path,
+        write() | {"name": "send profiles"},
+        span("WriteKafka", trace=1),
+        span("process", trace=1, messaging__operation__type="process", **kafka),
+        span("send", trace=1, messaging__system="rabbitmq", messaging__operation__type="send"),
+    )
+    assert (found.spans, found.count("written")) == (4, 1)
+
+
+def test_rate_is_written_over_the_time_observed(tmp_path: Path) -> None:
+    """From the first start to the last end of any span; failures are no throughput."""
+    spans = [write(at=at * 100, ms=1) for at in range(10)]
+    failed = write(at=500, error="no", error_type="x")
+    (topic,) = reported(tmp_path, *spans, failed, root("f", trace=1, at=0, ms=2_000)).topics
+    assert topic.per_second == 5.0
+
+
+def test_no_rate_is_given_for_no_time(tmp_path: Path) -> None:
+    """A number that cannot be known is absent."""
+    assert reported(tmp_path, write(ms=0)).topics[0].per_second is None
+
+
+@pytest.mark.parametrize(("at", "ms"), [(10, -5), (-START / 1_000_000, 5)], ids=["back", "none"])
+def test_a_span_without_a_usable_clock_counts_but_in_no_time(
+    tmp_path: Path, at: float, ms: float
+) -> None:
+    """A clock set back would make a latency of nothing, one without a start a range of decades."""
+    found = reported(tmp_path, write(at=20, ms=1), write(at=at, ms=ms))
+    assert (found.count("written"), found.untimed) == (2, 1)
+    assert found.topics[0].latency == Percentiles(*[1_000_000] * 4)
+    assert found.duration == 1_000_000
+    assert len(found.slowest) == 1
+    assert "No usable clock in 1 span" in render(found)
+
+
+def test_failures_are_grouped_by_cause_with_the_last_of_each(tmp_path: Path) -> None:
+    """A cause is an error type on a topic; its words and trace are those of the last failure."""
+    found = reported(
+        tmp_path,
+        write(trace=1, at=5, error="second", error_type="queue_full"),
+        write(trace=2, at=9, error="last", error_type="queue_full"),
+        write(trace=3, at=1, error="first", error_type="queue_full"),
+        write("other", trace=4, at=1, error="?"),
+        write("", trace=5, at=1, error="?", error_type=""),
+    )
+    assert [(c.error_type, c.topic, c.count, c.description) for c in found.causes] == [
+        ("queue_full", "profiles", 3, "last"),
+        ("_OTHER", "(no topic)", 1, "?"),
+        ("_OTHER", "other", 1, "?"),
+    ]
+    assert render(found).count("_OTHER") == 4
+    assert found.causes[0].trace_id == f"{2:032x}"
+
+
+def test_the_slowest_and_the_last_failed_are_kept(tmp_path: Path) -> None:
+    """Ten of each, in order; a failure is not a slow acknowledgement."""
+    spans = [write(trace=n, at=n, ms=n) for n in range(1, 50)]
+    spans += [write(trace=100 + n, at=n, ms=900, error="no", error_type="x") for n in range(50)]
+    random.Random(1).shuffle(spans)  # noqa: S311 - no secret
+    found = reported(tmp_path, *spans)
+    assert [int(kept.trace_id, 16) for kept in found.slowest] == list(range(49, 39, -1))
+    assert [int(kept.trace_id, 16) for kept in found.failed] == list(range(149, 139, -1))
+    assert found.slowest[0].duration == found.topics[0].latency.max  # type: ignore[union-attr] - there are latencies
+
+
+def test_processes_are_told_apart_by_service_and_pid(tmp_path: Path) -> None:
+    """A forked child is a process of its own."""
+    lines = [request([write()], service=s, pid=p) for s, p in (("a", 1), ("a", 2), ("b", 1))]
+    found = report(recording(tmp_path / "x.jsonl", [*lines, lines[0]]))
+    assert (found.services, found.processes) == (("a", "b"), 3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_percentiles_are_latencies_that_occurred_at_most_one_percent_high(seed: int) -> None:
+    """The documented bound, against exact nearest ranks, over data of very different shapes."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    shapes = (
+        lambda: int(chance.lognormvariate(15, 2)),
+        lambda: chance.randrange(1 << 64),
+        lambda: chance.choice((0, 1, 2, 3, 1_000_000)),
+        lambda: 80_000_000 + chance.randrange(1_000),
+    )
+    for shape in shapes:
+        exact = sorted(shape() for _ in range(chance.choice((1, 2, 99, 5_000))))
+        latencies = Latencies()
+        for nanoseconds in chance.sample(exact, len(exact)):
+            latencies.add(nanoseconds)
+        for percent in range(1, 101):
+            true = exact[-(-len(exact) * percent // 100) - 1]
+            found = latencies.percentile(percent)
+            assert true <= found <= true * 1.01 + 1e-6
+            assert found in exact
+        assert latencies.percentile(100) == exact[-1]
+
+
+# --- text
+
+
+def test_the_text_of_a_small_recording(small: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Word for word what a user of a small service reads."""
+    monkeypatch.chdir(small.rpartition("/")[0])
+    assert render(report("profile.jsonl")) == GOLDEN
+
+
+def test_a_recording_without_writes_says_so(tmp_path: Path) -> None:
+    """Both kinds of nothing are told from a failure to read."""
+    metrics = recording(tmp_path / "metrics.jsonl", ['{"resourceMetrics":[]}\n'])
+    assert render(report(metrics)).startswith(
+        "No message was written: the recording has no spans.\n"
+    )
+    assert render(reported(tmp_path, root("main.run", trace=1))).startswith(
+        "No message was written in 1.00 ms: service `profile`, 1 process.\n"
+    )
+
+
+def test_what_is_missing_from_the_numbers_is_told(tmp_path: Path) -> None:
+    """Unread lines and spans, and what a sampler dropped, are named beside the numbers."""
+    kept = write()
+    kept["attributes"] += root("f", trace=1, autoinstrument__kept="failure")["attributes"]
+    path = recording(tmp_path / "x.jsonl", [request([kept, 7, 7]), "torn off", ""])
+    told = render(report(path))
+    assert "Not understood, and in no number above: 1 line, 2 spans." in told
+    assert "of what the sampler dropped, 1 span kept as failed or slow" in told
+
+
+def crowd(tmp_path: Path, name: str) -> Report:
+    """Return a report on 30 topics in 4 services, with `name` wherever a name can stand."""
+    lines = []
+    for n in range(30):
+        parent = span_id()
+        topic = f"{name}{n}"
+        lines.append(
+            request(
+                [
+                    write(topic, trace=n, offset=10**9 + n, ms=10.0**n % 1e9, parent=parent),
+                    write(topic, trace=n, error=name, error_type=name, parent=parent),
+                    write(topic, trace=n, outcome="undecided"),
+                    write(topic, trace=n, outcome="unconfirmed"),
+                    root(name, trace=n, identifier=parent),
+                ],
+                service=f"{name}{n % 4}",
+            )
+        )
+    return report(recording(tmp_path / "crowd.jsonl", lines))
+
+
+@pytest.mark.parametrize("name", ["t", "profile.events.enriched", "x" * 10_000, "\x1b[2J" * 900])
+@pytest.mark.parametrize("width", [1, 80, 100, 200])
+def test_no_line_is_wider_than_asked_whatever_the_names(
+    tmp_path: Path, name: str, width: int
+) -> None:
+    """Names are cut, columns leave: a terminal of 80 or more characters wraps nothing."""
+    found = replace(crowd(tmp_path, name), path="crowd.jsonl")
+    lines = render(found, width).splitlines()
+    assert max(map(len, lines)) <= max(width, 80)
+    assert len(lines) < 55
+
+
+def test_a_crowd_fits_on_one_screen_and_says_how_many_more(tmp_path: Path) -> None:
+    """The text is a summary; the data has all."""
+    told = render(crowd(tmp_path, "t"))
+    assert len(told.splitlines()) < 50
+    assert told.count("  and 25 more\n") == 2
+    assert told.count("  and 20 more\n") == 1
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "\x1b[31mred\x1b[0m",
+        "a\nb\r\tc",
+        "\x00\x07\x08\x7f\x9b",
+        "\u202egnp.exe",
+        "\ud800",
+        "\u2028",
+    ],
+    ids=ascii,
+)
+def test_names_from_the_application_cannot_speak_to_the_terminal(
+    tmp_path: Path, hostile: str
+) -> None:
+    """Escapes, controls, line ends and writing direction reach the terminal as plain letters."""
+    told = render(crowd(tmp_path, hostile))
+    assert all(letter.isprintable() for letter in told.replace("\n", ""))
+    assert len(told.splitlines()) == told.count("\n") == render(crowd(tmp_path, "t")).count("\n")
+    assert ascii(hostile)[1:5] in told
+
+
+def test_foreign_text_stays_readable() -> None:
+    """What is printable is left as it is, in any script."""
+    assert foreign("profil-büro 档案 [1]") == "profil-büro 档案 [1]"
+    assert foreign("\x1b\n") == r"\x1b\n"
+    assert shortened("profile.events.enriched", 15) == "profil...riched"
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "said"),
+    [
+        (0, "0 us"),
+        (850, "0.850 us"),
+        (999_499, "999 us"),
+        (999_600, "1.00 ms"),
+        (84_700_000, "84.7 ms"),
+        (999_960_000, "1.00 s"),
+        (119_400_000_000, "119 s"),
+        (125_000_000_000, "2.08 min"),
+        (5 * 3_600_000_000_000, "5.00 h"),
+        (100 * 86_400_000_000_000, "100 days"),
+    ],
+)
+def test_durations_have_three_digits_and_a_unit_that_suits(nanoseconds: int, said: str) -> None:
+    """Rounding never gives a fourth digit nor the wrong unit."""
+    assert duration(nanoseconds) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0"), (0.0633, "0.0633"), (9.996, "10.0"), (12_345.6, "12,346")]
+)
+def test_numbers_have_three_digits_or_all_before_the_point(value: float, said: str) -> None:
+    """A rate is not more exact than it is."""
+    assert significant(value) == said
+
+
+# --- data
+
+
+def test_the_data_has_a_version_and_every_field_it_documents(small: str) -> None:
+    """A program can rely on the schema that `as_data` documents."""
+    data = json.loads(json.dumps(as_data(report(small))))
+    parent_known = data["slowest"][0]
+    assert data == {
+        "schema": "autoinstrument.report/1",
+        "path": small,
+        "files": 1,
+        "spans": 9,
+        "services": ["profile"],
+        "processes": 1,
+        "started": "2025-11-23T16:10:02.000000000Z",
+        "ended": "2025-11-23T16:10:02.260000000Z",
+        "duration_ns": 260_000_000,
+        "messages": {"written": 3, "failed": 1, "unconfirmed": 1, "undecided": 0},
+        "topics": data["topics"],
+        "causes": [
+            {
+                "error_type": "MESSAGE_TOO_LARGE",
+                "topic": "profiles",
+                "count": 1,
+                "description": "Broker: Message size too large",
+                "trace_id": f"{0xD:032x}",
+            }
+        ],
+        "slowest": data["slowest"],
+        "failed": data["failed"],
+        "kept": 0,
+        "untimed": 0,
+        "not_understood": {"lines": 0, "spans": 0, "files": 0},
+    }
+    assert data["topics"][1] == {
+        "name": "audit",
+        "written": 0,
+        "failed": 0,
+        "unconfirmed": 1,
+        "undecided": 0,
+        "partitions": 0,
+        "per_second": 0.0,
+        "latency_ns": None,
+    }
+    assert data["topics"][0]["latency_ns"]["max"] == 84_700_000
+    assert parent_known == {
+        "trace_id": f"{0xB:032x}",
+        "span_id": parent_known["span_id"],
+        "topic": "profiles",
+        "partition": 1,
+        "offset": 1,
+        "duration_ns": 84_700_000,
+        "error_type": None,
+        "description": "",
+        "called_from": "profile.publish",
+    }
+    assert data["failed"][0]["error_type"] == "MESSAGE_TOO_LARGE"
+    assert data["failed"][0]["partition"] is None
+
+
+# --- command
+
+
+def run(*arguments: str) -> int:
+    """Run the command in this process, as the command line does."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.execute(parser.parse_args(arguments))
+
+
+def test_the_command_prints_text_or_data(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json` prints one object and nothing else."""
+    assert run(small) == 0
+    assert capsys.readouterr().out.startswith("3 messages written, 1 failed")
+    assert run(small, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == as_data(report(small))
+
+
+def test_without_a_path_the_recording_is_where_the_agent_writes_it(
+    small: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`AUTOINSTRUMENT_RECORD`, or else `.autoinstrument` in the current folder."""
+    monkeypatch.setenv("AUTOINSTRUMENT_RECORD", small)
+    assert run() == 0
+    monkeypatch.delenv("AUTOINSTRUMENT_RECORD")
+    monkeypatch.chdir(tmp_path)
+    recording(tmp_path / ".autoinstrument" / "1.jsonl", [request([write()])])
+    assert run() == 0
+    assert "\n1 message written in 1.00 ms" in capsys.readouterr().out
+
+
+def test_what_is_no_recording_is_one_sentence_and_exit_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is shown as if it were a report, and the path cannot speak to the terminal."""
+    assert run(str(tmp_path / "no\x1bwhere")) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("autoinstrument: there is no recording at `")
+    assert captured.err.endswith(
+        "no\\x1bwhere`: expected a file or folder that"
+        " `autoinstrument run -- COMMAND` has written.\n"
+    )
+
+
+def test_a_reader_that_has_seen_enough_ends_the_report_quietly(small: str) -> None:
+    """`| head -1` must not end in a traceback; only a process has a pipe that breaks at exit."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "autoinstrument", "report", small],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+def test_a_stream_that_cannot_hold_a_letter_gets_its_escape(tmp_path: Path) -> None:
+    """In the C locale a name in another script is no crash; an encoding is set at start only."""
+    path = recording(tmp_path / "x.jsonl", [request([write("档案")])])
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-m", "autoinstrument", "report", path],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert rb"\u6863\u6848" in done.stdout
+    assert done.stderr == b""
