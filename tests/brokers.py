@@ -1,0 +1,271 @@
+"""Brokers for tests: Apache Kafka itself, and the one that librdkafka brings for its own tests."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+import shutil
+import socket
+import string
+import subprocess
+import sys
+import uuid
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from processes import Process, accepts, free_port, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_HERE = Path(__file__).parent
+_LIBS = Path(os.environ.get("CHECKOUT", _HERE.parent), ".kafka", "libs")
+_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m")
+_QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+_LIFELINE = pytest.StashKey[int]()
+
+
+class Record(NamedTuple):
+    """A message as it stands in the log; `headers` is empty where there are none."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+class Kafka:
+    """An Apache Kafka at `bootstrap`, a "host:port", which the Java process `pid` serves."""
+
+    def __init__(self, bootstrap: str, pid: int) -> None:
+        self.bootstrap = bootstrap
+        self.pid = pid
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        reconnecting = {"reconnect.backoff.max.ms": 200, "log_level": 0}
+        return AdminClient({"bootstrap.servers": self.bootstrap, **reconnecting})
+
+    def topic(self, name: str = "topic", partitions: int = 3, **config: str) -> str:
+        """Create a topic that nobody else has and return its name, which begins with `name`.
+
+        `config` has the topic's own settings, with `_` for the dot: `max_message_bytes="1000"`.
+        """
+        unique = f"{name}-{secrets.token_hex(4)}"
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        topic = NewTopic(unique, partitions, replication_factor=1, config=settings)
+        self._admin.create_topics([topic])[unique].result(30)
+        return unique
+
+    def records(
+        self,
+        topic: str,
+        *,
+        read_committed: bool = False,
+        # A default is out of the agent's reach: the log is read by the client as it is.
+        consumer_type: type[Consumer] = Consumer,
+    ) -> list[Record]:
+        """Return what is in the log of `topic`, by partition and offset."""
+        consumer = consumer_type(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "log-readers",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
+                "isolation.level": "read_committed" if read_committed else "read_uncommitted",
+            }
+        )
+        try:
+            partitions = set(self._admin.list_topics(topic, timeout=30).topics[topic].partitions)
+            consumer.assign([TopicPartition(topic, n, 0) for n in partitions])
+            return sorted(_until_the_end(consumer, partitions), key=lambda record: record[:2])
+        finally:
+            consumer.close()
+
+
+class OwnKafka(Kafka):
+    """A Kafka that belongs to one test, which may pause, kill and restart it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._address = _format(folder)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, also after `kill()`: at the same address, with the same log."""
+        self._process = _start(self._folder, self._address)
+        super().__init__(self._address, self._process.pid)
+
+    def pause(self) -> None:
+        """Leave every connection open and every request unanswered, until `resume()`."""
+        self._process.pause()
+
+    def resume(self) -> None:
+        """Answer what has come in the meantime, and go on."""
+        self._process.resume()
+
+    def kill(self) -> None:
+        """End the broker as a power failure does."""
+        self._process.kill()
+
+
+class MockBroker:
+    """A cluster of librdkafka's in a process of its own; a new topic has four partitions.
+
+    It creates each topic that it is asked for, and no admin client can: CreateTopics stays
+    unanswered. https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
+    """
+
+    _PROGRAM = """
+import sys, threading, confluent_kafka
+brokers, rtt_ms = sys.argv[1:]
+cluster = {"bootstrap.servers": "mock", "test.mock.num.brokers": brokers,
+           "test.mock.broker.rtt": rtt_ms}
+owner = confluent_kafka.Producer(cluster)
+found = owner.list_topics(timeout=30).brokers.values()
+print("at", ",".join(f"{broker.host}:{broker.port}" for broker in found), flush=True)
+threading.Event().wait()
+"""
+
+    def __init__(self, log: Path, brokers: int, rtt_ms: int) -> None:
+        command = [sys.executable, "-c", self._PROGRAM, str(brokers), str(rtt_ms)]
+        self._process = Process(command, log)
+        self.bootstrap: str = self._process.until(self._address)[1]
+
+    def _address(self) -> re.Match[str] | None:
+        return re.search(r"^at (.+)$", self._process.output(), re.MULTILINE)
+
+    def kill(self) -> None:
+        """End the cluster at once; what it held is gone."""
+        self._process.kill()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen, in the run's first process only: the shared broker ends when that socket does."""
+    if hasattr(config, "workerinput"):
+        config.stash[_LIFELINE] = config.workerinput["lifeline"]
+        return
+    lifeline = socket.create_server(("127.0.0.1", 0))
+    config.add_cleanup(lifeline.close)
+    config.stash[_LIFELINE] = lifeline.getsockname()[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each worker of pytest-xdist where the lifeline is."""
+    node.workerinput["lifeline"] = node.config.stash[_LIFELINE]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what takes a real Kafka, so that `-m "not kafka"` leaves it out."""
+    if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
+        item.add_marker("kafka")
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kafka:
+    """Give the Apache Kafka of this test run, which all of its workers share."""
+    _skip_without_kafka()
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if hasattr(request.config, "workerinput") else base) / "kafka"
+    running = folder / "running"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        until(running.exists, f"another worker has not started the broker in {folder}", 60)
+        address, pid = running.read_text().split()
+        return Kafka(address, int(pid))
+    address = _format(folder)
+    with socket.create_connection(("127.0.0.1", request.config.stash[_LIFELINE])) as lifeline:
+        process = _start(folder, address, lifeline)
+    process.leave()
+    (folder / "started").write_text(f"{address} {process.pid}")
+    (folder / "started").rename(running)
+    return Kafka(address, process.pid)
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[OwnKafka]:
+    """Give an Apache Kafka that only this test has: some 5 s, for tests that stop the broker."""
+    _skip_without_kafka()
+    broker = OwnKafka(tmp_path / "own-kafka")
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def mock_broker(tmp_path: Path) -> Iterator[Callable[..., MockBroker]]:
+    """Give a function that starts a mock cluster: `mock_broker(brokers=1, rtt_ms=0)`."""
+    started: list[MockBroker] = []
+
+    def start(brokers: int = 1, rtt_ms: int = 0) -> MockBroker:
+        log = tmp_path / f"mock-broker-{len(started)}.log"
+        started.append(MockBroker(log, brokers, rtt_ms))
+        return started[-1]
+
+    yield start
+    for broker in started:
+        broker.kill()
+
+
+def _skip_without_kafka() -> None:
+    java = shutil.which("java")
+    if java is None:
+        pytest.skip("needs Apache Kafka, which needs Java 17 or later: no java on the PATH")
+    if not any(_LIBS.glob("*.jar")):
+        pytest.skip(f"needs Apache Kafka: not in {_LIBS}, where `make kafka` puts it with Maven")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', said)
+    if version is None or int(version[1]) < 17:
+        pytest.skip(f"needs Apache Kafka, which needs Java 17 or later: java says {said!r}")
+
+
+def _format(folder: Path) -> str:
+    """Write a broker's configuration and empty log into `folder` and return its address."""
+    port, controller = free_port(), free_port()
+    template = string.Template((_HERE / "kafka" / "server.properties").read_text())
+    folder.mkdir(exist_ok=True)
+    (folder / "server.properties").write_text(
+        template.substitute(port=port, controller=controller, data=folder / "data")
+    )
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    formatting = (*_java("kafka.tools.StorageTool"), "format", "-t", cluster)
+    subprocess.run([*formatting, "-c", folder / "server.properties"], check=True)
+    return f"127.0.0.1:{port}"
+
+
+def _start(folder: Path, address: str, lifeline: socket.socket | None = None) -> Process:
+    """Start the broker of a formatted `folder` and return it when it answers."""
+    command = [*_java("kafka.Kafka"), folder / "server.properties"]
+    process = Process(command, folder / "broker.log", lifeline)
+    port = int(address.rpartition(":")[2])
+    process.until(lambda: accepts(port), 60)
+    AdminClient({"bootstrap.servers": address}).list_topics(timeout=30)
+    return process
+
+
+def _java(main: str) -> list[str]:
+    return ["java", *_OPTIONS, _QUIET, "-cp", str(_LIBS / "*"), main]
+
+
+def _until_the_end(consumer: Consumer, partitions: set[int]) -> Iterator[Record]:
+    while partitions:
+        message = consumer.poll(30)
+        if message is None:
+            raise TimeoutError(f"partitions {partitions} have not come to their end")
+        error = message.error()
+        if error is None:
+            key, value, headers = message.key(), message.value(), message.headers() or []
+            yield Record(message.partition(), message.offset(), key, value, headers)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            partitions.discard(message.partition())
+        else:
+            raise KafkaException(error)
