@@ -1,0 +1,63 @@
+"""The four stages that an event goes through: unpack, init, handle, write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from confluent_kafka import KafkaError, Message, Producer
+
+SCENARIOS = {"web": "browsing", "ios": "mobile", "android": "mobile"}
+NOT_FOR_PROFILES = {"ping"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """What has happened, as the applications report it."""
+
+    id: int
+    category: str
+    app: str
+    user: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What an event adds to the profile of its user."""
+
+    event: Event
+    scenario: str
+
+
+def unpack(message: Message) -> Event:
+    """Return the event in a message; raises ValueError if there is none."""
+    try:
+        return Event(**json.loads(message.value() or b""))
+    except TypeError as error:
+        raise ValueError(f"not an event: {error}") from error
+
+
+def init(event: Event) -> Profile:
+    """Return the profile that an event begins."""
+    return Profile(event, scenario=SCENARIOS.get(event.app, "unknown"))
+
+
+def handle(profile: Profile) -> bool:
+    """Tell whether a profile is worth writing."""
+    return profile.event.category not in NOT_FOR_PROFILES
+
+
+def write(
+    producer: Producer, profile: Profile, delivered: Callable[[KafkaError | None, Message], None]
+) -> None:
+    """Hand a profile over to the producer, which tells `delivered` how it went."""
+    producer.produce(
+        f"profile.{profile.event.category}",
+        json.dumps(asdict(profile)),
+        key=str(profile.event.user),
+        on_delivery=delivered,
+    )
