@@ -1,0 +1,135 @@
+"""`autoinstrument demo`: the example pipeline on an embedded broker, then its report."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from types import FrameType
+
+SUMMARY = "run the example pipeline on an embedded broker and show its report"
+
+_TOPICS = ("events", "profile.login", "profile.purchase")  # no profile.refund: that write fails
+_PATIENCE = 30  # seconds for a program that takes 4, 3 of which a new consumer group waits
+_INTERRUPTED = 130
+
+
+class _DemoError(Exception):
+    """Why the demo cannot go on, in words for the user."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare nothing: there is nothing to choose."""
+
+
+def execute(parsed: argparse.Namespace) -> int:  # noqa: ARG001 - there is nothing in it
+    """Run the demo; 0, 1 with a sentence on stderr if it failed, 130 on Ctrl-C."""
+    if importlib.util.find_spec("confluent_kafka") is None:
+        return _refuse("needs confluent-kafka: pip install 'autoinstrument[demo]'")
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        return _show()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except (OSError, _DemoError) as reason:
+        return _refuse(f"failed: {reason}")
+
+
+def _show() -> int:
+    record = tempfile.mkdtemp(prefix="autoinstrument-demo-")
+    with _broker() as broker:
+        _run_pipeline(broker, record)
+    from .report import print_report  # noqa: PLC0415 - only now
+
+    _say("\n$ autoinstrument report $RECORD")
+    return print_report(record)
+
+
+def _run_pipeline(broker: str, record: str) -> None:
+    _say("# A Kafka broker for this demo only: librdkafka's own. Yours can stand in its place.")
+    _say(f"$ BROKER={broker} RECORD={shlex.quote(record)}")
+    _say("\n# A producer. Nothing in it knows of autoinstrument.")
+    _run("producer.py", broker, record)
+    _say("\n# A service, likewise. It writes each event on to the topic of its category.")
+    _say("# There is no topic for refunds, so one of its writes fails.")
+    _run("profile_service", broker, record, "--count", "21")
+
+
+def _run(program: str, broker: str, record: str, *options: str) -> None:
+    """Show the command and run it, as a user would."""
+    agent = ["run", "--record", record, "--"]
+    arguments = [str(_examples() / program), broker, "events", *options]
+    shown = shlex.join(["autoinstrument", *agent, "python", *arguments])
+    _say("$ " + shown.replace(broker, "$BROKER").replace(shlex.quote(record), "$RECORD"))
+    command = [sys.executable, "-m", "autoinstrument", *agent, sys.executable, *arguments]
+    try:
+        # On Ctrl-C, or when time is over, this kills what it has started.
+        code = subprocess.run(  # noqa: S603 - our own program
+            command, env=_environment(), stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        raise _DemoError(f"{program} has not ended within {_PATIENCE} s") from None
+    if code:
+        raise _DemoError(f"{program} has ended with exit code {code}")
+
+
+@contextmanager
+def _broker() -> Iterator[str]:
+    """Give the address of a broker that ends with the block, and with this process."""
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "autoinstrument._mock_broker", *_TOPICS],
+        env=_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for this process, which then ends the broker
+    ) as process:
+        try:
+            address = process.stdout.readline().strip() if process.stdout else ""
+            if not address:
+                said = process.communicate()[1].strip().rpartition("\n")[2]
+                raise _DemoError(f"the embedded broker has not started: {said}")
+            yield address
+        finally:
+            process.kill()
+
+
+def _environment() -> dict[str, str]:
+    """Return this environment without what would make the demo another one, or export it."""
+    ours = ("AUTOINSTRUMENT_", "OTEL_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}  # the examples' folder is not ours to fill
+
+
+def _examples() -> Path:
+    """Return the folder of the examples, relative if it is below the current one."""
+    package = Path(__file__).absolute().parents[1]
+    installed = package / "_examples"
+    folder = installed if installed.is_dir() else package.parent / "examples"
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()  # before a program writes to the same stream
+
+
+def _refuse(sentence: str) -> int:
+    sys.stderr.write(f"autoinstrument demo: {sentence}\n")
+    return 1
