@@ -49,6 +49,7 @@ class Finisher:
         self._waiting: deque[Write] = deque()
         self._wake = threading.Event()
         self._batches = 0
+        self._in_hand = 0
         self._closing = False
         self._guard = Guard("the export of spans")
         self._thread: threading.Thread | None = None
@@ -82,7 +83,7 @@ class Finisher:
                 self._thread.join(_PATIENCE_AT_EXIT)
         else:
             self._drain()
-        self.dropped += len(self._waiting)
+        self.dropped += len(self._waiting) + self._in_hand
         for exporter in self._exporters:
             with self._guard:
                 exporter.shutdown()
@@ -114,12 +115,14 @@ class Finisher:
         while self._waiting:
             count = min(self._batch, len(self._waiting))
             writes = [self._waiting.popleft() for _ in range(count)]
+            self._in_hand = count
             accepted = self._export(writes)
             self._batches += 1
             if not accepted:
                 self.dropped += count
-                if self._closing:
-                    return
+            self._in_hand = 0
+            if self._closing and not accepted:
+                return
 
     def _export(self, writes: list[Write]) -> bool:
         with self._guard:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from opentelemetry import propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Setter, TextMapPropagator
@@ -18,12 +17,23 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from ._notices import tell
 from ._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from opentelemetry.context import Context
+
+try:
+    from opentelemetry.propagate import get_global_textmap
+except ValueError as error:  # OTEL_PROPAGATORS, read by that import, names what is not installed
+    tell("bad-setting", f"{error}; trace context and baggage are propagated", "OTEL_PROPAGATORS")
+
+    def get_global_textmap() -> TextMapPropagator:
+        """Stand in with the standard two."""
+        return CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+
 
 Headers: TypeAlias = "list[Any] | dict[Any, Any]"
 
@@ -64,7 +74,7 @@ def injected(  # noqa: PLR0913, PLR0917 - the fields of a span context, unpacked
     The copy has the type of the original: a list keeps its order and duplicates. The fields that
     are injected replace those that are there, in any case of letters, as `Setter.set` must.
     """
-    textmap = propagate.get_global_textmap()
+    textmap = get_global_textmap()
     if _is_standard(textmap):
         fields = {"traceparent": b"00-%032x-%016x-%02x" % (trace_id, span_id, flags)}
         if trace_state:

@@ -93,7 +93,8 @@ def _sampler() -> Any:
     """Return a sampler of a third party; None for those that the SDK itself knows by name."""
     name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip()
     for entry in entry_points(group="opentelemetry_traces_sampler", name=name):
-        return entry.load()(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
+        if not entry.value.startswith("opentelemetry.sdk."):
+            return entry.load()(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
     return None
 
 

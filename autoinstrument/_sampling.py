@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,11 @@ _SAMPLED = int(TraceFlags.SAMPLED)
 _RANDOM = 2  # W3C trace context level 2; the SDK has a name for it only since 1.41
 
 # The SDK's generator draws from the module `random`: an application that seeds it to repeat itself
-# would see other numbers under the agent. Reseeded by CPython in a forked child.
-_bits = Random().getrandbits  # noqa: S311 - ids must be unique, not secret
+# would see other numbers under the agent.
+_random = Random()  # noqa: S311 - ids must be unique, not secret
+_bits = _random.getrandbits
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
 
 
 class Sampling:

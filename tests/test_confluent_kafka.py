@@ -274,10 +274,8 @@ except LookupError as error:
     assert done.write(messaging_kafka_offset=0).status_code == "UNSET"
 
 
-def test_reused_headers_are_untouched_and_carry_one_traceparent(
-    run: Runner, broker: str
-) -> None:
-    """Fifty sends of one list, and of one dict: each message has the headers and one traceparent."""
+def test_reused_headers_are_untouched_and_carry_one_traceparent(run: Runner, broker: str) -> None:
+    """Fifty sends of one list, and of one dict: the headers as given, and one traceparent."""
     program = f"""{HEAD}
 from confluent_kafka import Consumer
 producer = Producer(config)
@@ -393,10 +391,10 @@ except Exception as error:
 def test_classes_look_as_they_did(run: Runner, broker: str) -> None:
     """Name, module, documentation, isinstance and the refusal to be pickled are unchanged."""
     program = f"""{HEAD}
-import pickle, confluent_kafka
+import pickle
 producer = Producer(config)
-print(Producer, Producer.__name__, Producer.__module__, Producer.__doc__ == confluent_kafka.Producer.__doc__)
-print(Producer.produce.__doc__.split("(")[0], isinstance(producer, Producer), len(producer), bool(producer))
+print(Producer, Producer.__name__, Producer.__module__, Producer.__doc__)
+print(Producer.produce.__doc__, isinstance(producer, Producer), len(producer), bool(producer))
 try:
     pickle.dumps(producer)
 except TypeError as error:
@@ -404,7 +402,8 @@ except TypeError as error:
 for call in (lambda: producer.produce(), lambda: producer.produce("t", b"v", topic="t"),
              lambda: producer.produce("t", nope=1), lambda: producer.produce(5),
              lambda: producer.produce("t", headers=(("a", "b"),)), lambda: producer.produce("t", 5),
-             lambda: producer.produce(*range(9)), lambda: Producer("x"), lambda: Producer({{}}, nope=1)):
+             lambda: producer.produce(*range(9)), lambda: Producer("x"),
+             lambda: Producer({{}}, nope=1)):
     try:
         call()
     except Exception as error:

@@ -1,0 +1,394 @@
+"""Where spans go: the user's settings, the application's provider, or a recording.
+
+Each test starts a program, since one process has one pipeline and one provider.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from otlp import spans_of_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from brokers import MockBroker
+    from collectors import Endpoint, Rotel
+    from programs import Runner
+
+HEAD = """
+import sys
+from confluent_kafka import Producer
+config = {"bootstrap.servers": sys.argv[1], "log_level": 0}
+"""
+ONE = f"""{HEAD}
+producer = Producer(config)
+def sell():
+    producer.produce("orders", b"v", partition=0)
+sell()
+producer.flush()
+"""
+PROVIDER = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+memory = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(memory))
+def spans():
+    finished = memory.get_finished_spans()
+    return [(span.name, span.attributes.get("messaging.kafka.offset")) for span in finished]
+"""
+
+
+@pytest.fixture
+def broker(mock_broker: Callable[..., MockBroker]) -> str:
+    """Return the address of an embedded broker."""
+    return mock_broker().bootstrap
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_collector_that_is_not_ours_takes_the_spans(
+    run: Runner, broker: str, rotel: Rotel, protocol: str
+) -> None:
+    """Both OTLP protocols, through rotel: the same two spans arrive, with their resource."""
+    settings = {**rotel.environment(protocol), "OTEL_SERVICE_NAME": "shop"}
+    done = run(ONE, broker, **settings)
+    assert done.stderr == ""
+    spans = rotel.wait_for(2)
+    assert {span.name for span in spans} == {"WriteKafka", "__main__.sell"}
+    assert {span.resource["service.name"] for span in spans} == {"shop"}
+
+
+def test_an_endpoint_alone_asks_for_otlp(
+    run: Runner, broker: str, otlp_endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """OTEL_EXPORTER_OTLP_ENDPOINT is enough, and there is no recording then."""
+    settings = {**otlp_endpoint.environment, "OTEL_TRACES_EXPORTER": ""}
+    done = run(ONE, broker, **settings)
+    assert len(otlp_endpoint.wait_for(2)) == 2
+    assert done.stderr == ""
+    assert not (tmp_path / ".autoinstrument").exists()
+
+
+def test_nothing_configured_means_a_private_recording(
+    run: Runner, broker: str, tmp_path: Path
+) -> None:
+    """Without an exporter the spans are in .autoinstrument, readable by the user alone."""
+    run(ONE, broker, AUTOINSTRUMENT_RECORD="")
+    (recording,) = (tmp_path / ".autoinstrument").iterdir()
+    assert len(spans_of_recording(recording)) == 2
+    if sys.platform != "win32":
+        assert stat.S_IMODE(recording.stat().st_mode) == 0o600
+
+
+def test_none_means_none(run: Runner, broker: str, tmp_path: Path) -> None:
+    """OTEL_TRACES_EXPORTER=none leaves no trace anywhere."""
+    done = run(ONE, broker, OTEL_TRACES_EXPORTER="none")
+    assert (done.stderr, done.code) == ("", 0)
+    assert not (tmp_path / ".autoinstrument").exists()
+
+
+def test_a_missing_exporter_is_told_once(run: Runner, broker: str) -> None:
+    """An exporter that is not installed: one warning that says so, and the program runs."""
+    done = run(ONE, broker, OTEL_TRACES_EXPORTER="nosuch")
+    assert done.stderr.count("exporter-missing") == 1
+    assert done.code == 0
+
+
+def test_an_exporter_that_is_down_neither_stops_nor_floods(run: Runner, broker: str) -> None:
+    """Nobody listens at the endpoint: the program ends well, and is told once."""
+    endpoint = "http://127.0.0.1:9"
+    done = run(ONE, broker, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_TRACES_EXPORTER="otlp")
+    assert done.code == 0
+    assert len(done.stderr.splitlines()) <= 2
+    assert "spans-dropped" in done.stderr
+
+
+def test_an_unwritable_recording_is_told_once(run: Runner, broker: str, tmp_path: Path) -> None:
+    """A recording that cannot be written costs one warning and nothing else."""
+    (tmp_path / "file").write_text("text of the user's own\n")
+    for place in ("file/folder/r.jsonl", "file"):
+        done = run(ONE, broker, AUTOINSTRUMENT_RECORD=str(tmp_path / place))
+        assert done.code == 0
+        assert done.stderr.count("recording-unwritable") == 1
+    assert (tmp_path / "file").read_text() == "text of the user's own\n"
+
+
+@pytest.mark.parametrize("when", ["before the client", "after the client", "after the first write"])
+def test_the_applications_provider_wins(run: Runner, broker: str, when: str) -> None:
+    """Once the application has a provider, spans go there, at once, and nowhere else."""
+    set_it = "trace.set_tracer_provider(provider)\n"
+    first = 'producer.produce("first", b"v", partition=0)\nproducer.flush()\n'
+    program = {
+        "before the client": f"{PROVIDER}{set_it}{ONE}",
+        "after the client": f"{HEAD}{PROVIDER}{set_it}{ONE}",
+        "after the first write": f"{ONE}{PROVIDER}{set_it}"
+        'producer.produce("orders", b"v", partition=0)\nproducer.flush()\n',
+    }[when]
+    done = run(f"{program}\nprint(spans())", broker)
+    offset = 1 if first and when == "after the first write" else 0
+    root = "__main__.sell" if offset == 0 else "__main__.<module>"
+    assert done.stdout == f"{[('WriteKafka', offset), (root, None)]}\n"
+    assert len(done.spans) == 2 * offset
+    assert done.stderr == ""
+
+
+def test_a_processor_that_acts_at_the_start_of_a_span_sees_it_start(
+    run: Runner, broker: str
+) -> None:
+    """With such a processor spans are made by the public API: nothing is bypassed."""
+    program = f"""{PROVIDER}
+from opentelemetry.sdk.trace import SpanProcessor
+class Stamp(SpanProcessor):
+    def on_start(self, span, parent_context=None):
+        span.set_attribute("tenant", "t1")
+provider.add_span_processor(Stamp())
+trace.set_tracer_provider(provider)
+{ONE}
+print([(s.name, s.attributes["tenant"], s.attributes.get("messaging.kafka.offset"),
+        s.parent is not None) for s in memory.get_finished_spans()])
+"""
+    done = run(program, broker)
+    expected = [("WriteKafka", "t1", 0, True), ("__main__.sell", "t1", None, False)]
+    assert done.stdout == f"{expected}\n"
+
+
+def test_the_three_ways_give_the_same_spans(run: Runner, broker: str) -> None:
+    """The private pipeline, the application's provider and the public API agree on attributes."""
+    shown = """
+for span in memory.get_finished_spans():
+    print(span.name, span.kind.name, sorted(span.attributes.items()), span.status.status_code.name)
+"""
+    write = """
+producer.produce("orders", b"v", "key", 0)
+try:
+    producer.produce("orders", b"v" * 2_000_000)
+except Exception:
+    pass
+producer.flush()
+"""
+    setting = "trace.set_tracer_provider(provider)\n"
+    wrapped = """class Wrapped(trace.TracerProvider):
+    get_tracer = provider.get_tracer
+"""
+    setting, wrapped = f"{wrapped}{setting}", f"{wrapped}trace.set_tracer_provider(Wrapped())\n"
+    rest = f"{HEAD}\nproducer = Producer(config)\n{write}"
+    lean = run(f"{PROVIDER}{setting}{rest}{shown}", broker).stdout
+    public = run(f"{PROVIDER}{wrapped}{rest}{shown}", broker).stdout
+    own = run(rest, broker).spans
+    assert sorted(lean.replace("offset', 0", "offset', N").splitlines()) == sorted(
+        public.replace("offset', 1", "offset', N").splitlines()
+    )
+    kinds = sorted(line.split()[1] for line in lean.splitlines())
+    assert sorted(span.kind for span in own) == kinds
+    for span in own:
+        shown_attributes = [line for line in lean.splitlines() if line.startswith(span.name)]
+        assert any(all(repr(name) in line for name in span.attributes) for line in shown_attributes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "recorded"),
+    [
+        ({"OTEL_TRACES_SAMPLER": "always_on"}, 4),
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, 0),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_always_off"}, 0),
+        ({"OTEL_TRACES_SAMPLER": "always_off", "AUTOINSTRUMENT_KEEP": "failures"}, 2),
+        ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}, 2),
+        (
+            {
+                "OTEL_TRACES_SAMPLER": "traceidratio",
+                "OTEL_TRACES_SAMPLER_ARG": "0",
+                "AUTOINSTRUMENT_KEEP": "none",
+            },
+            0,
+        ),
+        (
+            {
+                "OTEL_TRACES_SAMPLER": "traceidratio",
+                "OTEL_TRACES_SAMPLER_ARG": "0",
+                "AUTOINSTRUMENT_KEEP": "slow:0.000001ms",
+            },
+            4,
+        ),
+    ],
+)
+def test_what_the_sampler_drops_is_dropped_unless_it_is_worth_keeping(
+    run: Runner, broker: str, settings: dict[str, str], recorded: int
+) -> None:
+    """A written and a failed message, each with its root, under each kind of sampler."""
+    program = f"""{ONE}
+try:
+    producer.produce("orders", b"v" * 2_000_000)
+except Exception:
+    pass
+"""
+    done = run(program, broker, **settings)
+    assert len(done.spans) == recorded
+    kept = [span.attributes.get("autoinstrument.kept") for span in done.writes]
+    sampled = settings["OTEL_TRACES_SAMPLER"] == "always_on"
+    expected = {"slow", "failure"} if "slow" in str(settings) else {"failure"}
+    assert set(kept) <= ({None} if sampled else expected | {"slow"})
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"OTEL_SDK_DISABLED": "true"},
+        {"AUTOINSTRUMENT_DISABLE": "confluent_kafka"},
+        {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "kafka-python, confluent-kafka"},
+        {"AUTOINSTRUMENT_EXCLUDE_TOPICS": "o*s"},
+        {"AUTOINSTRUMENT_ENABLED": "0"},
+    ],
+)
+def test_off_means_off(run: Runner, broker: str, setting: dict[str, str]) -> None:
+    """Each switch leaves no span, no file and no word."""
+    done = run(ONE, broker, **setting)
+    assert (done.spans, done.stdout, done.stderr) == ([], "", "")
+
+
+def test_names_and_roots_are_the_users_choice(run: Runner, broker: str) -> None:
+    """SPAN_NAMES=semconv and ROOT_SPANS=off: one span, named as the conventions want."""
+    settings = {"AUTOINSTRUMENT_SPAN_NAMES": "semconv", "AUTOINSTRUMENT_ROOT_SPANS": "off"}
+    (span,) = run(ONE, broker, **settings).spans
+    assert (span.name, span.parent_id) == ("send orders", "")
+
+
+def test_keys_and_headers_leave_only_as_asked(run: Runner, broker: str) -> None:
+    """KEYS=0 keeps keys in the process; CAPTURE_HEADERS lets the named headers out."""
+    program = f"""{HEAD}
+producer = Producer(config)
+producer.produce("orders", b"v", key="secret", headers=[("Tenant", b"t"), ("other", b"o")])
+producer.flush()
+"""
+    settings = {"AUTOINSTRUMENT_KEYS": "0", "AUTOINSTRUMENT_CAPTURE_HEADERS": "tenant"}
+    (span,) = run(program, broker, **settings).writes
+    assert span.attributes["messaging.header.tenant"] == ["t"]
+    assert "secret" not in json.dumps(span.attributes)
+    assert "other" not in json.dumps(span.attributes)
+
+
+def test_a_bad_setting_is_told_and_its_default_used(run: Runner, broker: str) -> None:
+    """The warning names the variable, the value and what is accepted."""
+    done = run(ONE, broker, AUTOINSTRUMENT_SPAN_NAMES="nice", AUTOINSTRUMENT_KEEP="some")
+    assert (
+        "AUTOINSTRUMENT_SPAN_NAMES='nice' is ignored; accepted: WriteKafka, semconv" in done.stderr
+    )
+    assert "AUTOINSTRUMENT_KEEP='some'" in done.stderr
+    assert [span.name for span in done.writes] == ["WriteKafka"]
+
+
+@pytest.mark.parametrize(
+    ("propagators", "expected"),
+    [("", "traceparent"), ("none", ""), ("tracecontext", "traceparent"), ("b3", "traceparent")],
+)
+def test_the_users_propagators_are_used(
+    run: Runner, broker: str, propagators: str, expected: str
+) -> None:
+    """OTEL_PROPAGATORS decides on the headers; a name that is not installed is no disaster."""
+    program = f"""{ONE}
+from confluent_kafka import Consumer
+consumer = Consumer({{**config, "group.id": "g", "auto.offset.reset": "earliest"}})
+consumer.subscribe(["orders"])
+message = None
+while message is None:
+    message = consumer.poll(1)
+print(",".join(name for name, _ in message.headers() or []))
+consumer.close()
+"""
+    done = run(program, broker, OTEL_PROPAGATORS=propagators)
+    assert done.stdout == f"{expected}\n"
+    assert done.stderr.count("bad-setting") == (propagators == "b3")
+
+
+def test_suppressed_writes_have_no_span(run: Runner, broker: str) -> None:
+    """Inside suppress_instrumentation there is no span and no header."""
+    program = f"""{HEAD}
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+producer = Producer(config)
+with suppress_instrumentation():
+    producer.produce("orders", b"v")
+producer.flush()
+"""
+    assert run(program, broker).spans == []
+
+
+def test_another_kafka_instrumentation_keeps_its_one_span(run: Runner, broker: str) -> None:
+    """Where contrib's agent has made a span for this write, there is no second one."""
+    program = f"""{PROVIDER}
+trace.set_tracer_provider(provider)
+{HEAD}
+tracer = provider.get_tracer("opentelemetry.instrumentation.confluent_kafka")
+producer = Producer(config)
+with tracer.start_as_current_span("orders send", kind=trace.SpanKind.PRODUCER):
+    producer.produce("orders", b"v")
+producer.flush()
+print(spans())
+"""
+    done = run(program, broker)
+    assert done.stdout == "[('orders send', None)]\n"
+    assert done.stderr.count("other-agent") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_forked_children_report_their_own_writes(run: Runner, broker: str) -> None:
+    """Parent and two children write: each span once, from its own process."""
+    program = f"""{HEAD}
+import os, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+parent = Producer(config)
+parent.produce("orders", b"v", key="parent")
+children = []
+for number in range(2):
+    child = os.fork()
+    if child == 0:
+        producer = Producer(config)
+        producer.produce("orders", b"v", key=f"child {{number}}")
+        producer.flush()
+        os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
+parent.flush()
+"""
+    done = run(program, broker)
+    keys = sorted(span.attributes["messaging.kafka.message.key"] for span in done.writes)
+    assert keys == ["child 0", "child 1", "parent"]
+    assert all("messaging.kafka.offset" in span.attributes for span in done.writes)
+    assert len({span.resource["process.pid"] for span in done.spans}) == 3
+    assert len({span.span_id for span in done.spans}) == 6
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing_children_have_flushed_before_they_leave(
+    run: Runner, broker: str, method: str
+) -> None:
+    """A child that ends by os._exit, as those of multiprocessing do, loses nothing."""
+    program = f"""{HEAD}
+import multiprocessing, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+def work(number):
+    producer = Producer(config)
+    producer.produce("orders", b"v", key=str(number))
+    producer.flush()
+if __name__ == "__main__":
+    context = multiprocessing.get_context("{method}")
+    children = [context.Process(target=work, args=(number,)) for number in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+"""
+    if method not in __import__("multiprocessing").get_all_start_methods():
+        return
+    done = run(program, broker)
+    keys = sorted(span.attributes["messaging.kafka.message.key"] for span in done.writes)
+    assert (keys, done.stderr) == (["0", "1"], "")
