@@ -57,6 +57,8 @@ class Finisher:
 
     def add(self, write: Write) -> None:
         """Queue one answered write; never blocks."""
+        if not self._exporters:
+            return
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
             self.dropped += 1

@@ -75,7 +75,10 @@ def injected(  # noqa: PLR0913, PLR0917 - the fields of a span context, unpacked
     are injected replace those that are there, in any case of letters, as `Setter.set` must.
     """
     textmap = get_global_textmap()
-    if _is_standard(textmap):
+    standard = textmap is _standard or _is_standard(textmap)
+    if standard and headers is None and not context and not trace_state:
+        return [("traceparent", b"00-%032x-%016x-%02x" % (trace_id, span_id, flags))]
+    if standard:
         fields = {"traceparent": b"00-%032x-%016x-%02x" % (trace_id, span_id, flags)}
         if trace_state:
             fields["tracestate"] = trace_state.to_header().encode()
@@ -118,8 +121,6 @@ _standard: TextMapPropagator | None = None
 def _is_standard(textmap: TextMapPropagator) -> bool:
     """Whether `textmap` does what `tracecontext,baggage` does, so that we may do it faster."""
     global _standard  # noqa: PLW0603 - remembers the one propagator that was checked
-    if textmap is _standard:
-        return True
     parts = getattr(textmap, "_propagators", None)
     if isinstance(textmap, CompositePropagator) and parts is not None:
         kinds = {type(part) for part in parts}

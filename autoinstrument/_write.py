@@ -143,7 +143,7 @@ class Write:
 
     def headers(self, headers: Headers | None) -> Headers | None:
         """Return the headers to send in place of the application's; None to leave them alone."""
-        if self.links or not self.trace_id or not settings().propagate:
+        if not self.trace_id or not settings().propagate or (self.carried and self.links):
             return None
         return injected(
             headers, self.trace_id, self.span_id, self.flags, self.trace_state, self.context
