@@ -1,26 +1,50 @@
-"""`autoinstrument doctor`: what is wrong here, and what to do about it."""
+"""`autoinstrument doctor`: what keeps spans from coming, and what to do about it."""
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
-SUMMARY = "say what is hooked here, what is not, and why"
+    from autoinstrument.doctor.line import Line
+
+SUMMARY = "say what is traced here, what is not and why, and what to do"
+
+_WIDEST = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `[--json] [-- COMMAND...]`."""
+    parser.usage = "%(prog)s [--json] [-- COMMAND...]"
     parser.add_argument("--json", action="store_true", help="print data instead of text")
+    parser.add_argument(
+        "command",
+        metavar="COMMAND",
+        nargs="...",
+        help="examine the Python that this command would start (default: the one that runs this)",
+    )
 
 
-def execute(_parsed: argparse.Namespace) -> int:
-    """Print what was found; 0."""
-    enabled = os.environ.get("AUTOINSTRUMENT_ENABLED", "").strip() == "1"
-    sys.stdout.write(f"python   {platform.python_version()} at {sys.executable}\n")
-    sys.stdout.write(f"enabled  {'yes' if enabled else 'no'}\n")
-    return 0
+def execute(parsed: argparse.Namespace) -> int:
+    """Print what was found in the interpreter of the command; 1 if there is a problem, else 0."""
+    command = parsed.command[1:] if parsed.command[:1] == ["--"] else parsed.command
+    from autoinstrument.doctor.examination import examine  # noqa: PLC0415 - not for other commands
+
+    lines = examine(command)
+    _print(lines, as_json=parsed.json)
+    return 1 if any(line.status == "problem" for line in lines) else 0
+
+
+def _print(lines: Sequence[Line], *, as_json: bool) -> None:
+    import json  # noqa: PLC0415 - as above
+    import shutil  # noqa: PLC0415 - as above
+
+    from autoinstrument.doctor.text import as_data, render  # noqa: PLC0415 - as above
+
+    columns = min(shutil.get_terminal_size((100, 24)).columns, _WIDEST)
+    text = json.dumps(as_data(lines), indent=2) + "\n" if as_json else render(lines, columns)
+    encoding = sys.stdout.encoding or "utf-8"  # a stream may not hold each letter: the C locale
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -1,0 +1,205 @@
+"""Which Kafka clients are here, and are they traced? What is traced is imported to see it."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from importlib_metadata import PackageNotFoundError, entry_points, version
+
+from autoinstrument._hooks import _is_disabled  # the finder's own rule
+from autoinstrument.adapters import ADAPTERS
+
+from .line import Line
+from .start import started
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    from .notices import Notice
+
+_ALL = ("confluent-kafka", "kafka-python", "kafka-python-ng", "aiokafka")
+"""Distributions of clients, whether there is an adapter for them or not."""
+
+
+def lines(told: list[Notice]) -> list[Line]:
+    """Return a line for each client; what the agent says about one is added to `told`."""
+    found: list[Line] = []
+    served: set[str] = set()
+    for name, modules in _adapters().items():
+        try:
+            adapter = import_module(name)
+        except Exception as error:  # noqa: BLE001 - somebody else's adapter may raise anything
+            found.append(_unusable(name, error))
+            continue
+        distribution = getattr(adapter, "DISTRIBUTION", modules[0].partition(".")[0])
+        served.add(distribution)
+        if importlib.util.find_spec(modules[0].partition(".")[0]):
+            found.append(_Client(adapter, distribution, modules).line(told))
+    traced = bool(found)
+    found += [_untraced(name) for name in _ALL if name not in served and _version(name)]
+    return found if traced else [*found, _none(served)]
+
+
+def _adapters() -> dict[str, list[str]]:
+    """Return the hooked modules by adapter, of those in this package and of all others."""
+    adapters = {f"autoinstrument.adapters.{name}": [*names] for name, names in ADAPTERS.items()}
+    for entry in entry_points(group="autoinstrument_adapters"):
+        adapters.setdefault(entry.module, []).append(entry.name)
+    return adapters
+
+
+class _Client:
+    """An installed client and its adapter; the adapter is watched while the client is imported."""
+
+    def __init__(self, adapter: Any, distribution: str, modules: Sequence[str]) -> None:
+        self._adapter = adapter
+        self._name = distribution
+        self._modules = modules
+        self._version = _version(distribution)
+        self._hooked: list[str] = []
+
+    def line(self, told: list[Notice]) -> Line:
+        """Return whether this client is traced; a reason in `told` is not said again."""
+        known = " ".join(filter(None, (self._name, self._version)))
+        if _is_disabled(self._adapter.__name__):
+            return _disabled(known)
+        if self._is_too_old():
+            return self._too_old()
+        if not started():
+            return Line("ok", self._name, f"{known}, of which this version can trace the writes")
+        return self._tried(known, told)
+
+    def _tried(self, known: str, told: list[Notice]) -> Line:
+        early = [name for name in self._modules if name in sys.modules]
+        before = len(told)
+        error = self._import()
+        if error is not None:
+            return _broken(known, error)
+        if len(told) > before:
+            return told.pop(before).line
+        if early and self._is_stale():
+            return _early(known)
+        return Line("ok", self._name, f"{known} is traced, in {', '.join(self._hooked or early)}")
+
+    def _is_too_old(self) -> bool:
+        oldest = getattr(self._adapter, "OLDEST", ())
+        numbers = [int(number) for number in re.findall(r"\d+", self._version or "")]
+        return bool(numbers) and tuple(numbers[: len(oldest)]) < tuple(oldest)
+
+    def _too_old(self) -> Line:
+        oldest = ".".join(map(str, self._adapter.OLDEST))
+        return Line(
+            "problem",
+            "client-unsupported",
+            f"{self._name} {self._version} is not traced; {oldest} and later are",
+            "Its writes get no span.",
+            f"{sys.executable} -m pip install '{self._name}>={oldest}'",
+        )
+
+    def _import(self) -> Exception | None:
+        """Import what the application may import; return why the client itself cannot be."""
+        install = self._adapter.install
+
+        def watched(module: ModuleType) -> None:
+            install(module)
+            self._hooked.append(module.__name__)
+
+        self._adapter.install = watched
+        try:
+            import_module(self._modules[0])
+        except Exception as error:  # noqa: BLE001 - the client's own
+            return error
+        for name in self._modules[1:]:
+            with suppress(Exception):  # it takes what is not installed, or is newer than the client
+                import_module(name)
+        return None
+
+    def _is_stale(self) -> bool:
+        """Whether the package has bound a class before the adapter replaced it."""
+        module = sys.modules[self._modules[0]]
+        package = sys.modules[module.__name__.partition(".")[0]]
+        return any(
+            isinstance(kind, type)
+            and isinstance(bound := getattr(package, name, kind), type)
+            and not issubclass(bound, kind)
+            for name, kind in vars(module).items()
+        )
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _disabled(known: str) -> Line:
+    return Line(
+        "off",
+        "client-disabled",
+        f"{known} is not traced: AUTOINSTRUMENT_DISABLE or OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+        " names it",
+        "Its writes get no span.",
+        "Take it out of those variables where spans are wanted.",
+    )
+
+
+def _untraced(distribution: str) -> Line:
+    return Line(
+        "warning",
+        "client-untraced",
+        f"{distribution} {_version(distribution)} is not traced by this version of autoinstrument",
+        "Its writes get no span.",
+        f"None yet; traced are: {_supported()}.",
+    )
+
+
+def _none(served: set[str]) -> Line:
+    return Line(
+        "problem",
+        "client-missing",
+        f"no Kafka client that can be traced is installed here ({', '.join(sorted(served))})",
+        "There is nothing to trace in this interpreter.",
+        "Examine the interpreter of the service: autoinstrument doctor -- COMMAND",
+    )
+
+
+def _supported() -> str:
+    names = (getattr(sys.modules.get(name), "DISTRIBUTION", None) for name in _adapters())
+    return ", ".join(sorted(filter(None, names)))
+
+
+def _early(known: str) -> Line:
+    return Line(
+        "problem",
+        "imported-early",
+        f"{known} is imported while the interpreter starts, before the agent",
+        "Names that are bound already stay as they are: these writes get no span.",
+        "Find the .pth file or sitecustomize that imports it; `autoinstrument run` may come first.",
+    )
+
+
+def _broken(known: str, error: Exception) -> Line:
+    return Line(
+        "problem",
+        "client-broken",
+        f"{known} cannot be imported: {type(error).__name__}: {error}",
+        "It fails without the agent, too.",
+        "Install the client again.",
+    )
+
+
+def _unusable(adapter: str, error: Exception) -> Line:
+    return Line(
+        "problem",
+        "agent-failed",
+        f"{adapter} cannot be imported: {type(error).__name__}: {error}",
+        "What it is for is not traced.",
+        f"{sys.executable} -m pip install --force-reinstall autoinstrument",
+    )

@@ -1,0 +1,111 @@
+"""Where spans go: which exporter, why that one, and whether it can do its work."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+
+from autoinstrument._exporters import exporters
+from autoinstrument._recording import _BEGINNING, DEFAULT_FOLDER, Recording
+from autoinstrument._settings import settings
+
+from . import endpoints
+from .line import Line, without_secrets
+
+if TYPE_CHECKING:
+    from .notices import Notice
+
+_OTLP = "opentelemetry.exporter.otlp.proto."
+
+
+def lines(told: list[Notice]) -> list[Line]:
+    """Return a line for each destination, and one for what answers there."""
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, trace.ProxyTracerProvider):
+        kind = f"{type(provider).__module__}.{type(provider).__qualname__}"
+        return [Line("ok", "exporter", f"spans go to the provider set at the start, a {kind}")]
+    before = len(told)
+    try:
+        found = exporters()
+    except Exception as error:  # noqa: BLE001 - an exporter's constructor may raise anything
+        return [_unusable(error)]
+    if not found and len(told) == before:
+        return [_none()]
+    return [line for exporter in found for line in _destination(exporter)]
+
+
+def _destination(exporter: Any) -> list[Line]:
+    if isinstance(exporter, Recording):
+        return [_recording(exporter.path)]
+    module = type(exporter).__module__
+    protocol = module.removeprefix(_OTLP).partition(".")[0] if module.startswith(_OTLP) else None
+    name = f"OTLP over {protocol.upper() if protocol == 'http' else 'gRPC'}" if protocol else module
+    line = Line("ok", "exporter", f"{name}, as {_reason()} says, unless the program sets its own")
+    target = getattr(exporter, "_endpoint", None)
+    if protocol not in {"http", "grpc"} or not isinstance(target, str):
+        return [line]
+    return [line, endpoints.http(target) if protocol == "http" else endpoints.grpc(target)]
+
+
+def _reason() -> str:
+    names = (
+        "OTEL_TRACES_EXPORTER",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+    )
+    return next((name for name in names if os.environ.get(name, "").strip()), "the default")
+
+
+def _recording(path: Path) -> Line:
+    where = Path(settings().record or DEFAULT_FOLDER).absolute()
+    reason = _unwritable(path)
+    if reason:
+        return Line(
+            "problem",
+            "recording-unwritable",
+            f"{where} cannot be written: {reason}",
+            "The recording cannot be written; spans are dropped.",
+            "Name another place: AUTOINSTRUMENT_RECORD, or run --record.",
+        )
+    why = "AUTOINSTRUMENT_RECORD" if settings().record else "no exporter is configured"
+    file = "the file" if path == where else "a file for each process in"
+    return Line("ok", "recording", f"{file} {where} ({why})")
+
+
+def _unwritable(path: Path) -> str | None:
+    """Return why a recording cannot be written, without leaving anything behind."""
+    try:
+        if path.exists():
+            with path.open("rb+") as file:
+                other = file.read(len(_BEGINNING)) not in {b"", _BEGINNING}
+            return "it is another file, not a recording" if other else None
+        folder = next(parent for parent in path.parents if parent.exists())
+        with TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _none() -> Line:
+    return Line(
+        "warning",
+        "no-exporter",
+        "OTEL_TRACES_EXPORTER=none, and no recording is asked for",
+        "Spans go nowhere.",
+        "Name an exporter there, or set AUTOINSTRUMENT_RECORD.",
+    )
+
+
+def _unusable(error: Exception) -> Line:
+    words = without_secrets(f"{type(error).__name__}: {error}")
+    return Line(
+        "problem",
+        "agent-failed",
+        f"the exporter cannot be made: {words}",
+        "There are no spans.",
+        "Correct the OTEL_EXPORTER_* variables.",
+    )

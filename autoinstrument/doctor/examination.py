@@ -1,0 +1,140 @@
+"""The examination from outside: the interpreter in question, started as the service would be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autoinstrument.commands.run import with_agent
+
+from .interpreters import NoInterpreterError, interpreter
+from .line import Line, without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PATIENCE = 60  # seconds for an examination that takes 1, and 3 more for a silent endpoint
+_MARK = "autoinstrument-doctor:"  # other programs of the start may print as well
+# Every Python understands this, also one that is too old for the agent.
+_INSIDE = """\
+import sys
+if sys.path[:1] == [""]:
+    del sys.path[0]
+sys.path.append(sys.argv[2])
+if sys.version_info < (3, 10):
+    sys.exit(sys.argv[1] + "%d.%d.%d" % sys.version_info[:3])
+from autoinstrument.doctor.inside import main
+main(sys.argv[1])
+"""
+_LAUNCHERS = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin", "elasticapm-run")
+
+
+def examine(command: Sequence[str]) -> list[Line]:
+    """Return what was found in the interpreter that `command` starts; without one, in this one.
+
+    It is started in the environment as it is, if the agent is switched on there, else in that of
+    `autoinstrument run`.
+    """
+    try:
+        python = interpreter(command) if command else [sys.executable]
+    except NoInterpreterError as reason:
+        slug, words = reason.args
+        return [_switch(), _not_known(slug, words)]
+    return [_switch(), *_launched(command), *_found_in(python)]
+
+
+def _switch() -> Line:
+    value = os.environ.get("AUTOINSTRUMENT_ENABLED", "").strip()
+    if value == "1":
+        return Line("ok", "enabled", "AUTOINSTRUMENT_ENABLED=1 is set here")
+    if value in {"", "0"}:
+        return Line(
+            "off",
+            "not-enabled",
+            "AUTOINSTRUMENT_ENABLED is not set here; the rest is as under `autoinstrument run`",
+            "A program that is started without `run` is not traced.",
+            "Start it with: autoinstrument run -- COMMAND, or set AUTOINSTRUMENT_ENABLED=1.",
+        )
+    return Line(
+        "problem",
+        "bad-setting",
+        f"AUTOINSTRUMENT_ENABLED={value!r} is ignored; accepted: 1, 0",
+        "A program that is started without `run` is not traced.",
+        "Set it to 1.",
+    )
+
+
+def _launched(command: Sequence[str]) -> list[Line]:
+    name = Path(command[0]).stem if command else ""
+    if name not in _LAUNCHERS:
+        return []
+    return [
+        Line(
+            "warning",
+            "other-agent",
+            f"{name} starts another agent, which is not active in this examination",
+            "It may trace the same writes; of its spans and ours, a message should have one.",
+            "Leave it out, or switch its Kafka tracing off.",
+        )
+    ]
+
+
+def _found_in(python: Sequence[str]) -> list[Line]:
+    enabled = os.environ.get("AUTOINSTRUMENT_ENABLED", "").strip() == "1"
+    home = str(Path(__file__).absolute().parents[2])
+    try:
+        ended = subprocess.run(  # noqa: S603 - the user's own interpreter
+            [*python, "-c", _INSIDE, _MARK, home],
+            env=dict(os.environ) if enabled else with_agent(os.environ, None),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except OSError as error:
+        return [_dead(python[0], str(error.strerror))]
+    except subprocess.TimeoutExpired:
+        return [_dead(python[0], f"it has not ended within {_PATIENCE} s")]
+    for line in ended.stdout.splitlines():
+        if line.startswith(_MARK):
+            return [Line(**found) for found in json.loads(line.removeprefix(_MARK))]
+    said = ended.stderr.strip().rpartition("\n")[2]
+    if said.startswith(_MARK):
+        return [_too_old(python[0], said.removeprefix(_MARK))]
+    return [_dead(python[0], f"exit code {ended.returncode}{said and ': '}{without_secrets(said)}")]
+
+
+def _not_known(slug: str, words: str) -> Line:
+    return Line(
+        "problem",
+        slug,
+        words,
+        "Nothing can be said about the interpreter of the service.",
+        "Name its interpreter: autoinstrument doctor -- /path/to/python",
+    )
+
+
+def _too_old(python: str, version: str) -> Line:
+    return Line(
+        "problem",
+        "python-unsupported",
+        f"{python} is Python {version}; the agent takes 3.10 or later",
+        "The agent is not started; the program runs as without it.",
+        "Run the service on a later Python.",
+    )
+
+
+def _dead(python: str, reason: str) -> Line:
+    return Line(
+        "problem",
+        "python-fails",
+        f"{python} cannot be examined: {reason}",
+        "Nothing can be said about the interpreter of the service.",
+        "See that it starts: `python -c pass` in the same environment.",
+    )

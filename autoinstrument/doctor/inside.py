@@ -1,0 +1,48 @@
+"""The examination itself, in the interpreter that is examined: what it finds goes to stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from . import start
+from .line import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+
+def main(mark: str) -> None:
+    """Print one line on stdout: `mark`, then all that was found as JSON."""
+    loaded = set(sys.modules)
+    found = start.lines()
+    if not sys.flags.no_site:
+        found += _further(loaded)
+    sys.stdout.write(f"\n{mark}{json.dumps([asdict(line) for line in found])}\n")
+
+
+def _further(loaded: AbstractSet[str]) -> list[Line]:
+    try:
+        from . import agents, clients, destinations, notices, sampling  # noqa: PLC0415 - see below
+    except ImportError as error:  # a dependency is not installed in this interpreter
+        return [_incomplete(error)]
+    with notices.collected() as told:
+        found = [
+            *clients.lines(told),
+            *agents.lines(loaded),
+            *destinations.lines(told),
+            *sampling.lines(),
+        ]
+        return [*found, *(notice.line for notice in told)]
+
+
+def _incomplete(error: ImportError) -> Line:
+    return Line(
+        "problem",
+        "dependency-missing",
+        f"what the agent needs cannot be imported: {error}",
+        "No client can be traced.",
+        f"{sys.executable} -m pip install autoinstrument",
+    )

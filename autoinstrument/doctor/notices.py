@@ -1,0 +1,68 @@
+"""What the agent itself says while it is examined, in the words that a service would log."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from autoinstrument._notices import SLUGS
+
+from .line import Line, Status, without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MILD: dict[str, Status] = {"bad-setting": "warning", "other-agent": "warning"}
+_REMEDIES = {
+    "agent-failed": "Install it again with pip and --force-reinstall; if that does not help, it is"
+    " a bug: please report it with this output.",
+    "bad-setting": "Correct the variable, or unset it.",
+    "client-unsupported": "Install a version of the client that is traced.",
+    "exporter-missing": "Run that pip command with the interpreter of the service.",
+    "other-agent": "Let one of the two trace Kafka.",
+}
+
+
+class Notice(NamedTuple):
+    """One warning of the agent: its sentence and its slug."""
+
+    text: str
+    slug: str
+
+    @property
+    def line(self) -> Line:
+        """The notice as a line of the examination."""
+        what = without_secrets(self.text)
+        why = SLUGS.get(self.slug, "")
+        return Line(
+            _MILD.get(self.slug, "problem"),
+            self.slug,
+            what,
+            f"{why[:1].upper()}{why[1:]}." if why else "",
+            _REMEDIES.get(self.slug, ""),
+        )
+
+
+@contextmanager
+def collected() -> Iterator[list[Notice]]:
+    """Collect what the agent tells within the block, in place of logging it."""
+    collecting = _Collecting()
+    logger = logging.getLogger("autoinstrument")
+    logger.addHandler(collecting)
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield collecting.notices
+    finally:
+        logger.removeHandler(collecting)
+        logger.propagate = before
+
+
+class _Collecting(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.notices: list[Notice] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.args, tuple) and len(record.args) == len(Notice._fields):
+            self.notices.append(Notice(*map(str, record.args)))

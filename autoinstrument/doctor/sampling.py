@@ -1,0 +1,99 @@
+"""What is recorded of what happens, and whether its context goes on with the messages."""
+
+from __future__ import annotations
+
+import os
+
+from importlib_metadata import entry_points
+from opentelemetry.context import Context
+
+from autoinstrument import _headers, _pipeline
+from autoinstrument._settings import settings
+
+from .line import Line, without_secrets
+
+_ALL = {"", "always_on", "parentbased_always_on"}
+_NOTHING = {"always_off", "parentbased_always_off"}
+_RATIO = {"traceidratio", "parentbased_traceidratio"}
+
+
+def lines() -> list[Line]:
+    """Return a line on sampling and one on propagation, after making the agent's own pipeline."""
+    try:
+        _pipeline.current()
+    except Exception as error:  # noqa: BLE001 - samplers and detectors of others may raise anything
+        return [_unusable(error), _propagation()]
+    return [_sampler(), _propagation()]
+
+
+def _sampler() -> Line:
+    name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+    if name in _ALL:
+        return Line("ok", "sampler", "every trace is recorded")
+    ratio = _ratio(name)
+    if name in _NOTHING or ratio == 0:
+        return _off(name)
+    if name in _RATIO and ratio is None:
+        return _ignored("OTEL_TRACES_SAMPLER_ARG", "a number from 0 to 1")
+    if not entry_points(group="opentelemetry_traces_sampler", name=name):
+        accepted = sorted(entry_points(group="opentelemetry_traces_sampler").names)
+        return _ignored("OTEL_TRACES_SAMPLER", ", ".join(accepted))
+    share = "" if ratio is None else f", of which {ratio:.4%} are recorded"
+    return Line("ok", "sampler", f"traces are sampled by {name}{share}")
+
+
+def _ratio(name: str) -> float | None:
+    if name not in _RATIO:
+        return None
+    try:
+        return float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip() or 1)
+    except ValueError:
+        return None
+
+
+def _off(name: str) -> Line:
+    kept = bool(os.environ.get("AUTOINSTRUMENT_KEEP", "").strip()) or name in _RATIO
+    what = "only what AUTOINSTRUMENT_KEEP keeps" if kept else "nothing"
+    return Line(
+        "warning",
+        "sampler-off",
+        f"OTEL_TRACES_SAMPLER is {name}: {what} is recorded",
+        "There are no spans of ordinary writes.",
+        "Unset it where spans are wanted.",
+    )
+
+
+def _ignored(variable: str, accepted: str) -> Line:
+    return Line(
+        "warning",
+        "bad-setting",
+        f"{variable}={os.environ[variable]!r} is ignored; accepted: {accepted}",
+        "Every trace is recorded.",
+        "Correct the variable, or unset it.",
+    )
+
+
+def _propagation() -> Line:
+    headers = _headers.injected(None, 1, 1, 1, None, Context())
+    if settings().propagate and headers:
+        names = ", ".join(name for name, _ in headers)
+        return Line("ok", "propagation", f"messages carry trace context, in the header {names}")
+    variable = "OTEL_PROPAGATORS" if settings().propagate else "AUTOINSTRUMENT_PROPAGATE"
+    return Line(
+        "off",
+        "propagation-off",
+        f"messages carry no trace context, as {variable} says",
+        "A consumer begins a new trace.",
+        "Unset it where traces should go on in the consumer.",
+    )
+
+
+def _unusable(error: Exception) -> Line:
+    words = without_secrets(f"{type(error).__name__}: {error}")
+    return Line(
+        "problem",
+        "agent-failed",
+        f"the agent's pipeline cannot be made: {words}",
+        "There are no spans.",
+        "Correct the OTEL_* variables.",
+    )
