@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
+from autoinstrument import _pipeline
 from autoinstrument._exporters import exporters
 from autoinstrument._recording import _BEGINNING, DEFAULT_FOLDER, Recording
 from autoinstrument._settings import settings
@@ -28,12 +29,12 @@ def lines(told: list[Notice]) -> list[Line]:
     if not isinstance(provider, trace.ProxyTracerProvider):
         kind = f"{type(provider).__module__}.{type(provider).__qualname__}"
         return [Line("ok", "exporter", f"spans go to the provider set at the start, a {kind}")]
-    before = len(told)
     try:
+        _pipeline.current()  # as the first write would
         found = exporters()
-    except Exception as error:  # noqa: BLE001 - an exporter's constructor may raise anything
+    except Exception as error:  # noqa: BLE001 - exporters and samplers of others raise anything
         return [_unusable(error)]
-    if not found and len(told) == before:
+    if not found and all(notice.slug != "exporter-missing" for notice in told):
         return [_none()]
     return [line for exporter in found for line in _destination(exporter)]
 
@@ -105,7 +106,7 @@ def _unusable(error: Exception) -> Line:
     return Line(
         "problem",
         "agent-failed",
-        f"the exporter cannot be made: {words}",
+        f"the pipeline of spans cannot be made: {words}",
         "There are no spans.",
-        "Correct the OTEL_EXPORTER_* variables.",
+        "Correct the OTEL_* variables.",
     )

@@ -32,7 +32,7 @@ def http(url: str) -> Line:
         error.close()
         status = error.code
     except (InvalidURL, ValueError):
-        return _unreachable(shown, "it is no HTTP URL")
+        return _invalid(shown)
     except HTTPException:
         return _wrong_protocol(shown, "HTTP", "If it is gRPC's, OTEL_EXPORTER_OTLP_PROTOCOL=grpc.")
     except OSError as error:
@@ -51,7 +51,7 @@ def grpc(target: str) -> Line:
     except OSError as error:
         return _unreachable(shown, error)
     except ValueError:
-        return _unreachable(without_credentials(f"//{target}")[2:], "it is no host and port")
+        return _invalid(without_credentials(f"//{target}")[2:])
     if answer.startswith(b"HTTP/1"):
         hint = "If it is HTTP's, OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf."
         return _wrong_protocol(shown, "gRPC", hint)
@@ -142,7 +142,17 @@ def _wrong_protocol(shown: str, protocol: str, hint: str) -> Line:
     return Line("problem", "endpoint-protocol", what, _DROPPED, hint)
 
 
-def _unreachable(shown: str, error: OSError | str) -> Line:
+def _invalid(shown: str) -> Line:
+    return Line(
+        "problem",
+        "endpoint-invalid",
+        f"{shown} is no address of an endpoint",
+        _DROPPED,
+        "Write it as http://HOST:PORT in OTEL_EXPORTER_OTLP_ENDPOINT.",
+    )
+
+
+def _unreachable(shown: str, error: OSError) -> Line:
     return Line(
         "problem",
         "endpoint-unreachable",
@@ -152,9 +162,9 @@ def _unreachable(shown: str, error: OSError | str) -> Line:
     )
 
 
-def _reason(error: OSError | str) -> str:
-    if isinstance(error, URLError) and isinstance(error.reason, (OSError, str)):
-        return _reason(error.reason)
+def _reason(error: OSError) -> str:
+    if isinstance(error, URLError):
+        return _reason(error.reason) if isinstance(error.reason, OSError) else str(error.reason)
     if isinstance(error, TimeoutError):
         return f"no answer within {_PATIENCE:g} s"
-    return error if isinstance(error, str) else (error.strerror or type(error).__name__)
+    return error.strerror or type(error).__name__

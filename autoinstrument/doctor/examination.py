@@ -104,10 +104,11 @@ def _found_in(python: Sequence[str]) -> list[Line]:
     for line in ended.stdout.splitlines():
         if line.startswith(_MARK):
             return [Line(**found) for found in json.loads(line.removeprefix(_MARK))]
-    said = ended.stderr.strip().rpartition("\n")[2]
-    if said.startswith(_MARK):
-        return [_too_old(python[0], said.removeprefix(_MARK))]
-    return [_dead(python[0], f"exit code {ended.returncode}{said and ': '}{without_secrets(said)}")]
+    said = ended.stderr.strip().splitlines() or [""]
+    if said[-1].startswith(_MARK):
+        return [_too_old(python[0], said[-1].removeprefix(_MARK))]
+    words = without_secrets(said[-1] if said[0].startswith("Traceback") else said[0])
+    return [_dead(python[0], f"exit code {ended.returncode}{words and ': '}{words}")]
 
 
 def _not_known(slug: str, words: str) -> Line:

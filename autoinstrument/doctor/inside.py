@@ -9,31 +9,35 @@ from typing import TYPE_CHECKING
 
 from . import start
 from .line import Line
+from .notices import collected
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
+
+_HOPELESS = {"no-site", "sdk-disabled"}  # nothing more can be said, or needs to be
 
 
 def main(mark: str) -> None:
     """Print one line on stdout: `mark`, then all that was found as JSON."""
     loaded = set(sys.modules)
     found = start.lines()
-    if not sys.flags.no_site:
+    if not any(line.slug in _HOPELESS for line in found):
         found += _further(loaded)
     sys.stdout.write(f"\n{mark}{json.dumps([asdict(line) for line in found])}\n")
 
 
 def _further(loaded: AbstractSet[str]) -> list[Line]:
-    try:
-        from . import agents, clients, destinations, notices, sampling  # noqa: PLC0415 - see below
-    except ImportError as error:  # a dependency is not installed in this interpreter
-        return [_incomplete(error)]
-    with notices.collected() as told:
+    with collected() as told:  # from here on: some of it is told by an import
+        try:
+            from . import agents, clients, destinations, sampling  # noqa: PLC0415 - see below
+        except ImportError as error:  # a dependency is not installed in this interpreter
+            return [_incomplete(error)] if start.started() else []
         found = [
             *clients.lines(told),
             *agents.lines(loaded),
             *destinations.lines(told),
-            *sampling.lines(),
+            sampling.sampler(),
+            sampling.propagation(),
         ]
         return [*found, *(notice.line for notice in told)]
 

@@ -7,26 +7,18 @@ import os
 from importlib_metadata import entry_points
 from opentelemetry.context import Context
 
-from autoinstrument import _headers, _pipeline
+from autoinstrument import _headers
 from autoinstrument._settings import settings
 
-from .line import Line, without_secrets
+from .line import Line
 
 _ALL = {"", "always_on", "parentbased_always_on"}
 _NOTHING = {"always_off", "parentbased_always_off"}
 _RATIO = {"traceidratio", "parentbased_traceidratio"}
 
 
-def lines() -> list[Line]:
-    """Return a line on sampling and one on propagation, after making the agent's own pipeline."""
-    try:
-        _pipeline.current()
-    except Exception as error:  # noqa: BLE001 - samplers and detectors of others may raise anything
-        return [_unusable(error), _propagation()]
-    return [_sampler(), _propagation()]
-
-
-def _sampler() -> Line:
+def sampler() -> Line:
+    """Return which traces are recorded."""
     name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
     if name in _ALL:
         return Line("ok", "sampler", "every trace is recorded")
@@ -38,17 +30,34 @@ def _sampler() -> Line:
     if not entry_points(group="opentelemetry_traces_sampler", name=name):
         accepted = sorted(entry_points(group="opentelemetry_traces_sampler").names)
         return _ignored("OTEL_TRACES_SAMPLER", ", ".join(accepted))
-    share = "" if ratio is None else f", of which {ratio:.4%} are recorded"
-    return Line("ok", "sampler", f"traces are sampled by {name}{share}")
+    share = "" if ratio is None else f", a share of {ratio:g}"
+    return Line("ok", "sampler", f"traces are recorded as {name} says{share}")
+
+
+def propagation() -> Line:
+    """Return what a message without headers would get."""
+    headers = _headers.injected(None, 1, 1, 1, None, Context())
+    if settings().propagate and headers:
+        names = ", ".join(name for name, _ in headers)
+        return Line("ok", "propagation", f"messages carry trace context, in the header {names}")
+    variable = "OTEL_PROPAGATORS" if settings().propagate else "AUTOINSTRUMENT_PROPAGATE"
+    return Line(
+        "off",
+        "propagation-off",
+        f"messages carry no trace context, as {variable} says",
+        "A consumer begins a new trace.",
+        "Unset it where traces should go on in the consumer.",
+    )
 
 
 def _ratio(name: str) -> float | None:
     if name not in _RATIO:
         return None
     try:
-        return float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip() or 1)
+        ratio = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip() or 1)
     except ValueError:
         return None
+    return ratio if 0 <= ratio <= 1 else None
 
 
 def _off(name: str) -> Line:
@@ -70,30 +79,4 @@ def _ignored(variable: str, accepted: str) -> Line:
         f"{variable}={os.environ[variable]!r} is ignored; accepted: {accepted}",
         "Every trace is recorded.",
         "Correct the variable, or unset it.",
-    )
-
-
-def _propagation() -> Line:
-    headers = _headers.injected(None, 1, 1, 1, None, Context())
-    if settings().propagate and headers:
-        names = ", ".join(name for name, _ in headers)
-        return Line("ok", "propagation", f"messages carry trace context, in the header {names}")
-    variable = "OTEL_PROPAGATORS" if settings().propagate else "AUTOINSTRUMENT_PROPAGATE"
-    return Line(
-        "off",
-        "propagation-off",
-        f"messages carry no trace context, as {variable} says",
-        "A consumer begins a new trace.",
-        "Unset it where traces should go on in the consumer.",
-    )
-
-
-def _unusable(error: Exception) -> Line:
-    words = without_secrets(f"{type(error).__name__}: {error}")
-    return Line(
-        "problem",
-        "agent-failed",
-        f"the agent's pipeline cannot be made: {words}",
-        "There are no spans.",
-        "Correct the OTEL_* variables.",
     )

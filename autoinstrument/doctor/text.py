@@ -41,17 +41,22 @@ def render(lines: Sequence[Line], width: int = 100) -> str:
 
 
 def verdict(lines: Sequence[Line]) -> str:
-    """Return one sentence: what is wrong, by slugs."""
-    problems = [line.slug for line in lines if line.status == "problem"]
-    warnings = [line.slug for line in lines if line.status == "warning"]
+    """Return one sentence: what is wrong or switched off, by slugs."""
+    slugs = {status: [line.slug for line in lines if line.status == status] for status in STATUSES}
     said = [
-        f"{counted(len(slugs), noun)}: {', '.join(dict.fromkeys(slugs))}"
-        for slugs, noun in ((problems, "problem"), (warnings, "warning"))
-        if slugs
+        f"{counted(len(slugs[status]), status)}: {_distinct(slugs[status])}"
+        for status in ("problem", "warning")
+        if slugs[status]
     ]
-    if not problems:
+    if not slugs["problem"]:
         said.insert(0, "Nothing is wrong")
+    if slugs["off"]:
+        said.append(f"off: {_distinct(slugs['off'])}")
     return f"{'; '.join(said)}."
+
+
+def _distinct(slugs: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(slugs))
 
 
 def _shown(line: Line, slugs: int, width: int) -> str:
