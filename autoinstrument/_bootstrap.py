@@ -48,5 +48,6 @@ def _asked_for() -> bool:
     if value not in {"", "0", "1"}:
         from ._notices import tell  # noqa: PLC0415 - only a process with a warning pays
 
-        tell("bad-setting", f"AUTOINSTRUMENT_ENABLED={value!r} is ignored; accepted: 1, 0")
+        name = "AUTOINSTRUMENT_ENABLED"
+        tell("bad-setting", f"{name}={value!r} is ignored; accepted: 1, 0", about=name)
     return value == "1" and os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"

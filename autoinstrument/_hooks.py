@@ -99,21 +99,22 @@ class Finder:
         if self._entry_points_read or not _is_kafka(name):
             return
         with self._reading:
-            guard = None if self._entry_points_read else self._guard("the search for adapters")
-            if guard:
+            guard = self._guard("the search for further adapters")
+            if guard and not self._entry_points_read:
                 with guard:
-                    self._read_entry_points()
+                    self._read_entry_points(guard)
             self._entry_points_read = True
 
-    def _read_entry_points(self) -> None:
+    def _read_entry_points(self, guard: Guard) -> None:
         _reach_dependencies()
-        from importlib_metadata import entry_points  # noqa: PLC0415 - only now
+        from importlib_metadata import distributions  # noqa: PLC0415 - only now
 
-        for entry in entry_points(group="autoinstrument_adapters"):
-            guard = self._guard(f"the adapter {entry.value}")
-            if guard:
-                with guard:
-                    self._hooked.setdefault(entry.name, []).append(entry.module)
+        for distribution in distributions():
+            with guard:  # what one of them has wrong does not hurt the others
+                for entry in distribution.entry_points.select(group="autoinstrument_adapters"):
+                    adapters = self._hooked.setdefault(entry.name, [])
+                    if entry.module not in adapters:
+                        adapters.append(entry.module)
 
     def executed(self, name: str, module: ModuleType) -> None:
         """Call the adapters of a module that has just been executed."""
