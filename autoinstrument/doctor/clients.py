@@ -85,7 +85,7 @@ class _Client:
             return told.pop(before).line
         if early and self._is_stale():
             return _early(known)
-        return Line("ok", self._name, f"{known} is traced, in {', '.join(self._hooked or early)}")
+        return Line("ok", self._name, f"{known} is traced, in {', '.join(early + self._hooked)}")
 
     def _is_too_old(self) -> bool:
         oldest = getattr(self._adapter, "OLDEST", ())

@@ -49,7 +49,10 @@ def _destination(exporter: Any) -> list[Line]:
     target = getattr(exporter, "_endpoint", None)
     if protocol not in {"http", "grpc"} or not isinstance(target, str):
         return [line]
-    return [line, endpoints.http(target) if protocol == "http" else endpoints.grpc(target)]
+    if protocol == "http":
+        return [line, endpoints.http(target)]
+    plain = getattr(exporter, "_insecure", False)
+    return [line, endpoints.grpc(target, plain=plain)]
 
 
 def _reason() -> str:

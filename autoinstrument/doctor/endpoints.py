@@ -21,6 +21,7 @@ _TEMPORARY = (408, 429)
 _DROPPED = "Spans cannot be exported and are dropped."
 # https://www.rfc-editor.org/rfc/rfc9113#section-3.4: the preface, then an empty SETTINGS frame.
 _HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+_TYPE, _SETTINGS = 3, 4  # the fourth byte of a frame is its type; a server begins with this one
 
 
 def http(url: str) -> Line:
@@ -40,19 +41,22 @@ def http(url: str) -> Line:
     return _answered(shown, status)
 
 
-def grpc(target: str) -> Line:
-    """Return whether somebody listens at `target`, a host and a port, who is not plain HTTP/1."""
+def grpc(target: str, *, plain: bool) -> Line:
+    """Return whether somebody listens at `target`, a host and a port.
+
+    If it is `plain`, without TLS, also whether it is HTTP/2 that is spoken there.
+    """
     parts = urlsplit(f"//{target}")
     try:
         host, port = parts.hostname or "", parts.port or 443
         shown = f"{host}:{port}"
         with socket.create_connection((host, port), _PATIENCE) as connection:
-            answer = _greeted(connection)
+            answer = _greeted(connection) if plain else b""
     except OSError as error:
         return _unreachable(shown, error)
     except ValueError:
         return _invalid(without_credentials(f"//{target}")[2:])
-    if answer.startswith(b"HTTP/1"):
+    if answer and answer[_TYPE] != _SETTINGS:
         hint = "If it is HTTP's, OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf."
         return _wrong_protocol(shown, "gRPC", hint)
     return Line("ok", "endpoint", f"{shown} accepts connections")
@@ -105,8 +109,8 @@ def _first(name: str) -> str:
 def _greeted(connection: socket.socket) -> bytes:
     try:
         connection.sendall(_HTTP2)
-        return connection.recv(6)
-    except OSError:  # it may wait for TLS
+        return connection.recv(_TYPE + 1, socket.MSG_WAITALL)
+    except OSError:  # it may be slow, or want TLS
         return b""
 
 

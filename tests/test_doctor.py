@@ -1,0 +1,658 @@
+"""The doctor says what keeps spans from coming; each fault is made for real.
+
+Tests with the fixture `doctor` start interpreters: what one of them does at its start is examined.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from socketserver import StreamRequestHandler, TCPServer
+from typing import TYPE_CHECKING, Any, Protocol
+
+import confluent_kafka
+import pytest
+from interpreters import ON, Interpreter
+from processes import free_port
+
+from autoinstrument.commands.run import startup_folder
+from autoinstrument.doctor import endpoints
+from autoinstrument.doctor.interpreters import NoInterpreterError, interpreter
+from autoinstrument.doctor.line import Line, without_secrets
+from autoinstrument.doctor.text import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from collectors import Endpoint, Rotel
+
+HERE = Interpreter(Path(sys.executable), Path(sysconfig.get_path("purelib")))
+HOME = str(Path(startup_folder()).parents[int(Path(startup_folder()).name == "_startup")])
+"""The folder that holds the package, for interpreters in which it is not installed."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What the doctor printed with `--json`, what it said beside, and its exit code."""
+
+    code: int
+    stderr: str
+    data: dict[str, Any]
+
+    def line(self, slug: str) -> Line:
+        """Return the only line with this slug."""
+        (found,) = self.lines(slug)
+        return found
+
+    def lines(self, slug: str) -> list[Line]:
+        """Return the lines with this slug."""
+        return [Line(**line) for line in self.data["lines"] if line["slug"] == slug]
+
+    def slugs(self, *statuses: str) -> set[str]:
+        """Return the slugs of all lines with one of these statuses."""
+        return {line["slug"] for line in self.data["lines"] if line["status"] in statuses}
+
+
+class Doctor(Protocol):
+    """Run `autoinstrument doctor` on a command, in an environment with these variables."""
+
+    def __call__(self, *command: str | Path, **variables: str) -> Examination:
+        """Return what it found."""
+        ...
+
+
+@pytest.fixture
+def doctor(tmp_path: Path) -> Doctor:
+    """Return what examines, from an empty folder that is still empty afterwards."""
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+
+    def examine(*command: str | Path, **variables: str) -> Examination:
+        arguments = ["-m", "autoinstrument", "doctor", "--json"]
+        ended = HERE.run(*arguments, *(["--", *command] if command else []), cwd=cwd, **variables)
+        assert not list(cwd.iterdir())
+        return Examination(ended.returncode, ended.stderr, json.loads(ended.stdout))
+
+    return examine
+
+
+def foreign(folder: Path, source: str) -> str:
+    """Write a sitecustomize into a new folder and return that folder."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(source)
+    return str(folder)
+
+
+def distributions(folder: Path, **versions: str) -> str:
+    """Make a folder in which distributions seem to be installed, and return it."""
+    for name, version in versions.items():
+        metadata = folder / f"{name}-{version}.dist-info"
+        metadata.mkdir(parents=True)
+        text = f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: {version}\n"
+        (metadata / "METADATA").write_text(text)
+    return str(folder)
+
+
+def test_where_nothing_is_wrong_it_says_what_is_traced(doctor: Doctor) -> None:
+    """The interpreter, the start, the client with its hooked modules, where the spans go."""
+    found = doctor(**ON)
+    assert (found.code, found.stderr, found.data["verdict"]) == (0, "", "Nothing is wrong.")
+    assert sys.executable in found.line("python").what
+    assert "autoinstrument.pth" in found.line("started").what
+    client = found.line("confluent-kafka").what
+    assert client.startswith(f"confluent-kafka {confluent_kafka.__version__} is traced, in ")
+    assert "confluent_kafka.cimpl" in client
+    assert ".autoinstrument (no exporter is configured)" in found.line("recording").what
+    assert found.slugs("off", "warning", "problem") == set()
+
+
+@pytest.mark.parametrize("value", [None, "", "0"])
+def test_an_agent_that_is_off_here_is_no_problem(doctor: Doctor, value: str | None) -> None:
+    """In a shell it is off, and `run` turns it on: so it is examined, and how is said."""
+    found = doctor(**{} if value is None else {"AUTOINSTRUMENT_ENABLED": value})
+    line = found.line("not-enabled")
+    assert (found.code, line.status) == (0, "off")
+    assert "autoinstrument run -- COMMAND" in line.remedy
+    assert "is traced" in found.line("confluent-kafka").what
+
+
+def test_the_data_has_a_schema_and_the_same_keys_in_each_line(doctor: Doctor) -> None:
+    """Programs read it: its names are promised."""
+    data = doctor().data
+    assert set(data) == {"schema", "version", "verdict", "lines"}
+    assert data["schema"] == "autoinstrument.doctor/1"
+    for line in data["lines"]:
+        assert set(line) == {"status", "slug", "what", "why", "remedy"}
+        assert all(line[key] for key in line if line["status"] != "ok")
+
+
+def test_the_text_names_a_problem_and_the_exit_code_is_one(tmp_path: Path) -> None:
+    """As a person calls it: the verdict is the last line; the program's own exit code counts."""
+    below_a_file = tmp_path / "file"
+    below_a_file.touch()
+    record = str(below_a_file / "folder")
+    ended = HERE.run("-m", "autoinstrument", "doctor", cwd=tmp_path, AUTOINSTRUMENT_RECORD=record)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    verdict = "1 problem: recording-unwritable; off: not-enabled."
+    assert ended.stdout.splitlines()[-1] == verdict
+
+
+def test_the_text_is_aligned_and_has_the_worst_last() -> None:
+    """One column of statuses, one of slugs; why and what to do stand below what was found."""
+    lines = [
+        Line("problem", "broken", "it is broken", "It hurts.", "Mend it."),
+        Line("ok", "whole-thing", "it is whole"),
+        Line("warning", "odd", "it is\x1b odd"),
+    ]
+    assert render(lines, 40).splitlines()[2:] == [
+        "ok       whole-thing  it is whole",
+        "warning  odd          it is\\x1b odd",
+        "problem  broken       it is broken",
+        "                      It hurts.",
+        "                      Mend it.",
+        "",
+        "1 problem: broken; 1 warning: odd.",
+    ]
+
+
+def test_without_site_nothing_starts(doctor: Doctor) -> None:
+    """`-S` leaves out start files and sitecustomize alike: there is nothing else to say."""
+    found = doctor(sys.executable, "-S", "app.py")
+    assert (found.code, found.slugs("problem")) == (1, {"no-site"})
+
+
+def test_an_interpreter_without_the_start_file_is_not_traced_by_the_variable(
+    doctor: Doctor, bare: Interpreter
+) -> None:
+    """Another interpreter than the one that has the package: the remedy names it."""
+    found = doctor(bare.path, "app.py", **ON)
+    line = found.line("start-file-missing")
+    assert (found.code, line.status) == (1, "problem")
+    assert line.remedy == f"{bare.path} -m pip install autoinstrument"
+
+
+def test_an_interpreter_without_the_start_file_is_traced_under_run(
+    doctor: Doctor, bare: Interpreter
+) -> None:
+    """`run` brings the agent in by PYTHONPATH, which is said; it is no problem."""
+    found = doctor(bare.path, "app.py")
+    assert (found.code, found.line("start-file-missing").status) == (0, "off")
+    assert "is traced" in found.line("confluent-kafka").what
+
+
+def test_an_isolated_interpreter_ignores_what_run_sets(doctor: Doctor, bare: Interpreter) -> None:
+    """`-I` is taken from the command, and named as the reason."""
+    found = doctor(bare.path, "-I", "-m", "app")
+    assert "-I make it ignore PYTHONPATH" in found.line("start-file-missing").what
+    assert found.code == 1
+
+
+def test_a_damaged_installation_is_named(
+    doctor: Doctor, installed: Interpreter, tmp_path: Path
+) -> None:
+    """The agent stands aside with a word; the doctor says which part is missing."""
+    broken = installed.copy(tmp_path / "broken")
+    (broken.site / "autoinstrument" / "_hooks.py").unlink()
+    found = doctor(broken.path, "app.py", **ON)
+    assert found.slugs("problem") == {"agent-failed"}
+    assert "autoinstrument._hooks" in found.line("agent-failed").what
+
+
+def test_a_python_that_is_too_old_is_named(doctor: Doctor, tmp_path: Path) -> None:
+    """It starts without the agent; this one says at its start that it is old."""
+    old = foreign(tmp_path / "old", "import sys; sys.version_info = (3, 8, 18, 'final', 0)")
+    found = doctor(sys.executable, PYTHONPATH=old)
+    assert found.slugs("problem") == {"python-unsupported"}
+    assert "Python 3.8.18" in found.line("python-unsupported").what
+
+
+def test_a_python_that_does_not_start_is_named(
+    doctor: Doctor, bare: Interpreter, tmp_path: Path
+) -> None:
+    """What it has said is passed on."""
+    own = bare.copy(tmp_path / "own")
+    (own.site / "sitecustomize.py").write_text("raise SystemExit('gone')")
+    found = doctor(own.path)
+    assert found.slugs("problem") == {"python-fails"}
+    assert "exit code 1" in found.line("python-fails").what
+
+
+def test_another_sitecustomize_is_executed_as_well(
+    doctor: Doctor, bare: Interpreter, tmp_path: Path
+) -> None:
+    """What it prints does no harm."""
+    own = bare.copy(tmp_path / "own")
+    (own.site / "sitecustomize.py").write_text("print('good morning')")
+    line = doctor(own.path).line("sitecustomize")
+    assert (line.status, str(own.site) in line.what) == ("ok", True)
+
+
+def test_a_broken_sitecustomize_is_a_warning(
+    doctor: Doctor, bare: Interpreter, tmp_path: Path
+) -> None:
+    """The interpreter goes on without it; so does the agent."""
+    own = bare.copy(tmp_path / "own")
+    (own.site / "sitecustomize.py").write_text("1 / 0")
+    found = doctor(own.path)
+    assert (found.code, found.slugs("warning")) == (0, {"sitecustomize-broken"})
+
+
+def test_a_sitecustomize_before_ours_is_a_problem(
+    doctor: Doctor, bare: Interpreter, tmp_path: Path
+) -> None:
+    """Only the first is executed: without the start file, the agent is not started."""
+    path = f"{foreign(tmp_path / 'first'X"
+    found = doctor(bare.path, **ON, PYTHONPATH=path)
+    assert found.slugs("problem") == {"sitecustomize-shadowed"}
+    assert startup_folder() in found.line("sitecustomize-shadowed").remedy
+
+
+def test_a_wrong_switch_is_a_problem(doctor: Doctor) -> None:
+    """Who has set it wants the agent, and does not have it."""
+    found = doctor(AUTOINSTRUMENT_ENABLED="yes")
+    assert found.code == 1
+    expected = "AUTOINSTRUMENT_ENABLED='yes' is ignored; accepted: 1, 0"
+    assert found.line("bad-setting").what == expected
+
+
+def test_a_disabled_sdk_is_a_problem(doctor: Doctor) -> None:
+    """Not even `run` starts the agent then."""
+    found = doctor(OTEL_SDK_DISABLED="TRUE")
+    assert (found.code, found.slugs("problem")) == (1, {"sdk-disabled"})
+
+
+@pytest.mark.parametrize(
+    "variable", ["AUTOINSTRUMENT_DISABLE", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"]
+)
+def test_a_client_that_is_switched_off_is_said_to_be(doctor: Doctor, variable: str) -> None:
+    """It is what the user wanted."""
+    found = doctor(**ON, **{variable: "redis,confluent-kafka"})
+    assert (found.code, found.slugs("off")) == (0, {"client-disabled"})
+    assert found.lines("confluent-kafka") == []
+
+
+def test_a_client_that_is_too_old_is_a_problem(doctor: Doctor, tmp_path: Path) -> None:
+    """The sentence is the one that a service would log; the remedy installs a later one."""
+    found = doctor(PYTHONPATH=distributions(tmp_path / "old", confluent_kafka="1.9.2"))
+    assert found.slugs("problem") == {"client-unsupported"}
+    line = found.line("client-unsupported")
+    assert line.what == "confluent-kafka 1.9.2 is not traced; 2.3 and later are"
+    assert line.remedy.endswith("'confluent-kafka>=2.3'")
+
+
+def test_an_interpreter_without_a_client_is_a_problem(
+    doctor: Doctor, bare: Interpreter, tmp_path: Path
+) -> None:
+    """It is seldom the interpreter of the service."""
+    empty = bare.copy(tmp_path / "empty")
+    for package in empty.site.glob("confluent_kafka*"):
+        package.unlink()
+    found = doctor(empty.path)
+    assert found.slugs("problem") == {"client-missing"}
+    assert "doctor -- COMMAND" in found.line("client-missing").remedy
+
+
+def test_clients_without_an_adapter_are_named(doctor: Doctor, tmp_path: Path) -> None:
+    """That this version does not trace them is said, and no fault of the installation."""
+    path = distributions(tmp_path / "others", kafka_python="2.2.15", aiokafka="0.12.0")
+    found = doctor(PYTHONPATH=path)
+    assert (found.code, found.slugs("warning")) == (0, {"client-untraced"})
+    words = "is not traced by this version of autoinstrument"
+    said = {line.what for line in found.lines("client-untraced")}
+    assert said == {f"kafka-python 2.2.15 {words}", f"aiokafka 0.12.0 {words}"}
+
+
+def test_a_client_of_somebody_elses_adapter_is_traced(doctor: Doctor, client: Path) -> None:
+    """It is found as the agent finds it."""
+    found = doctor(PYTHONPATH=str(client))
+    assert found.line("kafka_client").what == "kafka_client is traced, in kafka_client"
+
+
+def test_an_adapter_that_fails_is_a_problem(doctor: Doctor, client: Path) -> None:
+    """The application goes on, untraced; the words are the adapter's."""
+    (client / "counting.py").write_text("def install(module): raise ValueError('no such class')")
+    found = doctor(PYTHONPATH=str(client))
+    assert (found.code, found.slugs("problem")) == (1, {"agent-failed"})
+    assert "ValueError: no such class" in found.line("agent-failed").what
+
+
+def test_a_client_that_cannot_be_imported_is_a_problem(doctor: Doctor, client: Path) -> None:
+    """It fails without the agent, too."""
+    (client / "kafka_client.py").write_text("import no_such_library")
+    found = doctor(PYTHONPATH=str(client))
+    assert found.slugs("problem") == {"client-broken"}
+    assert "no_such_library" in found.line("client-broken").what
+
+
+def test_a_client_that_is_imported_before_the_agent_is_a_problem(
+    doctor: Doctor, bare: Interpreter, tmp_path: Path
+) -> None:
+    """The package has bound its classes: to replace them in the C module comes too late."""
+    source = "import confluent_kafka\nfrom autoinstrument._bootstrap import boot\nboot()\n"
+    path = os.pathsep.join([foreign(tmp_path / "early", source), HOME])
+    found = doctor(bare.path, **ON, PYTHONPATH=path)
+    assert found.slugs("problem") == {"imported-early"}
+
+
+def test_a_client_that_is_imported_after_the_agent_is_traced(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    """Near miss: a sitecustomize that imports it comes after the start file."""
+    found = doctor(**ON, PYTHONPATH=foreign(tmp_path / "late", "import confluent_kafka"))
+    assert found.slugs("problem") == set()
+    assert "confluent_kafka.cimpl" in found.line("confluent-kafka").what
+
+
+def test_another_agent_is_named_when_installed_and_a_warning_when_active(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    """One that only lies there traces nothing."""
+    path = distributions(tmp_path / "agents", newrelic="14.1.0", ddtrace="4.16.0")
+    (tmp_path / "agents" / "ddtrace.py").touch()
+    (tmp_path / "agents" / "sitecustomize.py").write_text("import ddtrace")
+    found = doctor(PYTHONPATH=path)
+    assert (found.code, found.slugs("warning")) == (0, {"other-agent"})
+    assert found.line("other-agent").what == "ddtrace starts with this interpreter"
+    assert "newrelic 14.1.0 is installed" in found.line("other-agents").what
+
+
+def test_bad_settings_are_told_in_the_words_of_a_service(doctor: Doctor) -> None:
+    """Variable, value and what is accepted; they cost no spans."""
+    found = doctor(
+        AUTOINSTRUMENT_PROPAGATE="perhaps",
+        AUTOINSTRUMENT_ROOT_SPANS="yes",
+        OTEL_BSP_MAX_QUEUE_SIZE="-1",
+        OTEL_PROPAGATORS="pigeon",
+        OTEL_TRACES_SAMPLER="traceidratio",
+        OTEL_TRACES_SAMPLER_ARG="2",
+    )
+    assert (found.code, found.slugs("warning", "problem")) == (0, {"bad-setting"})
+    said = {line.what for line in found.lines("bad-setting")}
+    assert said >= {
+        "AUTOINSTRUMENT_PROPAGATE='perhaps' is ignored; accepted: 1, 0",
+        "AUTOINSTRUMENT_ROOT_SPANS='yes' is ignored; accepted: auto, off",
+        "OTEL_BSP_MAX_QUEUE_SIZE='-1' is ignored; accepted: a positive whole number",
+        "OTEL_TRACES_SAMPLER_ARG='2' is ignored; accepted: a number from 0 to 1",
+    }
+    assert len(said) == 5
+    assert any("pigeon" in what for what in said)
+
+
+def test_what_is_not_recorded_or_not_propagated_is_said(doctor: Doctor) -> None:
+    """A sampler that drops everything is a warning; propagation is switched off on purpose."""
+    found = doctor(OTEL_TRACES_SAMPLER="always_off", AUTOINSTRUMENT_PROPAGATE="0")
+    assert found.code == 0
+    assert found.line("sampler-off").status == "warning"
+    assert found.line("propagation-off").status == "off"
+
+
+def test_a_ratio_of_zero_is_a_sampler_that_is_off(doctor: Doctor) -> None:
+    """And no propagator is no propagation."""
+    found = doctor(
+        OTEL_TRACES_SAMPLER="parentbased_traceidratio",
+        OTEL_TRACES_SAMPLER_ARG="0",
+        OTEL_PROPAGATORS="none",
+    )
+    assert found.line("sampler-off").status == "warning"
+    assert "OTEL_PROPAGATORS" in found.line("propagation-off").what
+
+
+def test_an_unknown_sampler_is_a_bad_setting(doctor: Doctor) -> None:
+    """What is accepted is what is installed. Spans that go nowhere are a warning."""
+    found = doctor(OTEL_TRACES_SAMPLER="sometimes", OTEL_TRACES_EXPORTER="none")
+    assert (found.code, found.slugs("warning")) == (0, {"bad-setting", "no-exporter"})
+    assert "accepted: always_off, always_on" in found.line("bad-setting").what
+
+
+def test_an_exporter_that_is_not_installed_is_a_problem(doctor: Doctor) -> None:
+    """The sentence has the pip command."""
+    found = doctor(OTEL_TRACES_EXPORTER="pigeon")
+    assert (found.code, found.slugs("problem")) == (1, {"exporter-missing"})
+    assert "pip install" in found.line("exporter-missing").what
+
+
+def test_an_exporter_that_cannot_be_made_is_a_problem(doctor: Doctor) -> None:
+    """Its own words say which variable it does not like."""
+    found = doctor(
+        OTEL_TRACES_EXPORTER="otlp",
+        OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+        OTEL_EXPORTER_OTLP_COMPRESSION="strong",
+    )
+    assert (found.code, found.slugs("problem")) == (1, {"agent-failed"})
+    assert "OTEL_EXPORTER_OTLP_COMPRESSION" in found.line("agent-failed").what
+
+
+def test_an_endpoint_that_takes_spans_is_asked_as_the_exporter_would(
+    doctor: Doctor, otlp_endpoint: Endpoint
+) -> None:
+    """One request, with no span in it and with the user's headers."""
+    headers = {"OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=seed"}
+    found = doctor(**otlp_endpoint.environment, **headers)
+    assert found.code == 0
+    assert found.line("endpoint").what == f"{otlp_endpoint.url}/v1/traces answers 200"
+    assert "as OTEL_TRACES_EXPORTER says" in found.line("exporter").what
+    (request,) = otlp_endpoint.requests
+    assert (request.path, request.headers["x-tenant"]) == ("/v1/traces", "seed")
+    assert otlp_endpoint.spans() == []
+
+
+def test_an_endpoint_that_refuses_is_a_problem_and_no_secret_is_printed(
+    otlp_endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """Neither the headers nor the user of a URL, as data or as text."""
+    otlp_endpoint.status = 404
+    address = otlp_endpoint.url.removeprefix("http://")
+    variables = {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://me:hunter2@{address}/v1/traces",
+        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=hunter2",
+    }
+    for options in [], ["--json"]:
+        ended = HERE.run("-m", "autoinstrument", "doctor", *options, cwd=tmp_path, **variables)
+        assert ended.returncode == 1
+        assert "endpoint-refuses" in ended.stdout
+        assert f"http://{address}/v1/traces answers 404" in " ".join(ended.stdout.split())
+        assert "hunter2" not in ended.stdout + ended.stderr
+    assert otlp_endpoint.requests[0].headers["authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize(
+    ("status", "slug", "words"),
+    [
+        (401, "endpoint-refuses", "OTEL_EXPORTER_OTLP_HEADERS"),
+        (404, "endpoint-refuses", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+        (413, "endpoint-refuses", "collector"),
+        (307, "endpoint-error", "collector"),
+        (429, "endpoint-error", "collector"),
+        (503, "endpoint-error", "collector"),
+    ],
+)
+def test_an_answer_that_is_no_success_has_a_remedy(
+    otlp_endpoint: Endpoint, status: int, slug: str, words: str
+) -> None:
+    """What will not change by itself is a problem; what may is a warning."""
+    otlp_endpoint.status = status
+    line = endpoints.http(f"{otlp_endpoint.url}/v1/traces")
+    assert (line.slug, words in line.remedy) == (slug, True)
+    assert (line.status == "problem") == (slug == "endpoint-refuses")
+
+
+def test_nobody_at_the_endpoint_is_a_problem() -> None:
+    """The reason is the system's: over HTTP and over gRPC."""
+    port = free_port()
+    for line in (
+        endpoints.http(f"http://127.0.0.1:{port}/v1/traces"),
+        endpoints.grpc(f"127.0.0.1:{port}", plain=True),
+    ):
+        assert (line.status, line.slug) == ("problem", "endpoint-unreachable")
+        assert line.what.endswith(" cannot be reached: Connection refused")
+
+
+@pytest.mark.parametrize("url", ["localhost:4318/v1/traces", "http://h:port/", "ftp://h/"])
+def test_an_endpoint_that_is_no_url_is_a_problem(url: str) -> None:
+    """The remedy shows how to write one."""
+    line = endpoints.http(url)
+    assert (line.status, line.slug) == ("problem", "endpoint-invalid")
+    assert "http://HOST:PORT" in line.remedy
+
+
+def test_a_target_of_grpc_that_is_no_address_is_a_problem() -> None:
+    """A port has to be a number."""
+    line = endpoints.grpc("me:hunter2@host:port", plain=True)
+    assert (line.slug, line.what) == ("endpoint-invalid", "host:port is no address of an endpoint")
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """Give a host and port where the answer to anything is not HTTP, as that of a gRPC server."""
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1)
+            self.wfile.write(b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00")
+
+    with TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_port_of_the_other_protocol_is_a_problem(
+    stranger: str, otlp_endpoint: Endpoint
+) -> None:
+    """4317 and 4318 are often mixed up: both listen, and each takes only its own."""
+    http = endpoints.http(f"http://{stranger}/v1/traces")
+    assert (http.slug, "PROTOCOL=grpc" in http.remedy) == ("endpoint-protocol", True)
+    grpc = endpoints.grpc(otlp_endpoint.url.removeprefix("http://"), plain=True)
+    assert (grpc.slug, "PROTOCOL=http/protobuf" in grpc.remedy) == ("endpoint-protocol", True)
+    assert endpoints.grpc(stranger, plain=True).status == "ok"
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_a_collector_is_reached(doctor: Doctor, rotel: Rotel, protocol: str) -> None:
+    """A real one, that is not ours, over both protocols."""
+    found = doctor(**rotel.environment(protocol))
+    assert (found.code, found.line("endpoint").status) == (0, "ok")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://u:pw@h:1/a?key=pw#pw", "http://u:p/w@h:1/a", "http://u:p@w@h:1/a", "http://h:1/a"],
+)
+def test_a_url_is_shown_without_credentials(url: str) -> None:
+    """Whatever letters a password has, and wherever in the URL a token is."""
+    assert endpoints.without_credentials(url) == "http://h:1/a"
+
+
+def test_secrets_in_the_words_of_others_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Header values, plain or percent-encoded, and the user of a URL."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hunter2,k=open sesame")
+    words = "no Bearer hunter2, no Bearer%20hunter2, no open sesame at http://me:hunter2@host/"
+    assert without_secrets(words) == "no ***, no ***, no *** at http://host/"
+
+
+def test_a_recording_that_cannot_be_written_is_a_problem(doctor: Doctor, tmp_path: Path) -> None:
+    """A path below a file, and a file that is something else, which is left as it was."""
+    other = tmp_path / "notes.txt"
+    other.write_text("mine")
+    for record, reason in (other / "folder", "Not a directory"), (other, "it is another file"):
+        found = doctor(AUTOINSTRUMENT_RECORD=str(record))
+        assert (found.code, found.slugs("problem")) == (1, {"recording-unwritable"})
+        assert f"{record} cannot be written: {reason}" in found.line("recording-unwritable").what
+    assert other.read_text() == "mine"
+
+
+def test_a_recording_that_can_be_written_is_not_begun(doctor: Doctor, tmp_path: Path) -> None:
+    """To examine leaves nothing behind."""
+    record = tmp_path / "new" / "recording.jsonl"
+    line = doctor(AUTOINSTRUMENT_RECORD=str(record)).line("recording")
+    assert line == Line("ok", "recording", f"the file {record} (AUTOINSTRUMENT_RECORD)")
+    assert not record.parent.exists()
+
+
+def test_a_script_is_examined_in_the_interpreter_that_it_names(
+    doctor: Doctor, bare: Interpreter, tmp_path: Path
+) -> None:
+    """As installers write them; the script itself is not run."""
+    script = tmp_path / "serve"
+    script.write_text(f"#!{bare.path}\nraise SystemExit('it was run')\n")
+    script.chmod(0o755)
+    found = doctor("serve", PATH=str(tmp_path))
+    assert (found.code, str(bare.path) in found.line("python").what) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "slug"), [("no-such-command", "command-not-found"), ("sh", "command-unknown")]
+)
+def test_a_command_that_is_not_python_cannot_be_known(
+    doctor: Doctor, command: str, slug: str
+) -> None:
+    """A sentence, a remedy and exit code 1."""
+    found = doctor(command, "-c", "exit 0")
+    assert (found.code, found.slugs("problem")) == (1, {slug})
+    assert "doctor -- /path/to/python" in found.line(slug).remedy
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("#!/opt/python3.11\n", ["/opt/python3.11"]),
+        ("#!/usr/bin/python3 -sP\n", ["/usr/bin/python3", "-s", "-P"]),
+        ("#!/usr/bin/env python3\n", ["python3"]),
+        ("#!/usr/bin/env -S python3 -I\n", ["python3", "-I"]),
+        ("#!/bin/sh\n'''exec' \"/a long/python\" \"$0\" \"$@\"\n' '''\n", ["/a long/python"]),
+        ("#!/bin/sh\nexec python app.py\n", None),
+        ("#!/usr/bin/env bash\n", None),
+        ("#!\n", None),
+        ("\x7fELF", None),
+        ("", None),
+    ],
+)
+def test_the_first_lines_of_a_script_name_its_interpreter(
+    tmp_path: Path, head: str, expected: list[str] | None
+) -> None:
+    """Anything else than Python is not guessed at."""
+    script = tmp_path / "script"
+    script.write_text(head)
+    script.chmod(0o755)
+    if expected is None:
+        with pytest.raises(NoInterpreterError):
+            interpreter([str(script)])
+    else:
+        assert interpreter([str(script), "-I"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("-I app.py -S", ["-I"]),
+        ("-uBsE app.py", ["-s", "-E"]),
+        ("-Wignore -W error -X dev -Xutf8 -Im app -S", ["-Xdev", "-Xutf8", "-I"]),
+        ("-Ic pass -S", ["-I"]),
+        ("--check-hash-based-pycs always -S - -I", ["-S"]),
+        ("-- -S", []),
+        ("", []),
+    ],
+)
+def test_the_options_of_a_command_are_those_before_its_program(
+    arguments: str, expected: list[str]
+) -> None:
+    """Only those that decide on what is read at the start."""
+    assert interpreter(["python3", *arguments.split()]) == ["python3", *expected]
+
+
+@pytest.mark.parametrize("launcher", ["opentelemetry-instrument", "ddtrace-run"])
+def test_the_launcher_of_another_agent_is_a_warning(
+    doctor: Doctor, tmp_path: Path, launcher: str
+) -> None:
+    """Its agent is not active in the examination, so the command itself is looked at."""
+    script = tmp_path / launcher
+    script.write_text(f"#!{sys.executable}\n")
+    script.chmod(0o755)
+    assert launcher in doctor(script, "python", "app.py").line("other-agent").what
