@@ -246,7 +246,7 @@ def test_a_sitecustomize_before_ours_is_a_problem(
     doctor: Doctor, bare: Interpreter, tmp_path: Path
 ) -> None:
     """Only the first is executed: without the start file, the agent is not started."""
-    path = f"{foreign(tmp_path / 'first'X"
+    path = os.pathsep.join([foreign(tmp_path / "first", "pass"), startup_folder()])
     found = doctor(bare.path, **ON, PYTHONPATH=path)
     assert found.slugs("problem") == {"sitecustomize-shadowed"}
     assert startup_folder() in found.line("sitecustomize-shadowed").remedy
