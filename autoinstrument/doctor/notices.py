@@ -46,16 +46,14 @@ class Notice(NamedTuple):
 
 @contextmanager
 def collected() -> Iterator[list[Notice]]:
-    """Collect what the agent tells within the block, in place of logging it."""
+    """Collect what the agent tells within the block."""
     collecting = _Collecting()
     logger = logging.getLogger("autoinstrument")
     logger.addHandler(collecting)
-    before, logger.propagate = logger.propagate, False
     try:
         yield collecting.notices
     finally:
         logger.removeHandler(collecting)
-        logger.propagate = before
 
 
 class _Collecting(logging.Handler):
