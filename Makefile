@@ -1,0 +1,80 @@
+# POSIX make and sh. `make test PYTHON=python3.12` chooses the interpreter of a new .venv.
+.POSIX:
+PYTHON =
+BIN = .venv/bin
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+help:
+	@echo "make demo    run the demonstration, in .venv"
+	@echo "make test    run the tests; those on Apache Kafka need Java 17 and Maven"
+	@echo "make lint    check the style and the types"
+	@echo "make wheel   build dist/"
+	@echo "make clean   remove all that was made"
+
+demo: .venv/demo
+	@$(BIN)/autoinstrument demo
+
+test: test-setup
+	@$(BIN)/python -m pytest -n auto
+
+test-setup: .venv/test kafka
+
+lint: .venv/lint
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+
+wheel: .venv/pip
+	@rm -rf dist
+	@$(PIP) wheel --no-deps --wheel-dir dist .
+	@ls dist/*
+
+clean:
+	@rm -rf .venv .kafka .ci/venvs dist .mypy_cache .ruff_cache .pytest_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# What is installed; the agent itself from this folder, so that a change in it needs no new install.
+.venv/demo: pyproject.toml .venv/pip
+	@$(PIP) install --editable '.[demo]'
+	@touch $@
+
+.venv/test: pyproject.toml .venv/pip
+	@$(PIP) install --editable . --group test
+	@$(PIP) install --only-binary :all: --group collector 2> .venv/collector.log \
+	  || echo "No collector: pip has no wheel of rotel for this platform. Its tests are skipped."
+	@touch $@
+
+.venv/lint: .venv/test
+	@$(PIP) install --group lint
+	@touch $@
+
+.venv/pip:
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.10 python none; do \
+	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' \
+	    2> /dev/null && break; \
+	done; \
+	if [ "$$python" = none ]; then \
+	  echo "No Python 3.10 or later with its venv module on the PATH; make PYTHON=... names one." >&2; \
+	  exit 1; \
+	fi; \
+	"$$python" -m venv .venv
+	@$(PIP) install --upgrade 'pip>=25.1'  # the first that knows --group
+	@touch $@
+
+# Apache Kafka from Maven Central, once for each version in the pom; some 45 MB.
+kafka:
+	@if ! command -v java > /dev/null; then \
+	  echo "No java on the PATH: tests on Apache Kafka are skipped."; \
+	elif cmp -s tests/kafka/pom.xml .kafka/pom.xml; then \
+	  :; \
+	elif ! command -v mvn > /dev/null; then \
+	  echo "No mvn on the PATH, which fetches Apache Kafka: tests on it are skipped."; \
+	else \
+	  rm -rf .kafka && \
+	  mvn --quiet --batch-mode --file tests/kafka/pom.xml dependency:copy-dependencies \
+	    -DoutputDirectory="$$PWD/.kafka/libs" -DincludeScope=runtime && \
+	  cp tests/kafka/pom.xml .kafka/ || \
+	  echo "Maven could not fetch Apache Kafka: tests on it are skipped."; \
+	fi
+
+.PHONY: help demo test test-setup lint wheel clean kafka
