@@ -119,7 +119,7 @@ class Finder:
     def executed(self, name: str, module: ModuleType) -> None:
         """Call the adapters of a module that has just been executed."""
         for adapter in self._hooked.get(name, ()):
-            guard = None if _is_disabled(adapter) else self._guard(f"the adapter {adapter}")
+            guard = None if is_disabled(adapter) else self._guard(f"the adapter {adapter}")
             if guard:
                 with guard:
                     _reach_dependencies()
@@ -174,7 +174,7 @@ def _is_kafka(name: str) -> bool:
     return "kafka" in name.partition(".")[0].lower()
 
 
-def _is_disabled(adapter: str) -> bool:
+def is_disabled(adapter: str) -> bool:
     given = f"{os.environ.get('AUTOINSTRUMENT_DISABLE', '')}," + os.environ.get(
         "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_FOLDER = ".autoinstrument"
 _MOST_BYTES = 64 * 1024 * 1024  # of all recordings in a folder
 _PARTS = 8  # a file is rotated when it holds this share of the whole
-_BEGINNING = b'{"resourceS'
+BEGINNING = b'{"resourceS'
 
 
 class Recording(SpanExporter):
@@ -67,7 +67,7 @@ class Recording(SpanExporter):
     def _open(self) -> FileIO:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         file = FileIO(os.open(self.path, flags, 0o600), "r+")
-        if file.read(len(_BEGINNING)) not in (b"", _BEGINNING):
+        if file.read(len(BEGINNING)) not in (b"", BEGINNING):
             file.close()
             raise FileExistsError(errno.EEXIST, "it is another file, not a recording")
         return file

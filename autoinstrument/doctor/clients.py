@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from importlib_metadata import PackageNotFoundError, entry_points, version
 
-from autoinstrument._hooks import _is_disabled  # the finder's own rule
+from autoinstrument._hooks import is_disabled  # the finder's own rule
 from autoinstrument.adapters import ADAPTERS
 
 from .line import Line
@@ -67,7 +67,7 @@ class _Client:
     def line(self, told: list[Notice]) -> Line:
         """Return whether this client is traced; a reason in `told` is not said again."""
         known = " ".join(filter(None, (self._name, self._version)))
-        if _is_disabled(self._adapter.__name__):
+        if is_disabled(self._adapter.__name__):
             return _disabled(known)
         if self._is_too_old():
             return self._too_old()

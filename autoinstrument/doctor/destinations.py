@@ -11,7 +11,7 @@ from opentelemetry import trace
 
 from autoinstrument import _pipeline
 from autoinstrument._exporters import exporters
-from autoinstrument._recording import _BEGINNING, DEFAULT_FOLDER, Recording
+from autoinstrument._recording import BEGINNING, DEFAULT_FOLDER, Recording
 from autoinstrument._settings import settings
 
 from . import endpoints
@@ -85,7 +85,7 @@ def _unwritable(path: Path) -> str | None:
     try:
         if path.exists():
             with path.open("rb+") as file:
-                other = file.read(len(_BEGINNING)) not in {b"", _BEGINNING}
+                other = file.read(len(BEGINNING)) not in {b"", BEGINNING}
             return "it is another file, not a recording" if other else None
         folder = next(parent for parent in path.parents if parent.exists())
         with TemporaryFile(dir=folder):
