@@ -41,6 +41,9 @@ class Finisher:
         most_waiting: int,
     ) -> None:
         self.dropped = 0
+        self.exported = 0
+        self.failed = 0
+        """Of the exported writes, those that the broker has not taken."""
         self._builder = builder
         self._exporters = exporters
         self._interval = interval
@@ -120,7 +123,10 @@ class Finisher:
             self._in_hand = count
             accepted = self._export(writes)
             self._batches += 1
-            if not accepted:
+            if accepted:
+                self.exported += count
+                self.failed += sum(write.error_type is not None for write in writes)
+            else:
                 self.dropped += count
             self._in_hand = 0
             if self._closing and not accepted:

@@ -31,7 +31,7 @@ import json, os, sys
 {HOOKED}
 startup = [entry for entry in sys.path if entry.endswith("_startup")]
 sys.path[:] = [entry for entry in sys.path if entry not in startup]
-ours = ("AUTOINSTRUMENT_ENABLED", "PYTHONPATH")
+ours = ("AUTOINSTRUMENT_ENABLED", "AUTOINSTRUMENT_RUN", "PYTHONPATH")
 environment = {{name: value for name, value in os.environ.items() if name not in ours}}
 print(json.dumps(dict(
     hooked=hooked, startup=startup, environment=environment,
@@ -120,7 +120,7 @@ def test_the_locale_is_the_users(installed: Interpreter) -> None:
     without = installed.run_command(*bare, *shown).stdout.splitlines()
     seen = installed.run_command(*bare, "autoinstrument", "run", "--", *shown).stdout.splitlines()
     added = {line.partition("=")[0] for line in set(seen) - set(without)}
-    assert added == {"PYTHONPATH", "AUTOINSTRUMENT_ENABLED"}
+    assert added == {"PYTHONPATH", "AUTOINSTRUMENT_ENABLED", "AUTOINSTRUMENT_RUN"}
     assert set(without) <= set(seen)
 
 

@@ -53,6 +53,7 @@ def start(command: list[str], record: str | None = None, *, report: bool = False
     environment = with_agent(os.environ, record)
     try:
         if not report and os.name != "nt":
+            environment["AUTOINSTRUMENT_RUN"] = str(os.getpid())  # the command will have it
             _replace(command, environment)
         code = _wait_for(command, environment)
     except OSError as error:
