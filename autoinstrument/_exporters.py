@@ -58,8 +58,12 @@ def _load(name: str) -> SpanExporter | None:
             break
         _silence(exporter)
         return exporter
-    package = "autoinstrument[otlp]" if name in _OTLP.values() else f"the package of {name!r}"
-    tell("exporter-missing", f"no exporter {name!r} is installed: pip install '{package}'", name)
+    remedy = (
+        "pip install 'autoinstrument[otlp]'"
+        if name in _OTLP.values()
+        else "install the package that provides it"
+    )
+    tell("exporter-missing", f"no exporter {name!r} is installed: {remedy}", name)
     return None
 
 

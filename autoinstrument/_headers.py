@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 try:
     from opentelemetry.propagate import get_global_textmap
 except ValueError as error:  # OTEL_PROPAGATORS, read by that import, names what is not installed
-    tell("bad-setting", f"{error}; trace context and baggage are propagated", "OTEL_PROPAGATORS")
+    tell(
+        "bad-setting",
+        f"{str(error).rstrip('.')}; trace context and baggage are propagated",
+        "OTEL_PROPAGATORS",
+    )
 
     def get_global_textmap() -> TextMapPropagator:
         """Stand in with the standard two."""

@@ -11,9 +11,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, SpanContext
 
 _HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
@@ -27,7 +28,7 @@ def export_request(spans: Sequence[ReadableSpan]) -> str:
             "resourceSpans": [
                 {
                     "resource": {"attributes": _attributes(resource.attributes)},
-                    "scopeSpans": [_scope_spans(list(of_resource))],
+                    "scopeSpans": _scope_spans(of_resource),
                 }
                 for resource, of_resource in by_resource
             ]
@@ -36,10 +37,16 @@ def export_request(spans: Sequence[ReadableSpan]) -> str:
     )
 
 
-def _scope_spans(spans: list[ReadableSpan]) -> dict[str, Any]:
-    scope = spans[0].instrumentation_scope
-    named = {"name": scope.name, "version": scope.version or ""} if scope is not None else {}
-    return {"scope": named, "spans": [_span(span) for span in spans]}
+def _scope_spans(spans: Iterable[ReadableSpan]) -> list[dict[str, Any]]:
+    by_scope = groupby(spans, key=lambda span: span.instrumentation_scope)
+    return [
+        {"scope": _scope(scope), "spans": [_span(span) for span in of_scope]}
+        for scope, of_scope in by_scope
+    ]
+
+
+def _scope(scope: InstrumentationScope | None) -> dict[str, Any]:
+    return {} if scope is None else {"name": scope.name, "version": scope.version or ""}
 
 
 def _span(span: ReadableSpan) -> dict[str, Any]:

@@ -6,7 +6,9 @@ A global provider is never set here: that would quietly take the application's t
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from importlib_metadata import entry_points
@@ -14,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Tracer, TracerProvider
 
-from . import __version__, _exit
+from . import __version__, _closing, _exit
 from ._exporters import exporters
 from ._finisher import Finisher
 from ._notices import tell
@@ -70,23 +72,35 @@ def _own_sink() -> OwnSink:
         tracer = provider.get_tracer(SCOPE, __version__)
         if not isinstance(tracer, Tracer):
             raise TypeError(f"the SDK gave a {type(tracer).__name__} where a Tracer was asked for")
+        destinations = exporters()
         finisher = Finisher(
             builder(tracer),
-            exporters(),
+            destinations,
             interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
             batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512),
             most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**17),
         )
-        _exit.at_the_end(finisher.finish)
+        _exit.at_the_end(lambda: _closing.say(finisher, destinations))
+        _exit.at_the_end(finisher.finish)  # the last registered comes first
         _own = OwnSink(Sampling(tracer.sampler, tracer.id_generator), finisher)
     return _own
 
 
 def _resource() -> Resource:
     try:
-        return Resource.create({"process.pid": os.getpid()})
+        resource = Resource.create({"process.pid": os.getpid()})
     except RuntimeError:  # detectors run in threads, which cannot be started during exit
         return Resource.get_empty()
+    if str(resource.attributes.get("service.name", "")).startswith("unknown_service"):
+        return resource.merge(Resource({"service.name": _program()}))
+    return resource
+
+
+def _program() -> str:
+    """Return the name of the script, or of the package that was run with `python -m`."""
+    path = Path(sys.argv[0] if sys.argv else "")
+    name = path.parent.name if path.name == "__main__.py" else path.stem
+    return name if name and not name.startswith("-") else "python"
 
 
 def _sampler() -> Any:

@@ -67,6 +67,13 @@ def test_a_collector_that_is_not_ours_takes_the_spans(
     assert {span.resource["service.name"] for span in spans} == {"shop"}
 
 
+def test_a_service_without_a_name_is_named_for_its_program(run: Runner, broker: str) -> None:
+    """A report of two programs tells them apart; a name that the user gives is kept."""
+    for given, name in ({}, "program"), ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=shop"}, "shop"):
+        done = run(ONE, broker, **given)
+        assert {span.resource["service.name"] for span in done.spans} == {name}
+
+
 def test_an_endpoint_alone_asks_for_otlp(
     run: Runner, broker: str, otlp_endpoint: Endpoint, tmp_path: Path
 ) -> None:
@@ -100,6 +107,7 @@ def test_a_missing_exporter_is_told_once(run: Runner, broker: str) -> None:
     """An exporter that is not installed: one warning that says so, and the program runs."""
     done = run(ONE, broker, OTEL_TRACES_EXPORTER="nosuch")
     assert done.stderr.count("exporter-missing") == 1
+    assert "install the package that provides it" in done.stderr
     assert done.code == 0
 
 
