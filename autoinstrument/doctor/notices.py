@@ -19,7 +19,7 @@ _REMEDIES = {
     " a bug: please report it with this output.",
     "bad-setting": "Correct the variable, or unset it.",
     "client-unsupported": "Install a version of the client that is traced.",
-    "exporter-missing": "Run that pip command with the interpreter of the service.",
+    "exporter-missing": "Install it with the pip of the service's own interpreter.",
     "other-agent": "Let one of the two trace Kafka.",
 }
 
