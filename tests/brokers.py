@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import secrets
 import shutil
@@ -19,13 +18,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from interpreters import REPOSITORY
 from processes import Process, accepts, free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _HERE = Path(__file__).parent
-_LIBS = Path(os.environ.get("CHECKOUT", _HERE.parent), ".kafka", "libs")
+_LIBS = REPOSITORY / ".kafka" / "libs"
 _OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m")
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 _LIFELINE = pytest.StashKey[int]()

@@ -10,7 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-pytest_plugins = ["brokers", "collectors", "interpreters", "programs"]
+# One that another imports comes first, or pytest could not rewrite its assertions.
+pytest_plugins = ["interpreters", "brokers", "collectors", "programs"]
 
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

@@ -18,7 +18,8 @@ from processes import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(os.environ.get("CHECKOUT", Path(__file__).parents[1]))
+"""Where the sources are; CI runs a copy of the tests, away from them."""
 ON = {"AUTOINSTRUMENT_ENABLED": "1"}
 HOOKED = (
     "import sys; "
