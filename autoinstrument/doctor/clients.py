@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sys
 from contextlib import suppress
@@ -27,8 +28,11 @@ _ALL = ("confluent-kafka", "kafka-python", "kafka-python-ng", "aiokafka")
 """Distributions of clients, whether there is an adapter for them or not."""
 
 
-def lines(told: list[Notice]) -> list[Line]:
-    """Return a line for each client; what the agent says about one is added to `told`."""
+def lines(told: list[Notice], borrowed: str) -> list[Line]:
+    """Return a line for each client; what the agent says about one is added to `told`.
+
+    What the folder `borrowed` holds is not counted, unless that is "".
+    """
     found: list[Line] = []
     served: set[str] = set()
     for name, modules in _adapters().items():
@@ -39,7 +43,7 @@ def lines(told: list[Notice]) -> list[Line]:
             continue
         distribution = getattr(adapter, "DISTRIBUTION", modules[0].partition(".")[0])
         served.add(distribution)
-        if importlib.util.find_spec(modules[0].partition(".")[0]):
+        if _is_here(modules[0].partition(".")[0], borrowed):
             found.append(_Client(adapter, distribution, modules).line(told))
     traced = bool(found)
     found += [_untraced(name) for name in _ALL if name not in served and _version(name)]
@@ -52,6 +56,13 @@ def _adapters() -> dict[str, list[str]]:
     for entry in entry_points(group="autoinstrument_adapters"):
         adapters.setdefault(entry.module, []).append(entry.name)
     return adapters
+
+
+def _is_here(package: str, borrowed: str) -> bool:
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        return False
+    return not (borrowed and spec.origin and spec.origin.startswith(borrowed + os.sep))
 
 
 class _Client:

@@ -24,11 +24,12 @@ _INSIDE = """\
 import sys
 if sys.path[:1] == [""]:
     del sys.path[0]
+borrowed = sys.argv[2] if sys.argv[2] not in sys.path else ""
 sys.path.append(sys.argv[2])
 if sys.version_info < (3, 10):
     sys.exit(sys.argv[1] + "%d.%d.%d" % sys.version_info[:3])
 from autoinstrument.doctor.inside import main
-main(sys.argv[1])
+main(sys.argv[1], borrowed)
 """
 _LAUNCHERS = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin", "elasticapm-run")
 

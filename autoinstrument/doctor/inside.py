@@ -17,23 +17,26 @@ if TYPE_CHECKING:
 _HOPELESS = {"no-site", "sdk-disabled"}  # nothing more can be said, or needs to be
 
 
-def main(mark: str) -> None:
-    """Print one line on stdout: `mark`, then all that was found as JSON."""
+def main(mark: str, borrowed: str) -> None:
+    """Print one line on stdout: `mark`, then all that was found as JSON.
+
+    `borrowed` is a folder on the path only for this examination: what is in it is not here.
+    """
     loaded = set(sys.modules)
     found = start.lines()
     if not any(line.slug in _HOPELESS for line in found):
-        found += _further(loaded)
+        found += _further(loaded, borrowed)
     sys.stdout.write(f"\n{mark}{json.dumps([asdict(line) for line in found])}\n")
 
 
-def _further(loaded: AbstractSet[str]) -> list[Line]:
+def _further(loaded: AbstractSet[str], borrowed: str) -> list[Line]:
     with collected() as told:  # from here on: some of it is told by an import
         try:
             from . import agents, clients, destinations, sampling  # noqa: PLC0415 - see below
         except ImportError as error:  # a dependency is not installed in this interpreter
             return [_incomplete(error)] if start.started() else []
         found = [
-            *clients.lines(told),
+            *clients.lines(told, borrowed),
             *agents.lines(loaded),
             *destinations.lines(told),
             sampling.sampler(),
