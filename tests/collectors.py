@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import os
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -191,5 +192,8 @@ def rotel(otlp_endpoint: Endpoint, tmp_path: Path) -> Iterator[Rotel]:
 
 
 def _rotel_agent() -> Path | None:
+    # It is linked to the libpython of its wheel, which not every interpreter has as a library.
+    if os.environ.get("ROTEL_AGENT"):
+        return Path(os.environ["ROTEL_AGENT"])
     package = importlib.util.find_spec("rotel")
     return Path(package.origin).with_name("rotel-agent") if package and package.origin else None
