@@ -23,7 +23,7 @@ _DIFFERS = (
     (r"127\.0\.0\.1:\d+", "a broker"),
     (r"(/\S+/)?autoinstrument-demo-[a-z0-9_]{8}", "a recording"),
     (r"(/\S+/)?_?examples/", "examples/"),
-    (r"^20.* UTC", "from when to when"),
+    (r"(?s:in a time: (.+?)\.\n20.*? UTC)", "in a time from when to when"),
     (r"^(  (?:events|profile\.\w+) +\d+ +\d+ +)[\d.]+", r"\1a rate"),
     (r" {2,}", "  "),
 )
@@ -40,7 +40,7 @@ def test_the_readme_shows_the_output_of_the_demo(
     readme: str, installed: Interpreter, tmp_path: Path
 ) -> None:
     """Line by line but for what differs each time; it starts the demo, as its reader will."""
-    ended = installed.run_command("autoinstrument", "demo", cwd=tmp_path)
+    ended = installed.run_command("autoinstrument", "demo", cwd=tmp_path, COLUMNS="100")
     shown = re.search(r"^```console\n(# A Kafka broker.*?)^```$", readme, re.DOTALL | re.MULTILINE)
     assert shown is not None
     # A terminal shows both streams; the one line on stderr has a place of its own.
