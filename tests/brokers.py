@@ -237,7 +237,7 @@ def _format(folder: Path) -> str:
         template.substitute(port=port, controller=controller, data=folder / "data")
     )
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    formatting = (*_java("kafka.tools.StorageTool"), "format", "-t", cluster)
+    formatting = (*_java("kafka.tools.StorageTool"), "format", f"--cluster-id={cluster}")
     subprocess.run([*formatting, "-c", folder / "server.properties"], check=True)
     return f"127.0.0.1:{port}"
 
