@@ -15,7 +15,7 @@ from autoinstrument._errors import PURGED, SERIALIZATION
 
 from . import confluent_kafka as c_layer
 from ._confluent_kafka_errors import exception_type
-from .confluent_kafka import OPENED, client_of, guard, open_report
+from ._confluent_kafka_writes import OPENED, client_of, guard, open_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

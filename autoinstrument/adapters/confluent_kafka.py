@@ -10,22 +10,27 @@ import sys
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import attach, detach, get_current
-
 from autoinstrument import _exit
-from autoinstrument._client import Client
-from autoinstrument._guard import Guard
 from autoinstrument._notices import tell
 from autoinstrument._transactions import Transaction
-from autoinstrument._write import Write, begin
 
-from ._confluent_kafka_errors import error_type, exception_type, is_too_large
+from ._confluent_kafka_errors import error_type, is_too_large
+from ._confluent_kafka_writes import (
+    CLIENT,
+    OPENED,
+    ConfluentClient,
+    Report,
+    client_of,
+    guard,
+    open_report,
+    take_callback,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import FrameType, ModuleType
 
-    from autoinstrument._headers import Headers
+    from autoinstrument._write import Write
 
 DISTRIBUTION = "confluent-kafka"
 OLDEST = (2, 3)
@@ -43,10 +48,6 @@ _PRODUCE = (
 )
 _BEFORE_CALLBACK = 4
 _BATCH = ("topic", "messages", "partition", "callback", "on_delivery")
-_CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
-OPENED = "autoinstrument"  # where a message that AIOProducer buffers keeps its open write
-
-guard = Guard("the tracing of confluent-kafka")
 _original: Any
 
 
@@ -67,7 +68,7 @@ def _replace_producer(module: Any) -> None:
     if not isinstance(producer, type):
         tell("client-unsupported", f"{DISTRIBUTION}: another agent has put a proxy over Producer")
         return
-    if hasattr(producer, _CLIENT):
+    if hasattr(producer, CLIENT):
         return
     version = module.version()
     text = version if isinstance(version, str) else version[0]
@@ -82,7 +83,7 @@ def _replace_producer(module: Any) -> None:
 def _subclass(producer: type) -> type:
     # The C type has neither a __dict__ nor weak references: a slot adds only what is needed.
     names: dict[str, Any] = {
-        "__slots__": (_CLIENT, "__weakref__"),
+        "__slots__": (CLIENT, "__weakref__"),
         "__module__": producer.__module__,
         "__doc__": producer.__doc__,
     }
@@ -92,101 +93,11 @@ def _subclass(producer: type) -> type:
     return type("Producer", (producer,), names)
 
 
-class ConfluentClient(Client):
-    """A producer, with what its configuration says about delivery reports."""
-
-    def __init__(self, producer: Any, configuration: Mapping[str, Any]) -> None:
-        topic_level = configuration.get("default.topic.config") or {}
-        acks = [
-            str(level[name])
-            for level in (configuration, topic_level)
-            for name in ("acks", "request.required.acks")
-            if name in level
-        ]
-        super().__init__(
-            producer,
-            client_id=str(configuration.get("client.id", "rdkafka")),
-            servers=str(
-                configuration.get("bootstrap.servers")
-                or configuration.get("metadata.broker.list")
-                or ""
-            ),
-            unconfirmed=acks[:1] == ["0"],
-        )
-        self.on_delivery: Callable[[Any, Any], Any] | None = configuration.get("on_delivery")
-        only_error = str(configuration.get("delivery.report.only.error", "")).lower()
-        self.only_errors = only_error in {"true", "1"}
-
-
-class Report(Write):
-    """The write of one message, which is itself the callback for its delivery report."""
-
-    __slots__ = ("callback",)
-
-    callback: Callable[[Any, Any], Any] | None
-
-    def __call__(self, error: Any, message: Any) -> None:
-        """Record the answer, then call the application in the context of its own call."""
-        with guard:
-            partition = None if message is None else message.partition()
-            if error is None:
-                self.acknowledged(partition, message.offset())
-            else:
-                known = partition if partition is not None and partition >= 0 else None
-                self.failed(error_type(error), error.str(), known)
-        callback = self.callback
-        if callback is None:
-            return
-        if get_current() is self.context:
-            callback(error, message)
-            return
-        token = attach(self.context)
-        try:
-            callback(error, message)
-        finally:
-            detach(token)
-
-    def raised(self, exception: Exception) -> None:
-        """Close the write: the call itself has failed, so there will be no report."""
-        self.failed(exception_type(exception), str(exception))
-
-
-def client_of(producer: Any) -> ConfluentClient | None:
-    """Return the client of a producer; None for one that was never initialised, or not traced."""
-    return None if guard.broken else getattr(producer, _CLIENT, None)
-
-
-def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of
-    client: ConfluentClient,
-    topic: str,
-    value: Any,
-    key: Any,
-    headers: Any,
-    frame: FrameType,
-) -> tuple[Report, Headers | None] | None:
-    """Begin the write of one message; with it come the headers to send in place of `headers`."""
-    understood = headers if isinstance(headers, (list, dict)) else None
-    refused = headers is not None and understood is None  # the client will say so: touch nothing
-    opened = begin(
-        Report,
-        client,
-        topic,
-        key,
-        understood,
-        frame,
-        tombstone=value is None,
-        package="confluent_kafka",
-    )
-    if opened is None:
-        return None
-    return opened[0], None if refused else opened[1]
-
-
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     _original.__init__(self, *args, **kwargs)
     with guard:
         configuration = {**(args[0] if args else {}), **kwargs}
-        setattr(self, _CLIENT, ConfluentClient(self, configuration))
+        setattr(self, CLIENT, ConfluentClient(self, configuration))
 
 
 def _produce(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -235,16 +146,8 @@ def _open(
     altered = {**kwargs, "callback": report}
     if headers is not None:
         altered["headers"] = headers
-    _take_callback(report, client, altered.pop("on_delivery", None), kwargs)
+    take_callback(report, client, altered.pop("on_delivery", None), kwargs)
     return report, altered
-
-
-def _take_callback(
-    report: Report, client: ConfluentClient, alias: Any, given: Mapping[str, Any]
-) -> None:
-    """Find the callback that C would have called: `callback`, even None, wins over its alias."""
-    chosen = given.get("callback") if "callback" in given else alias
-    report.callback = client.on_delivery if chosen is None else chosen
 
 
 def _produce_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -288,7 +191,7 @@ def _open_batch(
             if opened is None:
                 continue
             report = opened[0]
-        _take_callback(report, client, named.get("on_delivery"), named)
+        take_callback(report, client, named.get("on_delivery"), named)
         if message.get("callback") is not None:
             report.callback = message["callback"]
         copies[index] = {k: v for k, v in message.items() if k != OPENED}

@@ -1,0 +1,124 @@
+"""What a write of confluent-kafka is: the producer's client, and the report that closes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import attach, detach, get_current
+
+from autoinstrument._client import Client
+from autoinstrument._guard import Guard
+from autoinstrument._write import Write, begin
+
+from ._confluent_kafka_errors import error_type, exception_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+
+    from autoinstrument._headers import Headers
+
+CLIENT = "_autoinstrument"
+"""The one attribute of a producer that is ours."""
+OPENED = "autoinstrument"
+"""Where a message that AIOProducer buffers keeps its open write."""
+
+guard = Guard("the tracing of confluent-kafka")
+
+
+class ConfluentClient(Client):
+    """A producer, with what its configuration says about delivery reports."""
+
+    def __init__(self, producer: Any, configuration: Mapping[str, Any]) -> None:
+        topic_level = configuration.get("default.topic.config") or {}
+        acks = [
+            str(level[name])
+            for level in (configuration, topic_level)
+            for name in ("acks", "request.required.acks")
+            if name in level
+        ]
+        super().__init__(
+            producer,
+            client_id=str(configuration.get("client.id", "rdkafka")),
+            servers=str(
+                configuration.get("bootstrap.servers")
+                or configuration.get("metadata.broker.list")
+                or ""
+            ),
+            unconfirmed=acks[:1] == ["0"],
+        )
+        self.on_delivery: Callable[[Any, Any], Any] | None = configuration.get("on_delivery")
+        only_error = str(configuration.get("delivery.report.only.error", "")).lower()
+        self.only_errors = only_error in {"true", "1"}
+
+
+class Report(Write):
+    """The write of one message, which is itself the callback for its delivery report."""
+
+    __slots__ = ("callback",)
+
+    callback: Callable[[Any, Any], Any] | None
+
+    def __call__(self, error: Any, message: Any) -> None:
+        """Record the answer, then call the application in the context of its own call."""
+        with guard:
+            partition = None if message is None else message.partition()
+            if error is None:
+                self.acknowledged(partition, message.offset())
+            else:
+                known = partition if partition is not None and partition >= 0 else None
+                self.failed(error_type(error), error.str(), known)
+        callback = self.callback
+        if callback is None:
+            return
+        if get_current() is self.context:
+            callback(error, message)
+            return
+        token = attach(self.context)
+        try:
+            callback(error, message)
+        finally:
+            detach(token)
+
+    def raised(self, exception: Exception) -> None:
+        """Close the write: the call itself has failed, so there will be no report."""
+        self.failed(exception_type(exception), str(exception))
+
+
+def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of
+    client: ConfluentClient,
+    topic: str,
+    value: Any,
+    key: Any,
+    headers: Any,
+    frame: FrameType,
+) -> tuple[Report, Headers | None] | None:
+    """Begin the write of one message; with it come the headers to send in place of `headers`."""
+    understood = headers if isinstance(headers, (list, dict)) else None
+    refused = headers is not None and understood is None  # the client will say so: touch nothing
+    opened = begin(
+        Report,
+        client,
+        topic,
+        key,
+        understood,
+        frame,
+        tombstone=value is None,
+        package="confluent_kafka",
+    )
+    if opened is None:
+        return None
+    return opened[0], None if refused else opened[1]
+
+
+def take_callback(
+    report: Report, client: ConfluentClient, alias: Any, given: Mapping[str, Any]
+) -> None:
+    """Find the callback that C would have called: `callback`, even None, wins over its alias."""
+    chosen = given.get("callback") if "callback" in given else alias
+    report.callback = client.on_delivery if chosen is None else chosen
+
+
+def client_of(producer: Any) -> ConfluentClient | None:
+    """Return the client of a producer; None for one that was never initialised, or not traced."""
+    return None if guard.broken else getattr(producer, CLIENT, None)
