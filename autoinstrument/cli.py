@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = ("run", "report", "doctor", "demo")
+_COMMANDS = ("run", "report", "doctor", "demo", "bench")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
