@@ -49,7 +49,7 @@ def said(tmp_path: Path, mock_broker: Callable[..., MockBroker]) -> Callable[...
 
     def said(*options: str, **settings: str) -> str:
         ours, theirs = os.openpty()
-        command = [sys.executable, "program.py", broker]
+        command = [sys.executable, "-W", "ignore", "program.py", broker]  # fork, from 3.12 on
         subprocess.run(
             [sys.executable, "-m", "autoinstrument", "run", *options, "--", *command],
             cwd=tmp_path,
