@@ -38,10 +38,8 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     *,
     tombstone: bool,
     package: str,
-) -> tuple[W, Headers | None] | None:
+) -> W | None:
     """Open the write of one message, just before it is handed to the client.
-
-    Returns the write, and the headers to send in place of `headers`: None to leave them alone.
 
     `frame` is the caller's and `package` the client's, whose own frames are passed over when the
     root is named. Returns None where there must be no span: the topic is excluded, the application
@@ -67,9 +65,8 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
         write.root = Root(calling_frame(frame, package))
     write.sink = _pipeline.current()
     write.sink.open(write)
-    sent = write.headers(headers)
     client.open.add(write)
-    return write, sent
+    return write
 
 
 class Write:

@@ -96,7 +96,7 @@ def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of
     """Begin the write of one message; with it come the headers to send in place of `headers`."""
     understood = headers if isinstance(headers, (list, dict)) else None
     refused = headers is not None and understood is None  # the client will say so: touch nothing
-    opened = begin(
+    report = begin(
         Report,
         client,
         topic,
@@ -106,9 +106,9 @@ def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of
         tombstone=value is None,
         package="confluent_kafka",
     )
-    if opened is None:
+    if report is None:
         return None
-    return opened[0], None if refused else opened[1]
+    return report, None if refused else report.headers(understood)
 
 
 def take_callback(
