@@ -6,8 +6,8 @@ The user waits for what is imported here at every start.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
 import os
-import signal
 import sys
 
 TYPE_CHECKING = False
@@ -106,11 +106,12 @@ def _is_coerced_locale() -> bool:
 
 def _replace(command: list[str], environment: Mapping[str, str]) -> None:
     for name in ("SIGPIPE", "SIGXFSZ"):  # ignored by this interpreter, which a command inherits
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
+        _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
     os.execvpe(command[0], command, environment)  # noqa: S606 - the user's own command
 
 
 def _wait_for(command: list[str], environment: Mapping[str, str]) -> int:
+    import signal  # noqa: PLC0415 - only now
     import subprocess  # noqa: PLC0415 - only now
 
     early: list[int] = []
