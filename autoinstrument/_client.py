@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakSet, ref
 
+from ._errors import LOST_AT_EXIT
 from ._settings import settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Client:
     ) -> None:
         self.unconfirmed = unconfirmed
         self.open: set[Write] = set()
+        self.lost = 0
+        """How many writes have got no answer by the end of the process."""
         self.transaction: Transaction | None = None
         self._attributes = {
             "messaging.system": "kafka",
@@ -58,16 +61,15 @@ class Client:
 
     def end(self) -> int:
         """Decide on what the end of the process leaves open; return how many writes are lost."""
-        lost = self.open.copy()
-        for write in lost:
-            write.lost("the program ended before the broker had answered")
+        for write in self.open.copy():
+            write.lost()
         if self.transaction is not None:
             self.transaction.end()
-        return len(lost)
+        return self.lost
 
     def _dropped(self, _: ReferenceType[Any]) -> None:
         for write in self.open.copy():
-            write.lost("the producer was dropped before the broker had answered")
+            write.failed(LOST_AT_EXIT, "the producer was dropped before the broker had answered")
 
 
 _clients: WeakSet[Client] = WeakSet()
@@ -86,6 +88,7 @@ def forget_clients() -> None:
     _clients_lock = threading.Lock()
     for client in clients():
         client.open.clear()
+        client.lost = 0
         client.transaction = None
 
 

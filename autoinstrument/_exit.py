@@ -23,6 +23,7 @@ _finishers: list[Callable[[], object]] = []
 _flushers: list[Callable[[], object]] = []
 _original_exit = os._exit
 _watching = False
+_begun = False
 _PATIENCE_AT_EXIT = 5000  # milliseconds, as the SDK counts
 
 
@@ -35,6 +36,17 @@ def watch() -> None:
     atexit.register(_end)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_begin_again)
+
+
+def begin() -> None:
+    """Note that the end has begun, where a client's own handlers come before the agent's."""
+    global _begun  # noqa: PLW0603 - once a process
+    _begun = True
+
+
+def begun() -> bool:
+    """Whether an answer comes only because the process is ending."""
+    return _begun
 
 
 def at_the_end(finish: Callable[[], object]) -> None:

@@ -189,9 +189,11 @@ class Write:
         """Close the write as failed, with a cause of `_errors` and the client's own words."""
         self._settle(partition, error_type=error_type, description=description)
 
-    def lost(self, description: str) -> None:
-        """Close the write that will get no answer any more."""
-        self._settle(None, error_type=_errors.LOST_AT_EXIT, description=description)
+    def lost(self) -> None:
+        """Close the write that the end of the process leaves without an answer."""
+        self.client.lost += self in self.client.open
+        words = "the program ended before the broker had answered"
+        self._settle(None, error_type=_errors.LOST_AT_EXIT, description=words)
 
     def abort(self) -> None:
         """Turn an answer into a failure: the transaction that it belongs to was aborted."""

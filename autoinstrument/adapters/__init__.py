@@ -15,4 +15,5 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
         "confluent_kafka.aio.producer._AIOProducer",
         "confluent_kafka.aio._AsyncSerializingProducer",
     ),
+    "kafka_python": ("kafka.producer.kafka",),
 }

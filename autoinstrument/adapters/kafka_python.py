@@ -1,0 +1,314 @@
+"""kafka-python: one Python class, answered through futures by its sender thread.
+
+`KafkaProducer.send` is replaced on the class, so that a name that was bound earlier, and a subclass
+of the application, are traced as well.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import attach, detach, get_current
+
+from autoinstrument import _exit
+from autoinstrument._client import Client
+from autoinstrument._guard import Guard
+from autoinstrument._notices import tell
+from autoinstrument._transactions import Transaction
+from autoinstrument._write import Write, begin
+
+from ._kafka_errors import error_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, ModuleType
+
+    from opentelemetry.context import Context
+
+    from autoinstrument._headers import Headers
+
+DISTRIBUTION = "kafka-python"
+OLDEST = (2, 0)
+
+_SEND = ("self", "topic", "value", "key", "headers", "partition", "timestamp_ms")
+_APPEND = ("self", "tp", "timestamp_ms", "key", "value", "headers")
+_HEADERS = _APPEND.index("headers") - 1  # among the arguments, without self
+_WITH_HEADERS = (0, 11)  # of the broker
+_CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
+_ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
+
+guard = Guard("the tracing of kafka-python")
+_originals: dict[str, Callable[..., Any]] = {}
+
+
+class _Sending(threading.local):
+    """What this thread is in the midst of sending: the serializers come before the headers."""
+
+    report: Report | None = None
+    producer: Any = None
+
+
+_sending = _Sending()
+
+
+def install(module: ModuleType) -> None:
+    """Trace `KafkaProducer` of the module that defines it; doing it twice changes nothing."""
+    _exit.watch()
+    producer, accumulator = module.KafkaProducer, module.RecordAccumulator
+    if getattr(producer.send, "__wrapped__", None) is not None:
+        return
+    for method, expected in (producer.send, _SEND), (accumulator.append, _APPEND):
+        if _parameters(method)[: len(expected)] != expected:
+            name = method.__qualname__
+            tell("client-unsupported", f"{DISTRIBUTION}: {name} has other parameters than expected")
+            return
+    _replace(accumulator, "append", _append)
+    for name, replacement in _TRANSACTIONS.items():
+        if hasattr(producer, name):  # from version 2.1 on
+            _replace(producer, name, replacement)
+    future = module.FutureRecordMetadata
+    for name, replacement in _FUTURE.items():
+        _replace(future, name, replacement)
+    _replace(producer, "send", _send)
+
+
+def _parameters(method: Any) -> tuple[str, ...]:
+    code = method.__code__
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+    return names
+
+
+def _replace(kind: type, name: str, replacement: Callable[..., Any]) -> None:
+    _originals[name] = getattr(kind, name)
+    setattr(kind, name, update_wrapper(replacement, _originals[name]))
+
+
+class KafkaPythonClient(Client):
+    """A producer, as its configuration describes it."""
+
+    def __init__(self, producer: Any) -> None:
+        config = producer.config
+        servers = config["bootstrap_servers"]
+        super().__init__(
+            producer,
+            client_id=str(config["client_id"]),
+            servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
+            unconfirmed=config["acks"] == 0,
+        )
+        self.takes_headers = (config["api_version"] or _WITH_HEADERS) >= _WITH_HEADERS
+        # The producer closes itself at exit, by force after a second, which is registered with its
+        # construction: what comes before that is registered anew after each.
+        atexit.unregister(_exit.begin)
+        atexit.register(_exit.begin)
+
+
+class Report(Write):
+    """The write of one message, which follows the future that the client gives for it."""
+
+    __slots__ = ("sent",)
+
+    sent: Headers | None
+
+    def follow(self, future: Any) -> None:
+        """Close the write with what the future is given, now or later."""
+        if hasattr(future, "_add_cb_eb"):  # both under one lock, from version 3.0 on
+            future._add_cb_eb(self.succeeded, self.broke)  # noqa: SLF001 - see above
+        else:
+            _originals["add_callback"](future, self.succeeded)
+            _originals["add_errback"](future, self.broke)
+        # Up to version 2.3 a callback is lost if the answer comes while it is added.
+        if future.is_done:
+            (self.succeeded if future.exception is None else self.broke)(
+                future.exception or future.value
+            )
+
+    def succeeded(self, metadata: Any) -> None:
+        """Take the record's place in the log."""
+        with guard:
+            self.acknowledged(metadata.partition, metadata.offset if metadata.offset >= 0 else None)
+
+    def broke(self, error: BaseException) -> None:
+        """Take the reason why there is no record, or none that is known of."""
+        with guard:
+            if _exit.begun():
+                self.lost()
+            else:
+                self.failed(error_type(error), str(error))
+
+
+def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
+    report = None
+    with guard:
+        report = _open(self, args, kwargs, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+    if report is None:
+        return _originals["send"](self, *args, **kwargs)
+    outer = _sending.report, _sending.producer  # a serializer may send, too
+    _sending.report, _sending.producer = report, self
+    try:
+        future = _originals["send"](self, *args, **kwargs)
+    except BaseException as error:
+        with guard:
+            report.failed(error_type(error), str(error))
+        raise
+    finally:
+        _sending.report, _sending.producer = outer
+    with guard:
+        report.follow(future)
+    return future
+
+
+def _open(
+    producer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+) -> Report | None:
+    client = _client_for(producer)
+    topic, value, key, headers = (
+        args[place] if place < len(args) else kwargs.get(name)
+        for place, name in enumerate(("topic", "value", "key", "headers"))
+    )
+    if client is None or not isinstance(topic, str):
+        return None
+    report = begin(
+        Report,
+        client,
+        topic,
+        key,
+        headers if isinstance(headers, list) else None,
+        frame,
+        tombstone=value is None,
+        package="kafka",
+    )
+    if report is not None:
+        report.sent = None
+    return report
+
+
+def _client_of(producer: Any) -> KafkaPythonClient | None:
+    """Return the client of a producer, from its first write on; None if it is not traced."""
+    client: KafkaPythonClient | None = None if guard.broken else producer.__dict__.get(_CLIENT)
+    return client
+
+
+def _client_for(producer: Any) -> KafkaPythonClient | None:
+    """Return the client of a producer that is about to write; None if it was never initialised."""
+    client = _client_of(producer)
+    if client is None and not guard.broken and "_accumulator" in producer.__dict__:
+        client = KafkaPythonClient(producer)
+        setattr(producer, _CLIENT, client)
+    return client
+
+
+def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
+    report = _sending.report
+    if report is not None and len(args) > _HEADERS:
+        with guard:
+            args = (*args[:_HEADERS], _headers(report, args), *args[_HEADERS + 1 :])
+    return _originals["append"](self, *args, **kwargs)
+
+
+def _headers(report: Report, args: tuple[Any, ...]) -> Headers:
+    """Return what the record is to carry, which the serializers may have had a hand in."""
+    *_, key, value, headers = args[: _HEADERS + 1]
+    if report.sent is None:  # the client may ask twice, for another batch
+        client: Any = report.client
+        sent = report.headers(headers) if client.takes_headers else None
+        report.sent = headers if sent is None or _is_too_large(key, value, sent) else sent
+    return report.sent
+
+
+def _is_too_large(key: bytes | None, value: bytes | None, headers: Headers) -> bool:
+    """Whether a record that the client has found small enough is so no longer."""
+    producer = _sending.producer
+    most: int = producer.config["max_request_size"]
+    if len(key or b"") + len(value or b"") < most - _ROOM and len(headers) == 1:
+        return False
+    size: int = producer._estimate_size_in_bytes(key, value, headers)  # noqa: SLF001 - the client's own rule
+    return size > most
+
+
+class _InContext:
+    """A callback of the application, in the context in which it was given to the future."""
+
+    __slots__ = ("_callback", "_context")
+
+    def __init__(self, callback: Callable[..., Any], context: Context) -> None:
+        self._callback = callback
+        self._context = context
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        token = attach(self._context)
+        try:
+            return self._callback(*args, **kwargs)
+        finally:
+            detach(token)
+
+
+def _add_callback(self: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
+    context = get_current()
+    return _originals["add_callback"](
+        self, _InContext(f, context) if context else f, *args, **kwargs
+    )
+
+
+def _add_errback(self: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
+    context = get_current()
+    return _originals["add_errback"](
+        self, _InContext(f, context) if context else f, *args, **kwargs
+    )
+
+
+def _begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+    result = _originals["begin_transaction"](self, *args, **kwargs)
+    with guard:
+        client = _client_for(self)
+        if client is not None:
+            client.transaction = Transaction()
+    return result
+
+
+def _commit_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+    client = _client_of(self)
+    transaction = None if client is None else client.transaction
+    if transaction is not None:
+        transaction.committing = True
+    try:
+        result = _originals["commit_transaction"](self, *args, **kwargs)
+    except Exception:
+        with guard:
+            if transaction is not None and self._transaction_manager.has_abortable_error():
+                transaction.committing = False
+        raise
+    _decide(self, Transaction.committed)
+    return result
+
+
+def _abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+    result = _originals["abort_transaction"](self, *args, **kwargs)
+    _decide(self, Transaction.aborted)
+    return result
+
+
+def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
+    result = _originals["close"](self, *args, **kwargs)
+    _decide(self, Transaction.end)
+    return result
+
+
+def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
+    with guard:
+        client = _client_of(producer)
+        if client is not None and client.transaction is not None:
+            outcome(client.transaction)
+            client.transaction = None
+
+
+_FUTURE = {"add_callback": _add_callback, "add_errback": _add_errback}
+_TRANSACTIONS = {
+    "begin_transaction": _begin_transaction,
+    "commit_transaction": _commit_transaction,
+    "abort_transaction": _abort_transaction,
+    "close": _close,
+}
