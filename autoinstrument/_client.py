@@ -9,9 +9,11 @@ from weakref import ReferenceType, WeakSet, ref
 
 from ._errors import LOST_AT_EXIT
 from ._settings import settings
+from ._transactions import Transaction
 
 if TYPE_CHECKING:
-    from ._transactions import Transaction
+    from collections.abc import Callable
+
     from ._write import Write
 
 _TOPICS_REMEMBERED = 1000
@@ -59,12 +61,24 @@ class Client:
             self._topics[topic] = known
         return known
 
+    def begin_transaction(self) -> None:
+        """Hold what is written from now on; that the client has begun decides on the one before."""
+        if self.transaction is not None:
+            decide = Transaction.committed if self.transaction.committing else Transaction.aborted
+            self.decide(decide)
+        self.transaction = Transaction()
+
+    def decide(self, outcome: Callable[[Transaction], None]) -> None:
+        """Apply the outcome to the transaction of this moment, if there is one."""
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            outcome(transaction)
+
     def end(self) -> int:
         """Decide on what the end of the process leaves open; return how many writes are lost."""
         for write in self.open.copy():
             write.lost()
-        if self.transaction is not None:
-            self.transaction.end()
+        self.decide(Transaction.end)
         return self.lost
 
     def _dropped(self, _: ReferenceType[Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import kafka
 import pytest
 
 if TYPE_CHECKING:
@@ -123,10 +124,11 @@ def test_serializers_run_once_and_see_their_own_headers(run: Runner, broker: str
 from kafka import serializer
 base = getattr(serializer, "Serializer", object)
 class Serializer(base):
-    def serialize(self, topic, headers=None, data=None):
+    def serialize(self, topic, *given):
+        *headers, data = given
         print(headers)
-        if headers is not None:
-            headers.append(("schema", b"7"))
+        if headers:  # from version 3 on
+            headers[0].append(("schema", b"7"))
         return data
     def close(self):
         pass
@@ -239,6 +241,7 @@ producer.send("t", b"v").get(10)
     assert "messaging.kafka.offset" not in span.attributes
 
 
+@pytest.mark.skipif(kafka.__version__ < "3", reason="earlier versions give up at once")
 def test_what_the_clients_own_exit_delivers_is_written(run: Runner, broker: str) -> None:
     """kafka-python flushes for a second when the program ends: the agent decides after that."""
     program = f"""{HEAD}

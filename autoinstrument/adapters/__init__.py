@@ -15,5 +15,6 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
         "confluent_kafka.aio.producer._AIOProducer",
         "confluent_kafka.aio._AsyncSerializingProducer",
     ),
+    "aiokafka": ("aiokafka.producer.producer",),
     "kafka_python": ("kafka.producer.kafka",),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autoinstrument._errors import (
     AUTHENTICATION,
+    CANCELLED,
     CLOSED,
     CONNECTION,
     DELIVERY_TIMEOUT,
@@ -33,6 +34,7 @@ _LOCAL = {
     "NodeNotReadyError": CONNECTION,
     "NoBrokersAvailable": CONNECTION,
     "AuthenticationFailedError": AUTHENTICATION,
+    "CancelledError": CANCELLED,
     "SaslAuthenticationFailedError": AUTHENTICATION,
     "IllegalArgumentError": INVALID_ARGUMENT,
     "IllegalStateError": INVALID_STATE,
@@ -41,6 +43,8 @@ _LOCAL = {
     "ValueError": INVALID_ARGUMENT,
     "AssertionError": INVALID_ARGUMENT,
 }
+# Where aiokafka waits for room in its buffer.
+_ADDING = {"add_message", "add_batch"}
 
 
 def error_type(error: BaseException) -> str:
@@ -49,23 +53,23 @@ def error_type(error: BaseException) -> str:
     names = [kind.__name__ for kind in type(error).__mro__]
     if isinstance(code, int) and "KafkaError" in names:
         return protocol_error(code)
-    if _came_through_serializer(error):
+    functions = _functions(error)
+    if "_serialize" in functions[:-1]:  # it has called what has failed
         return SERIALIZATION
     found = next((_LOCAL[name] for name in names if name in _LOCAL), OTHER)
     words = str(error).lower()
-    if found == INVALID_STATE and "close" in words:
+    if found in {INVALID_STATE, INVALID_ARGUMENT} and "closed" in words:
         return CLOSED
-    if found == DELIVERY_TIMEOUT and "allocate" in words:
+    if found == DELIVERY_TIMEOUT and ("allocate" in words or not _ADDING.isdisjoint(functions)):
         return QUEUE_FULL
     return found
 
 
-def _came_through_serializer(error: BaseException) -> bool:
-    """Whether the application's serializer, called by the client's `_serialize`, has failed."""
+def _functions(error: BaseException) -> list[str]:
+    """Return the names of the functions that the error has come through, outermost first."""
+    names = []
     traceback = error.__traceback__
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if code.co_name == "_serialize" and traceback.tb_next is not None:
-            return True
+        names.append(traceback.tb_frame.f_code.co_name)
         traceback = traceback.tb_next
-    return False
+    return names

@@ -250,9 +250,10 @@ def _after_close(producer: Any, unreported: set[Write]) -> None:
 
 def _begin_transaction(self: Any, *args: Any) -> Any:
     result = _original.begin_transaction(self, *args)
-    client = client_of(self)
-    if client is not None:
-        client.transaction = Transaction()
+    with guard:
+        client = client_of(self)
+        if client is not None:
+            client.begin_transaction()
     return result
 
 
@@ -282,9 +283,8 @@ def _abort_transaction(self: Any, *args: Any) -> Any:
 def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
     with guard:
         client = client_of(producer)
-        if client is not None and client.transaction is not None:
-            outcome(client.transaction)
-            client.transaction = None
+        if client is not None:
+            client.decide(outcome)
 
 
 def _reduce(self: Any, protocol: Any) -> Any:

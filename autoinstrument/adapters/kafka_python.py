@@ -265,7 +265,7 @@ def _begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
         client = _client_for(self)
         if client is not None:
-            client.transaction = Transaction()
+            client.begin_transaction()
     return result
 
 
@@ -300,9 +300,8 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
 def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
     with guard:
         client = _client_of(producer)
-        if client is not None and client.transaction is not None:
-            outcome(client.transaction)
-            client.transaction = None
+        if client is not None:
+            client.decide(outcome)
 
 
 _FUTURE = {"add_callback": _add_callback, "add_errback": _add_errback}

@@ -1,0 +1,298 @@
+"""aiokafka: coroutines, answered through the future of the batch that a message has got into.
+
+A message's own future may be cancelled, by `asyncio.wait_for` say, while its batch still goes out:
+the batch tells the truth.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument import _exit
+from autoinstrument._client import Client
+from autoinstrument._guard import Guard
+from autoinstrument._notices import tell
+from autoinstrument._transactions import Transaction
+from autoinstrument._write import Write, begin
+
+from ._kafka_errors import error_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, ModuleType
+
+    from autoinstrument._headers import Headers
+
+DISTRIBUTION = "aiokafka"
+OLDEST = (0, 10)
+
+_SEND = ("self", "topic", "value", "key", "partition", "timestamp_ms", "headers")
+_SEND_BATCH = ("self", "batch", "topic")
+_APPEND = ("self", "key", "value", "timestamp_ms")
+_CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
+
+guard = Guard("the tracing of aiokafka")
+_originals: dict[str, Callable[..., Any]] = {}
+_sending: ContextVar[Report | list[Report] | None] = ContextVar("autoinstrument", default=None)
+"""What this task is in the midst of sending: the serializers come before the headers."""
+
+
+def install(module: ModuleType) -> None:
+    """Trace `AIOKafkaProducer` of the module that defines it; doing it twice changes nothing."""
+    _exit.watch()
+    producer, accumulator = module.AIOKafkaProducer, module.MessageAccumulator
+    batch = sys.modules[accumulator.__module__].MessageBatch
+    if getattr(producer.send, "__wrapped__", None) is not None:
+        return
+    for method, expected in (
+        (producer.send, _SEND),
+        (producer.send_batch, _SEND_BATCH),
+        (batch.append, _APPEND),
+        (accumulator._append_batch, ("self", "builder", "tp")),  # noqa: SLF001 - where a batch gets its future
+    ):
+        if method.__code__.co_varnames[: len(expected)] != expected:
+            name = method.__qualname__
+            tell("client-unsupported", f"{DISTRIBUTION}: {name} has other parameters than expected")
+            return
+    _replace(batch, "append", _append)
+    _replace(accumulator, "_append_batch", _append_batch)
+    for name, replacement in _METHODS.items():
+        _replace(producer, name, replacement)
+
+
+def _replace(kind: type, name: str, replacement: Callable[..., Any]) -> None:
+    _originals[name] = getattr(kind, name)
+    setattr(kind, name, update_wrapper(replacement, _originals[name]))
+
+
+class AiokafkaClient(Client):
+    """A producer, as its own client describes it."""
+
+    def __init__(self, producer: Any) -> None:
+        servers = getattr(producer.client, "_bootstrap_servers", "")
+        super().__init__(
+            producer,
+            client_id=str(getattr(producer.client, "_client_id", "")),
+            servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
+        )
+        self.most_bytes: int = getattr(producer, "_max_request_size", sys.maxsize)
+
+
+class Report(Write):
+    """The write of one message, which is itself the callback of its batch's future."""
+
+    __slots__ = ("index", "sent")
+
+    index: int
+    sent: Headers | None
+
+    def follow(self, batch: Any, index: int) -> None:
+        """Close the write with the answer to `batch`, in which it is number `index`."""
+        self.index = index
+        batch.future.add_done_callback(self)
+
+    def __call__(self, future: Any) -> None:
+        """Take the answer: the place of the batch in the log, or why it has none."""
+        with guard:
+            if future.cancelled():
+                self.unconfirmed()
+                return
+            # Not exception(), which would keep asyncio from saying that nobody has looked at it.
+            error = future._exception  # noqa: SLF001 - see above
+            metadata = None if error is not None else future.result()
+            if error is not None:
+                self.failed(error_type(error), str(error))
+            elif metadata is None:  # acks=0: the broker does not answer
+                self.unconfirmed()
+            else:
+                known = metadata.offset >= 0
+                self.acknowledged(
+                    metadata.partition, metadata.offset + self.index if known else None
+                )
+
+
+async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
+    report = None
+    with guard:
+        report = _open(self, args, kwargs, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+    if report is None:
+        return await _originals["send"](self, *args, **kwargs)
+    token = _sending.set(report)
+    try:
+        return await _originals["send"](self, *args, **kwargs)
+    except BaseException as error:
+        with guard:
+            report.failed(error_type(error), str(error))
+        raise
+    finally:
+        _sending.reset(token)
+
+
+def _open(
+    producer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+) -> Report | None:
+    topic, value, key = (
+        args[place] if place < len(args) else kwargs.get(name)
+        for place, name in enumerate(("topic", "value", "key"))
+    )
+    headers = args[5] if len(args) > 5 else kwargs.get("headers")  # noqa: PLR2004 - the last of _SEND
+    return _begin(producer, topic, key, headers, frame, tombstone=value is None)
+
+
+def _begin(  # noqa: PLR0913 - what a write consists of
+    producer: Any, topic: Any, key: Any, headers: Any, frame: FrameType, *, tombstone: bool
+) -> Report | None:
+    client = _client_for(producer)
+    if client is None or not isinstance(topic, str):
+        return None
+    report = begin(
+        Report,
+        client,
+        topic,
+        key,
+        list(headers) if isinstance(headers, (list, tuple)) else None,
+        frame,
+        tombstone=tombstone,
+        package="aiokafka",
+    )
+    if report is not None:
+        report.sent = None
+    return report
+
+
+def _client_of(producer: Any) -> AiokafkaClient | None:
+    """Return the client of a producer, from its first write on; None if it is not traced."""
+    client: AiokafkaClient | None = None if guard.broken else producer.__dict__.get(_CLIENT)
+    return client
+
+
+def _client_for(producer: Any) -> AiokafkaClient | None:
+    """Return the client of a producer that is about to write; None if it was never initialised."""
+    client = _client_of(producer)
+    if client is None and not guard.broken and "_message_accumulator" in producer.__dict__:
+        client = AiokafkaClient(producer)
+        setattr(producer, _CLIENT, client)
+    return client
+
+
+def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
+    report = _sending.get()
+    if not isinstance(report, Report):
+        return _originals["append"](self, *args, **kwargs)
+    with guard:
+        kwargs = {**kwargs, "headers": _headers(report, args, kwargs.get("headers"))}
+    future = _originals["append"](self, *args, **kwargs)
+    if future is not None:  # else the batch is full, and there will be another
+        with guard:
+            report.follow(self, self.record_count - 1)
+    return future
+
+
+def _headers(report: Report, args: tuple[Any, ...], headers: Any) -> Any:
+    """Return what the record is to carry; the client may ask again, for another batch."""
+    if report.sent is None and (not headers or isinstance(headers, (list, tuple))):
+        sent = report.headers(list(headers or []))
+        if sent is not None and not _is_too_large(report, args, sent):
+            report.sent = sent
+    return headers if report.sent is None else report.sent
+
+
+def _is_too_large(report: Report, args: tuple[Any, ...], headers: Headers) -> bool:
+    """Whether a record that the client has found small enough is so no longer."""
+    from aiokafka.record.default_records import DefaultRecordBatchBuilder  # noqa: PLC0415 - the client's own rule
+
+    client: Any = report.client
+    most: int = client.most_bytes
+    key, value = args[:2]
+    size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, headers)
+    return size > most
+
+
+async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
+    reports: list[Report] = []
+    with guard:
+        batch: Any = args[0] if args else kwargs.get("batch")
+        topic = args[1] if len(args) > 1 else kwargs.get("topic")
+        frame = sys._getframe(1)  # noqa: SLF001 - as above
+        # The records are encoded already: a span is possible, propagation is not.
+        for _ in range(batch.record_count() if hasattr(batch, "record_count") else 0):
+            report = _begin(self, topic, None, None, frame, tombstone=False)
+            if report is not None:
+                reports.append(report)
+    token = _sending.set(reports)
+    try:
+        return await _originals["send_batch"](self, *args, **kwargs)
+    except BaseException as error:
+        with guard:
+            for report in reports:
+                report.failed(error_type(error), str(error))
+        raise
+    finally:
+        _sending.reset(token)
+
+
+def _append_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
+    batch = _originals["_append_batch"](self, *args, **kwargs)
+    reports = _sending.get()
+    if isinstance(reports, list):
+        with guard:
+            for index, report in enumerate(reports):
+                report.follow(batch, index)
+    return batch
+
+
+async def _begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+    result = await _originals["begin_transaction"](self, *args, **kwargs)
+    with guard:
+        client = _client_for(self)
+        if client is not None:
+            client.begin_transaction()
+    return result
+
+
+async def _commit_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+    client = _client_of(self)
+    transaction = None if client is None else client.transaction
+    if transaction is not None:
+        transaction.committing = True
+    try:
+        result = await _originals["commit_transaction"](self, *args, **kwargs)
+    except Exception:
+        with guard:
+            if transaction is not None and not self._txn_manager.is_fatal_error():
+                transaction.committing = False
+        raise
+    _decide(self, Transaction.committed)
+    return result
+
+
+async def _abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+    result = await _originals["abort_transaction"](self, *args, **kwargs)
+    _decide(self, Transaction.aborted)
+    return result
+
+
+async def _stop(self: Any, *args: Any, **kwargs: Any) -> Any:
+    result = await _originals["stop"](self, *args, **kwargs)
+    _decide(self, Transaction.end)
+    return result
+
+
+def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
+    with guard:
+        client = _client_of(producer)
+        if client is not None:
+            client.decide(outcome)
+
+
+_METHODS = {
+    "send": _send,
+    "send_batch": _send_batch,
+    "begin_transaction": _begin_transaction,
+    "commit_transaction": _commit_transaction,
+    "abort_transaction": _abort_transaction,
+    "stop": _stop,
+}
