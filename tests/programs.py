@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
 import confluent_kafka
@@ -18,17 +19,28 @@ from otlp import Span, spans_of_recording
 if TYPE_CHECKING:
     from pathlib import Path
 
+_NEEDS = {
+    "batches": (
+        "produce_batch, confluent-kafka 2.12",
+        hasattr(confluent_kafka.Producer, "produce_batch"),
+    ),
+    "flushes_at_exit": (
+        "a kafka-python that waits for its messages at exit, 3.0",
+        int(version("kafka-python").partition(".")[0]) > 2,
+    ),
+}
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of tests that only newer clients can run."""
-    config.addinivalue_line("markers", "batches: needs produce_batch, confluent-kafka 2.12")
+    """Register a marker for what the tests of each newer client need."""
+    for name, (what, _) in _NEEDS.items():
+        config.addinivalue_line("markers", f"{name}: needs {what}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the installed client does not have; CI runs the newest as well."""
-    if hasattr(confluent_kafka.Producer, "produce_batch"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("batches")]
+    missing = {name for name, (_, is_here) in _NEEDS.items() if not is_here}
+    left_out = [item for item in items if missing & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import kafka
 import pytest
 
 if TYPE_CHECKING:
@@ -241,7 +240,7 @@ producer.send("t", b"v").get(10)
     assert "messaging.kafka.offset" not in span.attributes
 
 
-@pytest.mark.skipif(kafka.__version__ < "3", reason="earlier versions give up at once")
+@pytest.mark.flushes_at_exit
 def test_what_the_clients_own_exit_delivers_is_written(run: Runner, broker: str) -> None:
     """kafka-python flushes for a second when the program ends: the agent decides after that."""
     program = f"""{HEAD}
