@@ -50,4 +50,9 @@ def _asked_for() -> bool:
 
         name = "AUTOINSTRUMENT_ENABLED"
         tell("bad-setting", f"{name}={value!r} is ignored; accepted: 1, 0", about=name)
-    return value == "1" and os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
+    return value == "1" and not is_disabled_sdk()
+
+
+def is_disabled_sdk() -> bool:
+    """Whether the user has switched OpenTelemetry off, and the agent with it."""
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"

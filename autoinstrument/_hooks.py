@@ -24,18 +24,34 @@ if TYPE_CHECKING:
 _OURS = "autoinstrument.adapters."
 
 
-def install() -> None:
+def install() -> Finder:
     """Put the finder first on `sys.meta_path`, and serve the clients that are imported already."""
+    for present in sys.meta_path:
+        if isinstance(present, Finder):
+            return present
     hooked: dict[str, list[str]] = {}
     for adapter, names in ADAPTERS.items():
         for name in names:
             hooked.setdefault(name, []).append(_OURS + adapter)
     finder = Finder(hooked)
     sys.meta_path.insert(0, finder)
+    for name in filter(_is_kafka, list(sys.modules)):
+        finder.before(name)
     for name in list(hooked):
         module = sys.modules.get(name)
         if module is not None:
             finder.executed(name, module)
+    return finder
+
+
+def remove() -> list[str]:
+    """Take the finder away again; return the adapters, as module names, that it has called."""
+    called: list[str] = []
+    for finder in list(sys.meta_path):
+        if isinstance(finder, Finder):
+            sys.meta_path.remove(finder)
+            called += finder.called
+    return called
 
 
 class Finder:
@@ -51,6 +67,8 @@ class Finder:
     def __init__(self, hooked: dict[str, list[str]]) -> None:
         """`hooked`: the adapters to call, as module names, by the name of the hooked module."""
         self._hooked = hooked
+        self.called: list[str] = []
+        """The adapters that have been called."""
         self._guards: dict[str, Guard | None] = {}
         self._asking: set[tuple[str, int]] = set()
         self._entry_points_read = False
@@ -126,6 +144,8 @@ class Finder:
                     from importlib import import_module  # noqa: PLC0415 - only now
 
                     import_module(adapter).install(module)
+                    if adapter not in self.called:
+                        self.called.append(adapter)
 
     def _guard(self, part: str) -> Guard | None:
         """Return the guard around a part of the agent, or None when that part is off."""

@@ -16,6 +16,7 @@ from autoinstrument._errors import PURGED, SERIALIZATION
 from . import confluent_kafka as c_layer
 from ._confluent_kafka_errors import exception_type
 from ._confluent_kafka_writes import OPENED, client_of, guard, open_report
+from ._patches import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +38,13 @@ def watch(module: ModuleType) -> None:
         _wrap(module.ProducerBatchManager, "cancel_pending_futures", _purging)
 
 
+patches = Patches()
+
+
 def _wrap(kind: type, name: str, wrapper: Callable[[Any], Any]) -> None:
     method = vars(kind).get(name)
     if method is not None and method.__globals__["__name__"] not in _OURS:
-        setattr(kind, name, wrapper(method))
+        patches.replace(kind, name, wrapper(method))
 
 
 def _watched(produce: Any) -> Any:

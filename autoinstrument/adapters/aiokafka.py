@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from contextvars import ContextVar
-from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument import _exit
@@ -19,6 +18,7 @@ from autoinstrument._transactions import Transaction
 from autoinstrument._write import Write, begin
 
 from ._kafka_errors import error_type
+from ._patches import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,8 @@ _APPEND = ("self", "key", "value", "timestamp_ms")
 _CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
 
 guard = Guard("the tracing of aiokafka")
-_originals: dict[str, Callable[..., Any]] = {}
+_patches = Patches()
+_originals = _patches.original
 _sending: ContextVar[Report | list[Report] | None] = ContextVar("autoinstrument", default=None)
 """What this task is in the midst of sending: the serializers come before the headers."""
 
@@ -57,15 +58,15 @@ def install(module: ModuleType) -> None:
             name = method.__qualname__
             tell("client-unsupported", f"{DISTRIBUTION}: {name} has other parameters than expected")
             return
-    _replace(batch, "append", _append)
-    _replace(accumulator, "_append_batch", _append_batch)
+    _patches.replace(batch, "append", _append)
+    _patches.replace(accumulator, "_append_batch", _append_batch)
     for name, replacement in _METHODS.items():
-        _replace(producer, name, replacement)
+        _patches.replace(producer, name, replacement)
 
 
-def _replace(kind: type, name: str, replacement: Callable[..., Any]) -> None:
-    _originals[name] = getattr(kind, name)
-    setattr(kind, name, update_wrapper(replacement, _originals[name]))
+def uninstall() -> None:
+    """Put the client's own methods back; what is open already is still closed."""
+    _patches.undo()
 
 
 class AiokafkaClient(Client):

@@ -49,6 +49,8 @@ _PRODUCE = (
 _BEFORE_CALLBACK = 4
 _BATCH = ("topic", "messages", "partition", "callback", "on_delivery")
 _original: Any
+replaced: dict[type, type] = {}
+"""What the application should have in the place of the client's own classes; made once."""
 
 
 def install(module: ModuleType) -> None:
@@ -60,6 +62,14 @@ def install(module: ModuleType) -> None:
         from ._confluent_kafka_layers import watch  # noqa: PLC0415 - only for who imports them
 
         watch(module)
+
+
+def uninstall() -> None:
+    """Put the client's own classes back; what was made of ours in the meantime stands aside."""
+    from ._confluent_kafka_layers import patches  # noqa: PLC0415 - only for who imports them
+
+    patches.undo()
+    guard.broken = True
 
 
 def _replace_producer(module: Any) -> None:
@@ -77,7 +87,15 @@ def _replace_producer(module: Any) -> None:
         tell("client-unsupported", f"{DISTRIBUTION} {text} is not traced; {oldest} and later are")
         return
     _original = producer
-    module.Producer = _subclass(producer)
+    guard.broken = False
+    traced = replaced.setdefault(producer, _subclass(producer))
+    # Classes of the client that are made already, when the agent comes late.
+    above: type
+    for above in producer.__subclasses__():
+        if above.__module__.startswith("confluent_kafka.") and above not in replaced:
+            names = {"__module__": above.__module__, "__doc__": above.__doc__}
+            replaced[above] = type(above.__name__, (above, traced), names)
+    module.Producer = traced
 
 
 def _subclass(producer: type) -> type:

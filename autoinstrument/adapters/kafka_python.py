@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
-from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, detach, get_current
@@ -22,6 +21,7 @@ from autoinstrument._transactions import Transaction
 from autoinstrument._write import Write, begin
 
 from ._kafka_errors import error_type
+from ._patches import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,8 @@ _CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
 _ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 
 guard = Guard("the tracing of kafka-python")
-_originals: dict[str, Callable[..., Any]] = {}
+_patches = Patches()
+_originals = _patches.original
 
 
 class _Sending(threading.local):
@@ -66,25 +67,25 @@ def install(module: ModuleType) -> None:
             name = method.__qualname__
             tell("client-unsupported", f"{DISTRIBUTION}: {name} has other parameters than expected")
             return
-    _replace(accumulator, "append", _append)
+    _patches.replace(accumulator, "append", _append)
     for name, replacement in _TRANSACTIONS.items():
         if hasattr(producer, name):  # from version 2.1 on
-            _replace(producer, name, replacement)
+            _patches.replace(producer, name, replacement)
     future = module.FutureRecordMetadata
     for name, replacement in _FUTURE.items():
-        _replace(future, name, replacement)
-    _replace(producer, "send", _send)
+        _patches.replace(future, name, replacement)
+    _patches.replace(producer, "send", _send)
+
+
+def uninstall() -> None:
+    """Put the client's own methods back; what is open already is still closed."""
+    _patches.undo()
 
 
 def _parameters(method: Any) -> tuple[str, ...]:
     code = method.__code__
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
     return names
-
-
-def _replace(kind: type, name: str, replacement: Callable[..., Any]) -> None:
-    _originals[name] = getattr(kind, name)
-    setattr(kind, name, update_wrapper(replacement, _originals[name]))
 
 
 class KafkaPythonClient(Client):
