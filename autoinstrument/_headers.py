@@ -158,4 +158,6 @@ def _is_one_of(name: Any, fields: set[str]) -> bool:
 
 
 def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else ""  # an object's own str() may raise

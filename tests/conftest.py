@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # One that another imports comes first, or pytest could not rewrite its assertions.
 pytest_plugins = ["interpreters", "brokers", "collectors", "programs"]
 
+pytest.register_assert_rewrite("contract")  # no plugin, but full of claims
+
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

@@ -5,9 +5,10 @@ Each test starts a program, since what it loses at its end can be seen only from
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+from contract import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,37 @@ import asyncio, logging, sys
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
 from aiokafka import AIOKafkaProducer
 config = {"bootstrap_servers": sys.argv[1]}
+"""
+
+
+class TestContract(Contract):
+    """The contract, in an event loop that runs as long as a call takes."""
+
+    other_causes: ClassVar = {"refused by the broker": "UNKNOWN_SERVER_ERROR"}
+    facade = f"""{HEAD}
+import atexit, inspect, threading
+ORDER = list(inspect.signature(AIOKafkaProducer.send).parameters)[1:]
+DEFAULTS = {{}}
+loops = threading.local()
+def wait(awaitable):
+    return loops.one.run_until_complete(awaitable)
+def connect(bootstrap, timeout=None, retries=None, **options):
+    loops.one = asyncio.new_event_loop()
+    atexit.register(loops.one.close)
+    if timeout:
+        options["request_timeout_ms"] = timeout
+    async def start():
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, **options)
+        await producer.start()
+        return producer
+    return wait(start())
+def write(producer, *args, **kwargs):
+    return wait(producer.send(*args, **kwargs))
+def answer(future):
+    metadata = wait(future)
+    return metadata.partition, metadata.offset
+def close(producer):
+    wait(producer.stop())
 """
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from contract import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,41 @@ HEAD = """
 import sys
 from confluent_kafka import Producer
 config = {"bootstrap.servers": sys.argv[1], "log_level": 0}
+"""
+
+
+class TestContract(Contract):
+    """The contract, through delivery reports."""
+
+    facade = """
+import re, sys
+from confluent_kafka import KafkaException, Producer
+ORDER = ["topic", "value", "key", "partition", "callback", "on_delivery", "timestamp", "headers"]
+DEFAULTS = {"partition": -1, "timestamp": 0}
+def connect(bootstrap, timeout=None, **options):
+    if timeout:
+        options["message.timeout.ms"] = timeout
+    return Producer({"bootstrap.servers": bootstrap, "log_level": 0, **options})
+def write(producer, *args, **kwargs):
+    reports = []
+    given = lambda error, message: reports.append((error, message))
+    args = list(args)
+    if len(args) > 4:
+        args[4] = given
+    else:
+        kwargs["on_delivery"] = given
+    producer.produce(*args, **kwargs)
+    return producer, reports
+def answer(handle):
+    producer, reports = handle
+    while not reports:
+        producer.poll(1)
+    ((error, message),) = reports
+    if error is not None:
+        raise KafkaException(error)
+    return message.partition(), message.offset()
+def close(producer):
+    getattr(producer, "close", producer.flush)()
 """
 
 

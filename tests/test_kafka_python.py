@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from contract import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,29 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
 warnings.simplefilter("ignore")
 from kafka import KafkaProducer
 config = {"bootstrap_servers": sys.argv[1], "api_version": (2, 0), "linger_ms": 0}
+"""
+
+
+class TestContract(Contract):
+    """The contract, through futures."""
+
+    facade = f"""{HEAD}
+import inspect
+ORDER = list(inspect.signature(KafkaProducer.send).parameters)[1:]
+DEFAULTS = {{}}
+def connect(bootstrap, timeout=None, **options):
+    if timeout:
+        options["request_timeout_ms"] = timeout
+        if "delivery_timeout_ms" in KafkaProducer.DEFAULT_CONFIG:
+            options.update(delivery_timeout_ms=2 * timeout, enable_idempotence=False)
+    return KafkaProducer(bootstrap_servers=bootstrap, api_version=(2, 0), **options)
+def write(producer, *args, **kwargs):
+    return producer.send(*args, **kwargs)
+def answer(future):
+    metadata = future.get(20)
+    return metadata.partition, metadata.offset
+def close(producer):
+    producer.close()
 """
 
 
@@ -65,7 +89,7 @@ producer.flush()
 def test_each_form_of_the_call_is_the_clients(run: Runner, broker: str) -> None:
     """Positional, by name, wrong: results and errors as without the agent, and one traceparent."""
     program = f"""{HEAD}
-producer = KafkaProducer(**config)
+producer = KafkaProducer(**config, max_block_ms=1000)
 own = [("a", b"1"), ("a", b"2")]
 calls = [
     (("t", b"v"), {{}}), (("t", b"v", b"k", None), {{}}), (("t", b"v", b"k", own, 1), {{}}),
