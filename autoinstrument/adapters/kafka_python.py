@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from autoinstrument._headers import Headers
 
 DISTRIBUTION = "kafka-python"
-OLDEST = (2, 0)
+OLDEST = (2, 0, 2)
 
 _SEND = ("self", "topic", "value", "key", "headers", "partition", "timestamp_ms")
 _APPEND = ("self", "tp", "timestamp_ms", "key", "value", "headers")

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from .notices import Notice
 
-_ALL = ("confluent-kafka", "kafka-python", "kafka-python-ng", "aiokafka")
-"""Distributions of clients, whether there is an adapter for them or not."""
-
 
 def lines(told: list[Notice], borrowed: str) -> list[Line]:
     """Return a line for each client; what the agent says about one is added to `told`.
@@ -45,9 +42,7 @@ def lines(told: list[Notice], borrowed: str) -> list[Line]:
         served.add(distribution)
         if _is_here(modules[0].partition(".")[0], borrowed):
             found.append(_Client(adapter, distribution, modules).line(told))
-    traced = bool(found)
-    found += [_untraced(name) for name in _ALL if name not in served and _version(name)]
-    return found if traced else [*found, _none(served)]
+    return found or [_none(served)]
 
 
 def _adapters() -> dict[str, list[str]]:
@@ -161,16 +156,6 @@ def _disabled(known: str) -> Line:
     )
 
 
-def _untraced(distribution: str) -> Line:
-    return Line(
-        "warning",
-        "client-untraced",
-        f"{distribution} {_version(distribution)} is not traced by this version of autoinstrument",
-        "Its writes get no span.",
-        f"None yet; traced are: {_supported()}.",
-    )
-
-
 def _none(served: set[str]) -> Line:
     return Line(
         "problem",
@@ -179,11 +164,6 @@ def _none(served: set[str]) -> Line:
         "There is nothing to trace in this interpreter.",
         "Examine the interpreter of the service: autoinstrument doctor -- COMMAND",
     )
-
-
-def _supported() -> str:
-    names = (getattr(sys.modules.get(name), "DISTRIBUTION", None) for name in _adapters())
-    return ", ".join(sorted(filter(None, names)))
 
 
 def _early(known: str) -> Line:
