@@ -154,7 +154,7 @@ def _begin(  # noqa: PLR0913 - what a write consists of
         client,
         topic,
         key,
-        list(headers) if isinstance(headers, (list, tuple)) else None,
+        headers if isinstance(headers, list) else None,
         frame,
         tombstone=tombstone,
         package="aiokafka",
@@ -194,8 +194,8 @@ def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _headers(report: Report, args: tuple[Any, ...], headers: Any) -> Any:
     """Return what the record is to carry; the client may ask again, for another batch."""
-    if report.sent is None and (not headers or isinstance(headers, (list, tuple))):
-        sent = report.headers(list(headers or []))
+    if report.sent is None and isinstance(headers, list):  # the client refuses anything else
+        sent = report.headers(headers)
         if sent is not None and not _is_too_large(report, args, sent):
             report.sent = sent
     return headers if report.sent is None else report.sent
