@@ -40,8 +40,14 @@ class Client:
             "messaging.operation.name": "send",
             "messaging.operation.type": "send",
             "messaging.client.id": client_id,
-            **_server(servers),
+            **server_attributes(servers),
         }
+        self.flushing = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "flush",
+            "messaging.client.id": client_id,
+        }
+        """The attributes of a flush."""
         self._topics: dict[str, dict[str, str | int] | None] = {}
         self._producer: ReferenceType[Any] = ref(producer, self._dropped)
         with _clients_lock:
@@ -106,8 +112,8 @@ def forget_clients() -> None:
         client.transaction = None
 
 
-def _server(servers: str) -> dict[str, str | int]:
-    """Return the first of `servers`, a list such as `PLAINTEXT://a:9092,[::1]:9093`."""
+def server_attributes(servers: str) -> dict[str, str | int]:
+    """Return `server.address` and `server.port` of the first of `servers`, a list such as `PLAINTEXT://a:9092,[::1]:9093`."""
     first = servers.partition(",")[0].strip().rpartition("://")[2]
     host, _, port = first.rpartition(":")
     if not host or not port.isdigit():

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._client import clients, forget_clients
+from ._consumption import consumptions, forget_consumptions
 from ._guard import Guard
 from ._notices import tell
 
@@ -91,6 +93,10 @@ def _run(steps: list[Callable[[], object]]) -> None:
 
 def _decide() -> None:
     with _guard:
+        # What has ended the program, if it was an exception.
+        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+        for consumption in consumptions():
+            consumption.end(error)
         lost = 0
         for client in clients():
             lost += client.end()
@@ -108,4 +114,5 @@ def _begin_again() -> None:
     _finishers.clear()
     _flushers.clear()
     forget_clients()
+    forget_consumptions()
     _pipeline.forget()

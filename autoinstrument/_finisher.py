@@ -19,8 +19,8 @@ from ._notices import tell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ._operation import Operation
     from ._spans import SpanBuilder
-    from ._write import Write
 
 _PATIENCE_AT_EXIT = 5.0  # seconds without a single batch accepted, then the rest is given up
 
@@ -42,6 +42,7 @@ class Finisher:
     ) -> None:
         self.dropped = 0
         self.exported = 0
+        """Of the writes; units of work are not counted."""
         self.failed = 0
         """Of the exported writes, those that the broker has not taken."""
         self._builder = builder
@@ -49,7 +50,7 @@ class Finisher:
         self._interval = interval
         self._batch = batch
         self._most_waiting = most_waiting
-        self._waiting: deque[Write] = deque()
+        self._waiting: deque[Operation] = deque()
         self._wake = threading.Event()
         self._batches = 0
         self._in_hand = 0
@@ -58,7 +59,7 @@ class Finisher:
         self._thread: threading.Thread | None = None
         self._thread_lock = threading.Lock()
 
-    def add(self, write: Write) -> None:
+    def add(self, operation: Operation) -> None:
         """Queue one answered write; never blocks."""
         if not self._exporters:
             return
@@ -67,7 +68,7 @@ class Finisher:
             self.dropped += 1
             tell("spans-dropped", f"{waiting} writes wait for their export; more are dropped")
             return
-        self._waiting.append(write)
+        self._waiting.append(operation)
         if waiting == self._batch:
             self._wake.set()
         if self._thread is None:
@@ -119,12 +120,13 @@ class Finisher:
     def _drain(self) -> None:
         while self._waiting:
             count = min(self._batch, len(self._waiting))
-            writes = [self._waiting.popleft() for _ in range(count)]
+            operations = [self._waiting.popleft() for _ in range(count)]
             self._in_hand = count
-            accepted = self._export(writes)
+            accepted = self._export(operations)
             self._batches += 1
             if accepted:
-                self.exported += count
+                writes = [operation for operation in operations if operation.is_write]
+                self.exported += len(writes)
                 self.failed += sum(write.error_type is not None for write in writes)
             else:
                 self.dropped += count
@@ -132,9 +134,9 @@ class Finisher:
             if self._closing and not accepted:
                 return
 
-    def _export(self, writes: list[Write]) -> bool:
+    def _export(self, operations: list[Operation]) -> bool:
         with self._guard:
-            spans = [span for write in writes for span in self._builder.spans(write)]
+            spans = [span for operation in operations for span in self._builder.spans(operation)]
             results = {exporter: exporter.export(spans) for exporter in self._exporters}
             refused = [
                 type(e).__name__ for e, r in results.items() if r != SpanExportResult.SUCCESS

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, SpanContext
 
@@ -65,6 +65,8 @@ def _span(span: ReadableSpan) -> dict[str, Any]:
         encoded["parentSpanId"] = f"{span.parent.span_id:016x}"
     if span.links:
         encoded["links"] = [_link(link) for link in span.links]
+    if span.events:
+        encoded["events"] = [_event(event) for event in span.events]
     if span.dropped_attributes:
         encoded["droppedAttributesCount"] = span.dropped_attributes
     return encoded
@@ -80,6 +82,14 @@ def _ids(context: SpanContext) -> dict[str, Any]:
 def _link(link: Link) -> dict[str, Any]:
     flags = int(link.context.trace_flags) | _remote(link.context)
     return {**_ids(link.context), "flags": flags, "attributes": _attributes(link.attributes or {})}
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "timeUnixNano": str(event.timestamp),
+        "name": event.name,
+        "attributes": _attributes(event.attributes or {}),
+    }
 
 
 def _remote(context: SpanContext | None) -> int:

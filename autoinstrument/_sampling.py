@@ -20,7 +20,7 @@ from opentelemetry.trace import (
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-    from ._write import Write
+    from ._operation import Operation
 
 _SAMPLED = int(TraceFlags.SAMPLED)
 _RANDOM = 2  # W3C trace context level 2; the SDK has a name for it only since 1.41
@@ -43,25 +43,25 @@ class Sampling:
         self._random = _RANDOM if is_random is not None and is_random() else 0
         self._follows_parent = sampler is sampling.DEFAULT_ON
 
-    def open(self, write: Write) -> None:
+    def open(self, operation: Operation) -> None:
         """Give `write`, and its root if it has one, their ids, flags and trace state."""
-        parent, root = write.parent, write.root
+        parent, root = operation.parent, operation.root
         if parent is None:
-            write.trace_id = self._trace_id()
-            write.flags = self._random
-            write.trace_state = None
+            operation.trace_id = self._trace_id()
+            operation.flags = self._random
+            operation.trace_state = None
         else:
-            write.trace_id = parent.trace_id
-            write.flags = parent.trace_flags & _RANDOM
-            write.trace_state = parent.trace_state
-        write.span_id = self._span_id()
+            operation.trace_id = parent.trace_id
+            operation.flags = parent.trace_flags & _RANDOM
+            operation.trace_state = parent.trace_state
+        operation.span_id = self._span_id()
         if root is not None:
             root.span_id = self._span_id()
         if not self._follows_parent:
-            self._ask(write)
+            self._ask(operation)
         elif parent is None or parent.trace_flags & _SAMPLED:
-            write.flags |= _SAMPLED
-            write.recording = True
+            operation.flags |= _SAMPLED
+            operation.recording = True
 
     def _trace_id(self) -> int:
         return (_bits(128) or 1) if self._ids is None else self._ids.generate_trace_id()
@@ -69,28 +69,30 @@ class Sampling:
     def _span_id(self) -> int:
         return (_bits(64) or 1) if self._ids is None else self._ids.generate_span_id()
 
-    def _ask(self, write: Write) -> None:
-        context, root = write.context, write.root
+    def _ask(self, operation: Operation) -> None:
+        context, root = operation.context, operation.root
         if root is not None:
             result: Any = self._sampler.should_sample(
-                context, write.trace_id, root.name, SpanKind.INTERNAL, root.attributes, ()
+                context, operation.trace_id, root.name, SpanKind.INTERNAL, root.attributes, ()
             )
             root.recording = result.decision.is_recording()
-            root.flags = write.flags | (_SAMPLED if result.decision.is_sampled() else 0)
+            root.flags = operation.flags | (_SAMPLED if result.decision.is_sampled() else 0)
             root.extra = result.attributes
-            context = _inside(write.trace_id, root.span_id, root.flags, result.trace_state, context)
+            context = _inside(
+                operation.trace_id, root.span_id, root.flags, result.trace_state, context
+            )
         result = self._sampler.should_sample(
             context,
-            write.trace_id,
-            write.name,
-            write.kind,
-            write.attributes,
-            [Link(link) for link in write.links],
+            operation.trace_id,
+            operation.name,
+            operation.kind,
+            operation.attributes,
+            [Link(link) for link in operation.links],
         )
-        write.recording = result.decision.is_recording()
-        write.flags |= _SAMPLED if result.decision.is_sampled() else 0
-        write.trace_state = result.trace_state
-        write.extra = result.attributes
+        operation.recording = result.decision.is_recording()
+        operation.flags |= _SAMPLED if result.decision.is_sampled() else 0
+        operation.trace_state = result.trace_state
+        operation.extra = result.attributes
 
 
 def _inside(trace_id: int, span_id: int, flags: int, state: Any, context: Context) -> Context:

@@ -31,6 +31,10 @@ class Settings:
     """Header names in lower case."""
     exclude_topics: tuple[str, ...]
     """Glob patterns."""
+    consumers: bool
+    """Whether a consumed message begins a unit of work."""
+    link_consumers: bool
+    """Whether such a unit begins a trace of its own, with a link to the producer's."""
 
 
 @cache
@@ -74,6 +78,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         keys=read("KEYS", "1, 0", _SWITCH.__getitem__, default=True),
         capture_headers=read(
             "CAPTURE_HEADERS", "header names (comma list)", _lower_names, default=()
+        ),
+        consumers=read(
+            "CONSUMERS", "process, off", {"process": True, "off": False}.__getitem__, default=True
+        ),
+        link_consumers=read(
+            "LINKS", "parent, link", {"parent": False, "link": True}.__getitem__, default=False
         ),
         exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, default=()),
     )

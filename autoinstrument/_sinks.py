@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
     from ._finisher import Finisher
-    from ._write import Write
+    from ._operation import Operation
 
 SCOPE = "autoinstrument"
 
@@ -29,10 +29,10 @@ SCOPE = "autoinstrument"
 class Sink(Protocol):
     """What a write needs: identity when it opens, a place to go when it is answered."""
 
-    def open(self, write: Write) -> None:
+    def open(self, operation: Operation) -> None:
         """Give `write` its ids, flags and trace state, and ask the sampler."""
 
-    def close(self, write: Write) -> None:
+    def close(self, operation: Operation) -> None:
         """Take `write`, answered just now."""
 
 
@@ -43,15 +43,15 @@ class OwnSink:
         self.open = sampling.open
         self._finisher = finisher
 
-    def close(self, write: Write) -> None:
+    def close(self, operation: Operation) -> None:
         """Queue `write`, unless the application has got a provider in the meantime."""
         from ._pipeline import current  # noqa: PLC0415 - the pipeline chooses among the sinks
 
         now = current()
         if isinstance(now, ApplicationSink):
-            now.close(write)
+            now.close(operation)
         else:
-            self._finisher.add(write)
+            self._finisher.add(operation)
 
 
 class ApplicationSink:
@@ -62,13 +62,13 @@ class ApplicationSink:
         self.open = Sampling(tracer.sampler, tracer.id_generator).open
         self._resource: Resource | None = None
 
-    def close(self, write: Write) -> None:
+    def close(self, operation: Operation) -> None:
         """Hand over the finished spans at once: the application may flush at any time."""
         tracer = self._tracer
         if tracer.resource is not self._resource:  # the SDK replaces it in a forked child
             self._resource = tracer.resource
             self._builder = builder(tracer)
-        for span in self._builder.spans(write):
+        for span in self._builder.spans(operation):
             tracer.span_processor.on_end(span)
 
 
@@ -78,35 +78,35 @@ class ApiSink:
     def __init__(self, provider: trace.TracerProvider) -> None:
         self._tracer = provider.get_tracer(SCOPE, __version__)
 
-    def open(self, write: Write) -> None:
+    def open(self, operation: Operation) -> None:
         """Start the spans and take the ids that the provider has chosen."""
-        root, context = write.root, write.context
+        root, context = operation.root, operation.context
         live_root = None
         if root is not None:
             live_root = self._tracer.start_span(
-                root.name, context, SpanKind.INTERNAL, root.attributes, start_time=write.started
+                root.name, context, SpanKind.INTERNAL, root.attributes, start_time=operation.started
             )
             context = set_span_in_context(live_root, context)
         live = self._tracer.start_span(
-            write.name,
+            operation.name,
             context,
-            write.kind,
-            write.attributes,
-            [Link(link) for link in write.links],
-            start_time=write.started,
+            operation.kind,
+            operation.attributes,
+            [Link(link) for link in operation.links],
+            start_time=operation.started,
         )
         own = live.get_span_context()
-        write.trace_id, write.span_id = own.trace_id, own.span_id
-        write.flags, write.trace_state = int(own.trace_flags), own.trace_state
-        write.recording = True
-        write.live = (live, live_root)
+        operation.trace_id, operation.span_id = own.trace_id, own.span_id
+        operation.flags, operation.trace_state = int(own.trace_flags), own.trace_state
+        operation.recording = True
+        operation.live = (live, live_root)
 
-    def close(self, write: Write) -> None:
+    def close(self, operation: Operation) -> None:
         """End the spans, WriteKafka first."""
-        live, live_root = write.live
-        live.set_attributes(outcome_attributes(write))
-        live.set_status(status(write))
-        end = write.started + write.elapsed
+        live, live_root = operation.live
+        live.set_attributes(outcome_attributes(operation))
+        live.set_status(status(operation))
+        end = operation.started + operation.elapsed
         live.end(end_time=end)
         if live_root is not None:
             live_root.end(end_time=end)

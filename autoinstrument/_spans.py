@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from ._settings import settings
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+    from ._operation import Operation
     from ._work import Root
-    from ._write import Write
 
 _KEY_CUT = 256
 _UNSET = Status(StatusCode.UNSET)
@@ -25,21 +25,21 @@ _UNSET = Status(StatusCode.UNSET)
 _MANY = 64
 
 
-def outcome_attributes(write: Write) -> dict[str, Any]:
+def outcome_attributes(operation: Operation) -> dict[str, Any]:
     """Return what is known of `write` only since it was answered, and what is worked out late.
 
     Attributes of the OpenTelemetry messaging conventions v1.44.0 for Kafka; absent where unknown.
     """
-    carried, key = write.carried, write.key if settings().keys else None
+    carried, key = operation.carried, operation.key if settings().keys else None
     found: dict[str, Any] = {
-        "messaging.destination.partition.id": _text(write.partition),
-        "messaging.kafka.offset": write.offset,
+        "messaging.destination.partition.id": _text(operation.partition),
+        "messaging.kafka.offset": operation.offset,
         "messaging.kafka.message.key": _readable_key(key),
-        "messaging.kafka.message.tombstone": write.tombstone or None,
+        "messaging.kafka.message.tombstone": operation.tombstone or None,
         "messaging.message.id": (carried and carried.message_id) or None,
-        "error.type": write.error_type,
-        "autoinstrument.outcome": write.outcome,
-        "autoinstrument.kept": write.kept,
+        "error.type": operation.error_type,
+        "autoinstrument.outcome": operation.outcome,
+        "autoinstrument.kept": operation.kept,
     }
     if carried is not None:
         found.update({f"messaging.header.{name}": of for name, of in carried.captured.items()})
@@ -50,11 +50,11 @@ def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
-def status(write: Write) -> Status:
-    """Return ERROR with the client's words for a failed write, unset for any other."""
-    if write.error_type is None:
+def status(operation: Operation) -> Status:
+    """Return ERROR with the client's words for a failed operation, unset for any other."""
+    if operation.error_type is None:
         return _UNSET
-    return Status(StatusCode.ERROR, write.description)
+    return Status(StatusCode.ERROR, operation.description)
 
 
 class SpanBuilder:
@@ -69,37 +69,45 @@ class SpanBuilder:
             or (limits.max_span_attributes or _MANY) < _MANY
         )
 
-    def spans(self, write: Write) -> list[ReadableSpan]:
-        """Return the write's span, then its root's if it has one that is recorded."""
-        root, kept = write.root, write.kept is not None
-        above = write.parent
+    def spans(self, operation: Operation) -> list[ReadableSpan]:
+        """Return the operation's span, then its root's if it has one that is recorded."""
+        root, kept = operation.root, operation.kept is not None
+        above = operation.parent
         if root is not None:
-            flags = write.flags if root.flags is None else root.flags
-            above = _context(write, root.span_id, flags, kept=kept)
-        spans = [self._write_span(write, above)]
+            flags = operation.flags if root.flags is None else root.flags
+            above = _context(operation, root.span_id, flags, kept=kept)
+        spans = [self._own_span(operation, above)]
         if root is not None and above is not None and (root.recording or kept):
-            spans.append(self._root_span(write, root, above))
+            spans.append(self._root_span(operation, root, above))
         return spans
 
-    def _write_span(self, write: Write, parent: SpanContext | None) -> ReadableSpan:
-        links = [Link(link) for link in write.links][: self._limits.max_links]
+    def _own_span(self, operation: Operation, parent: SpanContext | None) -> ReadableSpan:
+        links = [Link(link) for link in operation.links][: self._limits.max_links]
         return ReadableSpan(
-            name=write.name,
-            context=_context(write, write.span_id, write.flags, kept=write.kept is not None),
+            name=operation.name,
+            context=_context(
+                operation, operation.span_id, operation.flags, kept=operation.kept is not None
+            ),
             parent=parent,
             resource=self._resource,
             attributes=self._bounded(
-                {**write.attributes, **(write.extra or {}), **outcome_attributes(write)}
+                {
+                    **operation.attributes,
+                    **(operation.extra or {}),
+                    **outcome_attributes(operation),
+                    **operation.added,
+                }
             ),
             links=links,
-            kind=write.kind,
-            status=status(write),
-            start_time=write.started,
-            end_time=write.started + write.elapsed,
+            events=[Event(*event) for event in operation.events],
+            kind=operation.kind,
+            status=status(operation),
+            start_time=operation.started,
+            end_time=operation.started + operation.elapsed,
             instrumentation_scope=self._scope,
         )
 
-    def _root_span(self, write: Write, root: Root, context: SpanContext) -> ReadableSpan:
+    def _root_span(self, operation: Operation, root: Root, context: SpanContext) -> ReadableSpan:
         return ReadableSpan(
             name=root.name,
             context=context,
@@ -107,8 +115,8 @@ class SpanBuilder:
             attributes=self._bounded({**root.attributes, **(root.extra or {})}),
             kind=SpanKind.INTERNAL,
             status=_UNSET,
-            start_time=write.started,
-            end_time=write.started + write.elapsed,
+            start_time=operation.started,
+            end_time=operation.started + operation.elapsed,
             instrumentation_scope=self._scope,
         )
 
@@ -123,14 +131,14 @@ class SpanBuilder:
         )
 
 
-def _context(write: Write, span_id: int, flags: int, *, kept: bool) -> SpanContext:
+def _context(operation: Operation, span_id: int, flags: int, *, kept: bool) -> SpanContext:
     flags = flags | TraceFlags.SAMPLED if kept else flags
     return SpanContext(
-        write.trace_id,
+        operation.trace_id,
         span_id,
         is_remote=False,
         trace_flags=TraceFlags(flags),
-        trace_state=write.trace_state,
+        trace_state=operation.trace_state,
     )
 
 

@@ -6,24 +6,27 @@ the header. What a span needs beyond that is worked out after the answer, off th
 
 from __future__ import annotations
 
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from opentelemetry.context import Context, get_current
-from opentelemetry.trace import SpanContext, SpanKind, TraceState, get_current_span
+from opentelemetry.context import get_current
+from opentelemetry.trace import SpanKind, get_current_span
 
 from . import _errors, _pipeline
 from ._headers import Carried, Headers, injected
+from ._operation import Operation
 from ._settings import settings
 from ._suppression import suppressed
+from ._unit import Unit, unit_of
 from ._work import Root, calling_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import FrameType
 
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext
+
     from ._client import Client
-    from ._sinks import Sink
 
 W = TypeVar("W", bound="Write")
 
@@ -46,13 +49,14 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     has suppressed instrumentation, or another instrumentation traces this very write.
     """
     context = get_current()
-    parent = None
+    parent = unit = None
     if context:
         span = get_current_span(context)
         if suppressed(context, span):
             return None
         found = span.get_span_context()
         parent = found if found.is_valid else None
+        unit = unit_of(span)
     attributes = client.attributes(topic)
     if attributes is None:
         return None
@@ -63,53 +67,21 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
         write.carried = Carried(headers)
     if parent is None and settings().root_spans:
         write.root = Root(calling_frame(frame, package))
+    write.unit = unit
     write.sink = _pipeline.current()
     write.sink.open(write)
     client.open.add(write)
+    if unit is not None:
+        unit.open.add(write)
     return write
 
 
-class Write:
+class Write(Operation):
     """The state of one write; an adapter's subclass is what the client calls with the answer."""
 
-    __slots__ = (
-        "attributes",
-        "carried",
-        "client",
-        "context",
-        "description",
-        "elapsed",
-        "error_type",
-        "extra",
-        "flags",
-        "kept",
-        "key",
-        "live",
-        "offset",
-        "outcome",
-        "parent",
-        "partition",
-        "recording",
-        "root",
-        "sink",
-        "span_id",
-        "started",
-        "ticks",
-        "tombstone",
-        "trace_id",
-        "trace_state",
-        "transaction",
-    )
+    __slots__ = ("client", "transaction", "unit")
 
-    sink: Sink
-    trace_id: int
-    span_id: int
-    flags: int
-    trace_state: TraceState | None
-    partition: int | None
-    offset: int | None
-    description: str | None
-    elapsed: int
+    is_write = True
 
     def __init__(
         self,
@@ -118,25 +90,11 @@ class Write:
         context: Context,
         parent: SpanContext | None,
     ) -> None:
-        self.started = time_ns()
-        # A second clock, since the first may be set back while the broker thinks.
-        self.ticks = perf_counter_ns()
+        super().__init__(attributes, context, parent)
         self.client = client
-        self.attributes = attributes
-        self.context = context
-        self.parent = parent
         self.transaction = client.transaction
-        self.key: Any = None
-        self.tombstone = False
-        self.carried: Carried | None = None
-        self.root: Root | None = None
-        self.recording = False
-        self.extra: Mapping[str, Any] | None = None
-        self.live: Any = None
-        """What the sink has opened already, where it cannot wait for the outcome."""
-        self.error_type: str | None = None
-        self.outcome: str | None = None
-        self.kept: str | None = None
+        self.unit: Unit | None = None
+        """The unit of work that it belongs to, if that is one of the agent's."""
 
     def headers(self, headers: Headers | None) -> Headers | None:
         """Return the headers to send in place of the application's; None to leave them alone."""
@@ -171,6 +129,8 @@ class Write:
             self.parent.trace_id,
             self.parent.span_id,
         ):
+            return ()
+        if self.unit is not None and self.unit.brought(own):  # copied from the consumed message
             return ()
         return (own,)
 
@@ -223,17 +183,5 @@ class Write:
         self.outcome = outcome
         if self.transaction is None or self.transaction.resolve(self):
             self.emit()
-
-    def emit(self) -> None:
-        """Hand the answered write over to the pipeline, if it is recorded or worth keeping."""
-        if not self.recording:
-            self.kept = self._reason_to_keep()
-        if self.recording or self.kept:
-            self.sink.close(self)
-
-    def _reason_to_keep(self) -> str | None:
-        wanted = settings()
-        if self.error_type is not None and wanted.keep_failures:
-            return "failure"
-        slower_than = wanted.keep_slower_than
-        return "slow" if slower_than is not None and self.elapsed > slower_than else None
+        if self.unit is not None:
+            self.unit.answered(self)

@@ -13,6 +13,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
         "confluent_kafka.serializing_producer",
         "confluent_kafka.avro",
         "confluent_kafka.aio.producer._AIOProducer",
+        "confluent_kafka.aio._AIOConsumer",
         "confluent_kafka.aio._AsyncSerializingProducer",
     ),
     "aiokafka": ("aiokafka.producer.producer",),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument._errors import PURGED, SERIALIZATION
 
 from . import confluent_kafka as c_layer
+from ._confluent_kafka_consumers import watch_coroutines
 from ._confluent_kafka_errors import exception_type
 from ._confluent_kafka_writes import OPENED, client_of, guard, open_report
 from ._patches import Patches
@@ -33,6 +34,8 @@ def watch(module: ModuleType) -> None:
     for name in ("AIOProducer", "AsyncSerializingProducer"):
         if hasattr(module, name):
             _wrap(getattr(module, name), "produce", _watched_coroutine)
+    if hasattr(module, "AIOConsumer"):
+        watch_coroutines(module.AIOConsumer, patches.replace)
     if hasattr(module, "ProducerBatchManager"):
         _wrap(module.ProducerBatchManager, "add_message", _opening)
         _wrap(module.ProducerBatchManager, "cancel_pending_futures", _purging)

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument import _exit
 from autoinstrument._notices import tell
+from autoinstrument._step import flush
 from autoinstrument._transactions import Transaction
 
+from . import _confluent_kafka_consumers
 from ._confluent_kafka_errors import error_type, is_too_large
 from ._confluent_kafka_writes import (
     CLIENT,
@@ -88,14 +90,22 @@ def _replace_producer(module: Any) -> None:
         return
     _original = producer
     guard.broken = False
+    consumer = module.Consumer
     traced = replaced.setdefault(producer, _subclass(producer))
-    # Classes of the client that are made already, when the agent comes late.
+    _serve_classes_above(producer, traced)
+    module.Producer = traced
+    consuming = replaced.setdefault(consumer, _confluent_kafka_consumers.subclass(consumer))
+    _serve_classes_above(consumer, consuming)
+    module.Consumer = consuming
+
+
+def _serve_classes_above(original: Any, traced: type) -> None:
+    """Replace the client's own classes that are made already, when the agent comes late."""
     above: type
-    for above in producer.__subclasses__():
+    for above in original.__subclasses__():
         if above.__module__.startswith("confluent_kafka.") and above not in replaced:
             names = {"__module__": above.__module__, "__doc__": above.__doc__}
             replaced[above] = type(above.__name__, (above, traced), names)
-    module.Producer = traced
 
 
 def _subclass(producer: type) -> type:
@@ -228,7 +238,17 @@ def _take_batch_error(message: dict[str, Any], sent: dict[str, Any], report: Rep
 
 def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
     unreported = _unreported(self)
-    remaining = _original.flush(self, *args, **kwargs)
+    step = None
+    with guard:
+        client = client_of(self)
+        if client is not None:
+            step = flush(client)
+    try:
+        remaining = _original.flush(self, *args, **kwargs)
+    finally:
+        with guard:
+            if step is not None:
+                step.end()
     if remaining == 0:
         _confirm_nothing(unreported)
     return remaining

@@ -1,0 +1,190 @@
+"""What all messages of one consumer have in common, and which of them are being worked on."""
+
+from __future__ import annotations
+
+import threading
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, WeakSet, ref
+
+from opentelemetry.context import get_current
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    NonRecordingSpan,
+    get_current_span,
+    set_span_in_context,
+)
+
+from . import _pipeline
+from ._client import server_attributes
+from ._headers import Carried, extracted
+from ._settings import settings
+from ._suppression import suppressed
+from ._unit import Unit, without_ended, without_units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+
+    from ._headers import Headers
+
+_TOPICS_REMEMBERED = 1000
+
+
+class Consumption:
+    """One consumer: its identity, and the units of work that its next poll will end.
+
+    Units are kept by who polls, a thread or a task: a consumer may serve several.
+    """
+
+    def __init__(self, consumer: Any, *, client_id: str, servers: str, group: str | None) -> None:
+        self._attributes: dict[str, str | int] = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.client.id": client_id,
+            **server_attributes(servers),
+        }
+        if group:
+            self._attributes["messaging.consumer.group.name"] = group
+        self.settling = {
+            **self._attributes,
+            "messaging.operation.name": "commit",
+            "messaging.operation.type": "settle",
+        }
+        """The attributes of a commit."""
+        self._topics: dict[str, dict[str, str | int] | None] = {}
+        self._units: dict[Hashable, list[Unit]] = {}
+        self._consumer: ReferenceType[Any] = ref(consumer, lambda _: self.end())
+        with _lock:
+            _consumptions.add(self)
+
+    def begin(  # noqa: PLR0913 - what a message consists of
+        self,
+        topic: str,
+        partition: int | None,
+        offset: int | None,
+        *,
+        key: Any,
+        headers: Headers | None,
+        tombstone: bool,
+    ) -> Unit | None:
+        """Open the unit of work of one message, not yet current; None if there must be none."""
+        attributes = self._attributes_of(topic)
+        base = without_units(without_ended(get_current()))
+        span = get_current_span(base) if base else INVALID_SPAN
+        if attributes is None or (base and suppressed(base, span)):
+            return None
+        incoming, base = extracted(headers, base)
+        active = span.get_span_context()
+        if active.is_valid:
+            parent, context = active, base
+        elif incoming is not None and not settings().link_consumers:
+            parent, context = incoming, set_span_in_context(NonRecordingSpan(incoming), base)
+        else:
+            parent, context = None, base
+        unit = Unit(attributes, context, base, parent, incoming)
+        unit.partition, unit.offset = partition, offset
+        unit.key, unit.tombstone = key, tombstone
+        if headers:
+            unit.carried = Carried(headers)
+        unit.sink = _pipeline.current()
+        unit.sink.open(unit)
+        unit.opened()
+        return unit
+
+    def hold(self, who: Hashable, units: list[Unit]) -> None:
+        """Leave `units` open until the next poll by `who`; the list may still grow."""
+        self._units[who] = units
+
+    def next(self, who: Hashable) -> None:
+        """End what `who` has worked on so far: it asks for more."""
+        for unit in self._units.pop(who, ()):
+            unit.end()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End all that is open: the consumer is closed, or gone, or the program has died."""
+        while self._units:
+            try:
+                _, units = self._units.popitem()
+            except KeyError:  # another thread's
+                return
+            for unit in units:
+                if error is not None and not unit.is_ended:
+                    unit.failed(error)
+                unit.end()
+
+    def forget(self) -> None:
+        """Leave what a forked child has inherited to the parent."""
+        self._units.clear()
+
+    def _attributes_of(self, topic: str) -> dict[str, str | int] | None:
+        try:
+            return self._topics[topic]
+        except KeyError:
+            excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
+            known = None if excluded else {**self._attributes, "messaging.destination.name": topic}
+            if len(self._topics) < _TOPICS_REMEMBERED:
+                self._topics[topic] = known
+            return known
+
+
+class Batch(list[Any]):
+    """The messages that one call has returned, each of which has its turn when it is iterated.
+
+    A list in everything else: copies and pickles of it are plain lists.
+    """
+
+    __slots__ = ("_begin", "_units", "_units_by_index")
+
+    def __init__(
+        self, messages: Iterable[Any], begin: Callable[[Any], Unit | None], units: list[Unit]
+    ) -> None:
+        super().__init__(messages)
+        self._begin = begin
+        self._units = units
+        self._units_by_index: dict[int, Unit | None] = {}
+
+    def __iter__(self) -> Iterator[Any]:
+        for message in list.__iter__(self):
+            unit = self._unit(message)
+            if unit is None or unit.is_ended:
+                yield message
+                continue
+            before = unit.enter()
+            try:
+                yield message
+            finally:  # also when the application leaves the loop
+                unit.leave(before)
+
+    def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
+        return list, (list.copy(self),)
+
+    def __copy__(self) -> list[Any]:
+        return list.copy(self)
+
+    def _unit(self, message: Any) -> Unit | None:
+        known = id(message)
+        if known not in self._units_by_index:
+            unit = self._begin(message)
+            self._units_by_index[known] = unit
+            if unit is not None:
+                self._units.append(unit)
+        return self._units_by_index[known]
+
+
+_consumptions: WeakSet[Consumption] = WeakSet()
+_lock = threading.Lock()
+
+
+def consumptions() -> list[Consumption]:
+    """Return the consumers of this process whose messages may still be worked on."""
+    with _lock:
+        return list(_consumptions)
+
+
+def forget_consumptions() -> None:
+    """Leave what a forked child has inherited to the parent, whose consumers those are."""
+    global _lock  # noqa: PLW0603 - the parent's may be held for ever
+    _lock = threading.Lock()
+    for consumption in consumptions():
+        consumption.forget()

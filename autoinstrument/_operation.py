@@ -1,0 +1,124 @@
+"""What the agent follows from its beginning to its end, and what becomes a span then."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns, time_ns
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import SpanKind
+
+from ._settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext, TraceState
+
+    from ._headers import Carried
+    from ._sinks import Sink
+    from ._work import Root
+
+
+class Operation:
+    """One operation: what is known when it begins, what is learned when it ends.
+
+    It is no span yet: a span object costs more than all of this, and is made off the hot path.
+    Times are in nanoseconds.
+    """
+
+    __slots__ = (
+        "attributes",
+        "carried",
+        "context",
+        "description",
+        "elapsed",
+        "error_type",
+        "extra",
+        "flags",
+        "kept",
+        "key",
+        "live",
+        "offset",
+        "outcome",
+        "parent",
+        "partition",
+        "recording",
+        "root",
+        "sink",
+        "span_id",
+        "started",
+        "ticks",
+        "tombstone",
+        "trace_id",
+        "trace_state",
+    )
+
+    is_write = False
+    added: Mapping[str, Any] = MappingProxyType({})
+    """The attributes that the application has added."""
+    events: Sequence[tuple[str, Any, int]] = ()
+    """The events that it has added: names, attributes and times."""
+
+    sink: Sink
+    trace_id: int
+    span_id: int
+    flags: int
+    trace_state: TraceState | None
+    partition: int | None
+    offset: int | None
+    description: str | None
+    elapsed: int
+
+    def __init__(
+        self, attributes: Mapping[str, Any], context: Context, parent: SpanContext | None
+    ) -> None:
+        self.started = time_ns()
+        # A second clock, since the first may be set back in the meantime.
+        self.ticks = perf_counter_ns()
+        self.attributes = attributes
+        self.context = context
+        self.parent = parent
+        self.key: Any = None
+        self.tombstone = False
+        self.carried: Carried | None = None
+        self.root: Root | None = None
+        self.recording = False
+        self.extra: Mapping[str, Any] | None = None
+        self.live: Any = None
+        """What the sink has opened already, where it cannot wait for the outcome."""
+        self.error_type: str | None = None
+        self.outcome: str | None = None
+        self.kept: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The span's name: the operation's and, where there is one, the topic's."""
+        name: str = self.attributes["messaging.operation.name"]
+        topic = self.attributes.get("messaging.destination.name")
+        return name if topic is None else f"{name} {topic}"
+
+    @property
+    def kind(self) -> SpanKind:
+        """The span's kind."""
+        return SpanKind.CLIENT
+
+    @property
+    def links(self) -> tuple[SpanContext, ...]:
+        """The contexts that the span has to do with, and that are not its parent."""
+        return ()
+
+    def emit(self) -> None:
+        """Hand the ended operation over to the pipeline, if it is recorded or worth keeping."""
+        if not self.recording:
+            self.kept = self._reason_to_keep()
+        if self.recording or self.kept:
+            self.sink.close(self)
+
+    def _reason_to_keep(self) -> str | None:
+        wanted = settings()
+        if self.error_type is not None and wanted.keep_failures:
+            return "failure"
+        slower_than = wanted.keep_slower_than
+        return "slow" if slower_than is not None and self.elapsed > slower_than else None

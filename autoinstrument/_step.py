@@ -1,0 +1,74 @@
+"""A call that only takes time, a commit or a flush: it begins, it ends, and nothing comes later."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import get_current
+from opentelemetry.trace import SpanKind, get_current_span
+
+from . import _pipeline
+from ._operation import Operation
+from ._suppression import suppressed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._client import Client
+
+_LONG = 1_000_000  # nanoseconds: a flush that takes less has not held anybody up
+
+
+def flush(client: Client) -> Step | None:
+    """Begin the flush of a producer; None if there is nothing to wait for.
+
+    None also where no span is active: there is no trace that it could show to be waiting.
+    """
+    if not client.open or not get_current_span().get_span_context().is_valid:
+        return None
+    return Step("flush", SpanKind.INTERNAL, client.flushing, long_only=True)
+
+
+class Step(Operation):
+    """One such call; `long_only` leaves out what takes less than a millisecond."""
+
+    __slots__ = ("_kind", "_long_only", "_named")
+
+    def __init__(
+        self,
+        name: str,
+        kind: SpanKind,
+        attributes: Mapping[str, Any],
+        *,
+        long_only: bool = False,
+    ) -> None:
+        context = get_current()
+        found = get_current_span(context).get_span_context()
+        super().__init__(attributes, context, found if found.is_valid else None)
+        self.partition = self.offset = self.description = None
+        self._named = name
+        self._kind = kind
+        self._long_only = long_only
+        self.sink = _pipeline.current()
+
+    @property
+    def name(self) -> str:
+        """The name that was given."""
+        return self._named
+
+    @property
+    def kind(self) -> SpanKind:
+        """The kind that was given."""
+        return self._kind
+
+    def end(self, error_type: str | None = None, description: str | None = None) -> None:
+        """End it, as failed if there is an `error_type`, and make it a span if it is to be one."""
+        self.elapsed = perf_counter_ns() - self.ticks
+        self.error_type, self.description = error_type, description
+        if self._long_only and self.elapsed < _LONG:
+            return
+        if suppressed(self.context, get_current_span(self.context)):
+            return
+        self.sink.open(self)
+        self.emit()

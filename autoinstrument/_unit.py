@@ -1,0 +1,257 @@
+"""One unit of work: a consumed message, from its consumption until its last write is answered.
+
+It is current, in OpenTelemetry's context, while the application handles the message. That context
+is set and put back by identity, never by a token: the next poll may come from another thread or
+task than the last one.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import Context, attach, get_current
+from opentelemetry.trace import (
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    get_current_span,
+    set_span_in_context,
+)
+
+from . import _errors
+from ._operation import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.trace import Status
+
+_MOST_OF_THE_APPLICATIONS = 128  # attributes or events, as the SDK's own limits
+
+
+class Unit(Operation):
+    """The `process {topic}` span of one message; open until it has ended and all is answered."""
+
+    __slots__ = (
+        "_had_its_turn",
+        "_last",
+        "_links",
+        "_previous",
+        "_touched",
+        "_until",
+        "added",
+        "base",
+        "events",
+        "incoming",
+        "is_ended",
+        "open",
+        "renamed",
+        "work",
+    )
+
+    work: Context
+    """The context in which the application works on the message."""
+
+    def __init__(
+        self,
+        attributes: Mapping[str, Any],
+        context: Context,
+        base: Context,
+        parent: SpanContext | None,
+        incoming: SpanContext | None,
+    ) -> None:
+        """`context` has the parent in it; `base` is what the work's own context is made of."""
+        super().__init__(attributes, context, parent)
+        self.base = base
+        self.incoming = incoming
+        self._links = () if incoming is None or incoming is parent else (incoming,)
+        self._previous = get_current()
+        self._touched = self.ticks
+        self._had_its_turn = False
+        self._until = 0
+        self._last = [True]  # popped by whoever closes it, which only one can
+        self.open: set[Any] = set()
+        """The writes that are not answered yet."""
+        self.is_ended = False
+        self.renamed: str | None = None
+        self.added: dict[str, Any] = {}
+        self.events: list[tuple[str, Any, int]] = []
+        self.description = None
+
+    @property
+    def name(self) -> str:
+        """The conventions' name, unless the application has given another."""
+        return self.renamed or super().name
+
+    @property
+    def kind(self) -> SpanKind:
+        """CONSUMER, as the conventions have it for processing."""
+        return SpanKind.CONSUMER
+
+    @property
+    def links(self) -> tuple[SpanContext, ...]:
+        """The context that the message has brought, where it is not the parent."""
+        return self._links
+
+    def brought(self, context: SpanContext) -> bool:
+        """Whether the consumed message has brought `context` in its own headers."""
+        own = self.incoming
+        return own is not None and (own.trace_id, own.span_id) == (
+            context.trace_id,
+            context.span_id,
+        )
+
+    def opened(self) -> None:
+        """Prepare the context for the work, now that the sink has given the ids."""
+        context = SpanContext(
+            self.trace_id,
+            self.span_id,
+            is_remote=False,
+            trace_flags=TraceFlags(self.flags),
+            trace_state=self.trace_state,
+        )
+        self.work = set_span_in_context(UnitSpan(self, context), self.base)
+
+    def enter(self) -> Context:
+        """Make the unit current, and return what was."""
+        before = get_current()
+        if before is not self.work:  # a loop within a loop over the same batch
+            self._previous = without_ended(before)
+            attach(self.work)
+        return before
+
+    def leave(self, before: Context) -> None:
+        """End the turn of one message of a batch: what was current `before` is so again."""
+        self._touched = perf_counter_ns()
+        self._had_its_turn = True
+        if get_current() is self.work:
+            attach(without_ended(before))
+
+    def end(self) -> None:
+        """End the processing; the span closes with the last answer, if that is still to come."""
+        if self.is_ended:
+            return
+        if not self._had_its_turn:
+            self._touched = perf_counter_ns()
+        self.is_ended = True
+        if get_current() is self.work:
+            attach(without_ended(self._previous))
+        self._previous = without_ended(self._previous)  # or units would hold each other for ever
+        self._close()
+
+    def failed(self, error: BaseException) -> None:
+        """Note that the program has died of `error` while it worked on the message."""
+        kind = type(error)
+        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        self.error_type = f"{module}{kind.__qualname__}"
+        self.description = str(error)
+
+    def answered(self, write: Operation) -> None:
+        """Take note of the answer to a write, which the unit outlives."""
+        self.open.discard(write)
+        self._until = max(self._until, write.started + write.elapsed)
+        self._close()
+
+    def _close(self) -> None:
+        if not self.is_ended or self.open:
+            return
+        try:
+            self._last.pop()
+        except IndexError:
+            return
+        self.elapsed = max(self._touched - self.ticks, self._until - self.started)
+        self.emit()
+
+
+class UnitSpan(Span):
+    """What the application sees as the current span: a unit, which it may add to."""
+
+    def __init__(self, unit: Unit, context: SpanContext) -> None:
+        self.unit = unit
+        self._context = context
+
+    def end(self, end_time: int | None = None) -> None:
+        """Do nothing: it ends with the processing of the message."""
+
+    def get_span_context(self) -> SpanContext:
+        """Return the ids of the unit."""
+        return self._context
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Add attributes, up to 128."""
+        for name, value in attributes.items():
+            self.set_attribute(name, value)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Add an attribute, up to 128."""
+        added = self.unit.added
+        if key in added or len(added) < _MOST_OF_THE_APPLICATIONS:
+            added[key] = value
+
+    def add_event(
+        self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
+    ) -> None:
+        """Add an event, up to 128."""
+        if len(self.unit.events) < _MOST_OF_THE_APPLICATIONS:
+            self.unit.events.append((name, attributes, timestamp or time_ns()))
+
+    def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
+        """Do nothing: a unit's links are known when it begins."""
+
+    def update_name(self, name: str) -> None:
+        """Give the span another name."""
+        self.unit.renamed = name
+
+    def is_recording(self) -> bool:
+        """Whether what is added will be seen."""
+        return self.unit.recording and not self.unit.is_ended
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Mark the unit as failed; any other status changes nothing."""
+        code = status if isinstance(status, StatusCode) else status.status_code
+        if code is StatusCode.ERROR:
+            self.unit.error_type = self.unit.error_type or _errors.OTHER
+            self.unit.description = description or getattr(status, "description", None)
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, Any] | None = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: FBT001, FBT002 - the API's own signature
+    ) -> None:
+        """Add the exception as an event, in the conventions' words."""
+        kind = type(exception)
+        self.add_event(
+            "exception",
+            {
+                "exception.type": f"{kind.__module__}.{kind.__qualname__}",
+                "exception.message": str(exception),
+                "exception.escaped": str(escaped),
+                **(attributes or {}),
+            },
+            timestamp,
+        )
+
+
+def unit_of(span: Span) -> Unit | None:
+    """Return the unit of work that `span` is, if it is one."""
+    return span.unit if type(span) is UnitSpan else None
+
+
+def without_ended(context: Context) -> Context:
+    """Return what is current when the units that have ended are taken off `context`."""
+    unit = unit_of(get_current_span(context)) if context else None
+    while unit is not None and unit.is_ended:
+        context = unit._previous  # noqa: SLF001 - a unit's own
+        unit = unit_of(get_current_span(context)) if context else None
+    return context
+
+
+def without_units(context: Context) -> Context:
+    """Return `context` without the units of work that are current in it: no message's parent."""
+    unit = unit_of(get_current_span(context)) if context else None
+    return context if unit is None else unit.base

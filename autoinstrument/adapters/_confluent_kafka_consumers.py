@@ -1,0 +1,195 @@
+"""confluent-kafka's consumers: C types that only a subclass can trace.
+
+`DeserializingConsumer`, `AvroConsumer` and the consumer inside `AIOConsumer` inherit it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import update_wrapper
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import SpanKind
+
+from autoinstrument._consumption import Batch, Consumption
+from autoinstrument._settings import settings
+from autoinstrument._step import Step
+
+from ._confluent_kafka_errors import exception_type
+from ._confluent_kafka_writes import CLIENT, guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from autoinstrument._unit import Unit
+
+_original: Any
+
+
+class ConfluentConsumption(Consumption):
+    """A consumer; `passive` where a class above it knows the coroutine that works."""
+
+    passive = False
+
+
+def subclass(consumer: type) -> type:
+    """Return a subclass of the client's consumer whose messages are units of work."""
+    global _original  # noqa: PLW0603 - the C type is one a process
+    _original = consumer
+    names: dict[str, Any] = {
+        "__slots__": (CLIENT, "__weakref__"),
+        "__module__": consumer.__module__,
+        "__doc__": consumer.__doc__,
+    }
+    for name, method in _METHODS.items():
+        if hasattr(consumer, name):  # older versions have fewer
+            names[name] = update_wrapper(method, getattr(consumer, name), updated=())
+    return type("Consumer", (consumer,), names)
+
+
+def _consumption_of(consumer: Any) -> ConfluentConsumption | None:
+    return None if guard.broken else getattr(consumer, CLIENT, None)
+
+
+def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+    _original.__init__(self, *args, **kwargs)
+    with guard:
+        if settings().consumers:
+            configuration = {**(args[0] if args else {}), **kwargs}
+            setattr(self, CLIENT, _described(self, configuration))
+
+
+def _described(consumer: Any, configuration: dict[str, Any]) -> ConfluentConsumption:
+    servers = configuration.get("bootstrap.servers") or configuration.get("metadata.broker.list")
+    return ConfluentConsumption(
+        consumer,
+        client_id=str(configuration.get("client.id", "rdkafka")),
+        servers=str(servers or ""),
+        group=configuration.get("group.id"),
+    )
+
+
+def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
+    consumption = _consumption_of(self)
+    if consumption is None or consumption.passive:
+        return _original.poll(self, *args, **kwargs)
+    with guard:
+        consumption.next(get_ident())
+    message = _original.poll(self, *args, **kwargs)
+    with guard:
+        take(consumption, message, get_ident())
+    return message
+
+
+def take(consumption: Consumption, message: Any, who: Hashable) -> None:
+    """Make the unit of work of a message current, if it is a message."""
+    unit = None if message is None else _begin(consumption, message)
+    if unit is not None:
+        consumption.hold(who, [unit])
+        unit.enter()
+
+
+def _consume(self: Any, *args: Any, **kwargs: Any) -> Any:
+    consumption = _consumption_of(self)
+    if consumption is None or consumption.passive:
+        return _original.consume(self, *args, **kwargs)
+    with guard:
+        consumption.next(get_ident())
+    messages = _original.consume(self, *args, **kwargs)
+    with guard:
+        return take_batch(consumption, messages, get_ident())
+    return messages
+
+
+def take_batch(consumption: Consumption, messages: list[Any], who: Hashable) -> list[Any]:
+    """Return the messages as a list that makes the unit of work of each current in its turn."""
+    if not messages:
+        return messages
+    units: list[Unit] = []
+    consumption.hold(who, units)
+    return Batch(messages, lambda message: _begin(consumption, message), units)
+
+
+def _begin(consumption: Consumption, message: Any) -> Unit | None:
+    if message.error() is not None:
+        return None
+    return consumption.begin(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        key=message.key(),
+        headers=message.headers(),
+        tombstone=message.value() is None,
+    )
+
+
+def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with guard:
+        consumption = _consumption_of(self)
+        if consumption is not None:
+            consumption.end()
+    return _original.close(self, *args, **kwargs)
+
+
+def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
+    step = None
+    with guard:
+        consumption = _consumption_of(self)
+        if consumption is not None:
+            step = Step("commit", SpanKind.CLIENT, consumption.settling)
+    try:
+        result = _original.commit(self, *args, **kwargs)
+    except Exception as error:
+        with guard:
+            if step is not None:
+                step.end(exception_type(error), str(error))
+        raise
+    with guard:
+        if step is not None:
+            step.end()
+    return result
+
+
+def watch_coroutines(consumer: Any, replace: Callable[[type, str, Any], None]) -> None:
+    """Make units of work current in the coroutine that awaits, not in the client's own thread."""
+    replace(consumer, "__init__", _passive(consumer.__init__))
+    replace(consumer, "poll", _awaiting(consumer.poll, take))
+    replace(consumer, "consume", _awaiting(consumer.consume, take_batch))
+
+
+def _passive(init: Any) -> Any:
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        with guard:
+            consumption = _consumption_of(self._consumer)
+            if consumption is not None:
+                consumption.passive = True
+
+    return initialize
+
+
+def _awaiting(method: Any, take: Callable[[Consumption, Any, Hashable], Any]) -> Any:
+    async def awaiting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        consumption = _consumption_of(self._consumer)
+        if consumption is None:
+            return await method(self, *args, **kwargs)
+        who = asyncio.current_task()
+        with guard:
+            consumption.next(who)
+        result = await method(self, *args, **kwargs)
+        with guard:
+            taken = take(consumption, result, who)
+            return result if taken is None else taken
+        return result
+
+    return awaiting
+
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    "__init__": _init,
+    "poll": _poll,
+    "consume": _consume,
+    "close": _close,
+    "commit": _commit,
+}

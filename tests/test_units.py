@@ -1,0 +1,378 @@
+"""One unit of work a message, whatever the application does with what it has consumed.
+
+Each test starts a program, since a client is traced from its import on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from brokers import Kafka, MockBroker
+    from otlp import Span
+    from programs import Run, Runner
+
+HEAD = """
+import sys
+from confluent_kafka import Consumer, Producer, TopicPartition
+from opentelemetry import trace
+common = {"bootstrap.servers": sys.argv[1], "log_level": 0}
+producer = Producer(common)
+def current():
+    context = trace.get_current_span().get_span_context()
+    return f"{context.span_id:016x}" if context.is_valid else "none"
+def fill(topic, count, **more):
+    for number in range(count):
+        producer.produce(topic, str(number), key=str(number), partition=0, **more)
+    producer.flush()
+def consumer_of(topic):
+    consumer = Consumer({**common, "group.id": "g", "auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    return consumer
+def poll(consumer):
+    while True:
+        message = consumer.poll(5)
+        assert message is not None and message.error() is None
+        return message
+"""
+
+
+@pytest.fixture
+def broker(mock_broker: Callable[..., MockBroker]) -> str:
+    """Return the address of an embedded broker."""
+    return mock_broker().bootstrap
+
+
+def _units(done: Run) -> list[Span]:
+    assert done.code == 0, done.stderr
+    found = [span for span in done.spans if span.kind == "CONSUMER"]
+    return sorted(found, key=lambda span: span.attributes["messaging.kafka.offset"])
+
+
+def test_a_message_is_a_unit_of_work_in_its_producers_trace(run: Runner, broker: str) -> None:
+    """The span of the conventions, from poll to poll, child of the write that made the message."""
+    program = f"""{HEAD}
+fill("in", 2)
+consumer = consumer_of("in")
+for _ in range(2):
+    message = poll(consumer)
+    producer.produce("out", b"v")
+    print(current())
+consumer.poll(0)
+print(current())
+producer.flush()
+consumer.close()
+"""
+    done = run(program, broker)
+    first, second = _units(done)
+    assert done.stdout.split() == [first.span_id, second.span_id, "none"]
+    sources = {s.attributes["messaging.kafka.offset"]: s for s in done.writes[:2]}
+    for offset, unit in enumerate((first, second)):
+        assert (unit.trace_id, unit.parent_id) == (
+            sources[offset].trace_id,
+            sources[offset].span_id,
+        )
+        (write,) = [span for span in done.writes if span.parent_id == unit.span_id]
+        assert write.end <= unit.end
+    host, _, port = broker.rpartition(":")
+    assert (first.name, first.status_code, first.links) == ("process in", "UNSET", [])
+    assert first.attributes == {
+        "messaging.system": "kafka",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.client.id": "rdkafka",
+        "messaging.consumer.group.name": "g",
+        "messaging.destination.name": "in",
+        "messaging.destination.partition.id": "0",
+        "messaging.kafka.offset": 0,
+        "messaging.kafka.message.key": "0",
+        "server.address": host,
+        "server.port": int(port),
+    }
+
+
+def test_each_record_of_a_batch_has_its_turn(run: Runner, broker: str) -> None:
+    """Iterating enters each unit, a second time the same one; the list is still a list."""
+    program = f"""{HEAD}
+import copy, pickle
+fill("in", 4)
+consumer = consumer_of("in")
+batch = consumer.consume(4, 10)
+assert isinstance(batch, list) and len(batch) == 4 and batch == [*list.__iter__(batch)]
+assert type(batch[:2]) is type(copy.copy(batch)) is type(batch + []) is list
+for message in batch:
+    print(current())
+    producer.produce("out", message.value())
+print(current())
+for message in batch:
+    print(current())
+    if message.offset() == 1:
+        break
+print(current())
+try:
+    for message in batch:
+        for inner in batch:
+            pass
+        assert current() != "none"
+        raise KeyError
+except KeyError:
+    pass
+print(current())
+producer.flush()
+consumer.close()
+"""
+    done = run(program, broker)
+    units = [span.span_id for span in _units(done)]
+    assert done.stdout.split() == [*units, "none", *units[:2], "none", "none"]
+    assert [s.parent_id for s in done.writes if s.name == "WriteKafka"][4:] == units
+
+
+def test_two_consumers_in_one_thread_keep_apart(run: Runner, broker: str) -> None:
+    """In turns or one inside the other's loop: no message is the parent of another's."""
+    program = f"""{HEAD}
+fill("a", 3)
+for number in range(3):
+    fill(f"b{{number}}", 1)
+one, two = consumer_of("a"), consumer_of("b0")
+for number in range(3):
+    poll(one)
+    outer = current()
+    two.assign([TopicPartition(f"b{{number}}", 0, 0)])
+    poll(two)
+    assert current() != outer
+    two.poll(0)
+    assert current() == outer, (current(), outer)
+one.close()
+two.close()
+print(current())
+"""
+    done = run(program, broker)
+    units = [span for span in done.spans if span.kind == "CONSUMER"]
+    assert (done.code, done.stderr, len(units)) == (0, "", 6)
+    sources = {span.span_id for span in done.writes}
+    assert {unit.parent_id for unit in units} == sources
+    assert done.stdout == "none\n"
+
+
+def test_an_active_span_is_the_parent_and_the_producer_a_link(run: Runner, broker: str) -> None:
+    """A unit within the application's own span belongs there; LINKS=link begins a new trace."""
+    program = f"""{HEAD}
+fill("in", 2)
+consumer = consumer_of("in")
+own = trace.NonRecordingSpan(trace.SpanContext(0xabc, 0xdef, False, trace.TraceFlags(1)))
+with trace.use_span(own):
+    poll(consumer)
+poll(consumer)
+consumer.close()
+"""
+    done = run(program, broker)
+    inside, after = _units(done)
+    assert (inside.trace_id, inside.parent_id) == (f"{0xABC:032x}", f"{0xDEF:016x}")
+    assert inside.links == [(done.writes[0].trace_id, done.writes[0].span_id)]
+    assert after.parent_id == done.writes[1].span_id
+    linked = _units(run(program, broker, AUTOINSTRUMENT_LINKS="link"))[-1]
+    assert linked.parent_id == ""
+    assert len(linked.links) == 1
+
+
+@pytest.mark.parametrize(
+    "traceparent", [b"", b"\xff\xfe", b"00-zz", b"00-" + b"0" * 32 + b"-" + b"0" * 16 + b"-01"]
+)
+def test_foreign_bytes_in_a_header_begin_a_trace(
+    run: Runner, broker: str, traceparent: bytes
+) -> None:
+    """What cannot be read is ignored, and the message has a trace of its own."""
+    program = f"""{HEAD}
+fill("in", 1, headers=[("traceparent", {traceparent!r}), ("tracestate", b"\\xff"), ("n", None)])
+consumer = consumer_of("in")
+poll(consumer)
+consumer.close()
+"""
+    (unit,) = _units(run(program, broker, AUTOINSTRUMENT_PROPAGATE="0"))
+    assert (unit.parent_id, unit.links) == ("", [])
+
+
+def test_copied_headers_are_replaced(run: Runner, broker: str) -> None:
+    """A forwarder that copies the headers it has read writes in its own unit of work."""
+    program = f"""{HEAD}
+fill("in", 1)
+consumer = consumer_of("in")
+message = poll(consumer)
+producer.produce("out", b"v", headers=message.headers())
+producer.flush()
+consumer.close()
+"""
+    done = run(program, broker)
+    (unit,) = _units(done)
+    write = done.writes[1]
+    assert (write.parent_id, write.kind, write.links) == (unit.span_id, "PRODUCER", [])
+
+
+def test_the_application_may_add_to_its_unit(run: Runner, broker: str) -> None:
+    """get_current_span() is the unit: attributes, events, status and name take effect."""
+    program = f"""{HEAD}
+fill("in", 1)
+consumer = consumer_of("in")
+poll(consumer)
+span = trace.get_current_span()
+assert span.is_recording()
+span.set_attribute("shop", "north")
+span.update_name("sell")
+span.record_exception(ValueError("no"))
+span.set_status(trace.StatusCode.ERROR, "sold out")
+consumer.close()
+assert not span.is_recording()
+"""
+    (unit,) = _units(run(program, broker))
+    assert (unit.name, unit.status_code, unit.status_message) == ("sell", "ERROR", "sold out")
+    assert unit.attributes["shop"] == "north"
+
+
+def test_a_program_that_dies_has_a_failed_unit(run: Runner, broker: str) -> None:
+    """The exception that ended the program is the cause of the unit that was open."""
+    program = f"""{HEAD}
+fill("in", 1)
+consumer = consumer_of("in")
+poll(consumer)
+raise KeyError("gone")
+"""
+    done = run(program, broker)
+    (unit,) = [span for span in done.spans if span.kind == "CONSUMER"]
+    assert done.code == 1
+    assert (unit.status_code, unit.attributes["error.type"]) == ("ERROR", "KeyError")
+
+
+def test_errors_ends_and_empty_polls_are_no_messages(run: Runner, broker: str) -> None:
+    """Only a message begins a unit; a consumer that is dropped ends its last one."""
+    program = f"""{HEAD}
+fill("in", 1)
+consumer = Consumer({{**common, "group.id": "g", "enable.partition.eof": True}})
+consumer.assign([TopicPartition("in", 0, 0)])
+seen = []
+while len(seen) < 2:
+    message = consumer.poll(1)
+    if message is not None:
+        seen.append(message.error())
+        print(current() == "none")
+assert consumer.poll(0) is None
+consumer.seek(TopicPartition("in", 0, 0))
+poll(consumer)
+del consumer
+"""
+    done = run(program, broker)
+    assert done.stdout.split() == ["False", "True"]
+    assert len(_units(done)) == 2
+
+
+def test_threads_that_share_a_consumer_have_their_own_units(run: Runner, broker: str) -> None:
+    """A poll in one thread ends nothing in another; both go on in their own."""
+    program = f"""{HEAD}
+import threading
+fill("in", 2)
+consumer = consumer_of("in")
+turns = [threading.Event(), threading.Event()]
+def work():
+    poll(consumer)
+    own = current()
+    turns[0].set()
+    turns[1].wait(10)
+    assert current() == own != "none"
+    producer.produce("out", b"v")
+thread = threading.Thread(target=work)
+thread.start()
+turns[0].wait(10)
+poll(consumer)
+producer.produce("out", b"v")
+turns[1].set()
+thread.join()
+producer.flush()
+consumer.close()
+"""
+    done = run(program, broker)
+    assert {s.parent_id for s in done.writes[2:]} == {unit.span_id for unit in _units(done)}
+
+
+def test_a_coroutine_has_the_unit_that_it_awaits(run: Runner, broker: str) -> None:
+    """AIOConsumer polls in a thread of its own; the unit is current in the coroutine."""
+    program = f"""{HEAD}
+import asyncio
+from confluent_kafka.aio import AIOConsumer
+fill("in", 3)
+async def main():
+    consumer = AIOConsumer({{**common, "group.id": "g"}})
+    await consumer.assign([TopicPartition("in", 0, 0)])
+    message = await consumer.poll(10)
+    first = current()
+    print(first)
+    await asyncio.sleep(0.01)
+    assert current() == first
+    for message in await consumer.consume(2, 10):
+        print(current())
+    await consumer.close()
+    print(current())
+asyncio.run(main())
+"""
+    done = run(program, broker)
+    assert done.stdout.split() == [*(unit.span_id for unit in _units(done)), "none"]
+
+
+def test_commits_and_long_flushes_are_steps(run: Runner, kafka: Kafka) -> None:
+    """Each is a child of the unit in whose processing it took its time."""
+    program = f"""{HEAD}
+topic = sys.argv[2]
+fill(topic, 1)
+consumer = consumer_of(topic)
+message = poll(consumer)
+producer.produce(topic, b"v", partition=1)
+producer.flush()
+consumer.commit(message, asynchronous=False)
+try:
+    consumer.commit(offsets=[TopicPartition("nosuch", 9, -7)], asynchronous=False)
+except Exception as error:
+    print(type(error).__name__)
+consumer.close()
+"""
+    done = run(program, kafka.bootstrap, kafka.topic())
+    (unit,) = _units(done)
+    steps = [s for s in done.spans if s.name in {"commit", "flush"} and s.parent_id == unit.span_id]
+    assert {step.name: step.kind for step in steps} == {"commit": "CLIENT", "flush": "INTERNAL"}
+
+
+def test_consumers_off_leaves_consumption_alone(run: Runner, broker: str) -> None:
+    """AUTOINSTRUMENT_CONSUMERS=off: no unit, and writes begin traces of their own."""
+    program = f"""{HEAD}
+fill("in", 1)
+consumer = consumer_of("in")
+poll(consumer)
+print(current())
+consumer.close()
+"""
+    done = run(program, broker, AUTOINSTRUMENT_CONSUMERS="off")
+    assert (done.stdout, _units(done)) == ("none\n", [])
+
+
+def test_many_messages_leave_nothing_behind(run: Runner, broker: str) -> None:
+    """After 20,000 messages as many objects are alive as after the first 5,000."""
+    program = f"""{HEAD}
+import gc, time
+for _ in range(4):
+    fill("in", 5000)
+consumer = consumer_of("in")
+sizes = []
+for number in range(20000):
+    poll(consumer)
+    if number % 5000 == 4999:
+        time.sleep(2)  # until what has ended is exported
+        gc.collect()
+        sizes.append(len(gc.get_objects()))
+consumer.close()
+print(sizes[-1] - sizes[0])
+"""
+    done = run(program, broker)
+    assert int(done.stdout) < 5000
+    # The recording has been rotated in the meantime.
+    assert _units(done)[-1].attributes["messaging.kafka.offset"] == 19999
