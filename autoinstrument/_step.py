@@ -9,25 +9,64 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import SpanKind, get_current_span
 
 from . import _pipeline
+from ._guard import Guard
 from ._operation import Operation
 from ._suppression import suppressed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
 
     from ._client import Client
+    from ._consumption import Consumption
 
+_guard = Guard("the tracing of commits and flushes")
 _LONG = 1_000_000  # nanoseconds: a flush that takes less has not held anybody up
 
 
-def flush(client: Client) -> Step | None:
+class Taking:
+    """A `with` block around a client's call, whose time and failure are a span."""
+
+    def __init__(self, step: Step | None, cause: Callable[[BaseException], str]) -> None:
+        """`cause` gives the `error.type` of an exception; without a step nothing is noted."""
+        self._step = step
+        self._cause = cause
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with _guard:
+            if self._step is None:
+                return
+            if error is None:
+                self._step.end()
+            else:
+                self._step.end(self._cause(error), str(error))
+
+
+def commit(consumption: Consumption | None) -> Step | None:
+    """Begin the commit of a consumer."""
+    with _guard:
+        if consumption is not None:
+            return Step("commit", SpanKind.CLIENT, consumption.settling)
+    return None
+
+
+def flush(client: Client | None) -> Step | None:
     """Begin the flush of a producer; None if there is nothing to wait for.
 
     None also where no span is active: there is no trace that it could show to be waiting.
     """
-    if not client.open or not get_current_span().get_span_context().is_valid:
-        return None
-    return Step("flush", SpanKind.INTERNAL, client.flushing, long_only=True)
+    with _guard:
+        if client and client.open and get_current_span().get_span_context().is_valid:
+            return Step("flush", SpanKind.INTERNAL, client.flushing, long_only=True)
+    return None
 
 
 class Step(Operation):

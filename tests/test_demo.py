@@ -73,7 +73,7 @@ def test_the_demo_leads_to_a_next_command_that_works(
     }
     [failed] = data["failed"]
     assert failed["error_type"] == "UNKNOWN_TOPIC_OR_PARTITION"
-    assert failed["called_from"] == "stages.write"
+    assert failed["called_from"] == "process events"
 
 
 def test_the_commands_that_the_demo_shows_can_be_copied(

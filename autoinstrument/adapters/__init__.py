@@ -16,6 +16,6 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
         "confluent_kafka.aio._AIOConsumer",
         "confluent_kafka.aio._AsyncSerializingProducer",
     ),
-    "aiokafka": ("aiokafka.producer.producer",),
-    "kafka_python": ("kafka.producer.kafka",),
+    "aiokafka": ("aiokafka.producer.producer", "aiokafka.consumer.consumer"),
+    "kafka_python": ("kafka.producer.kafka", "kafka.consumer.group"),
 }

@@ -10,11 +10,9 @@ from functools import update_wrapper
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import SpanKind
-
 from autoinstrument._consumption import Batch, Consumption
 from autoinstrument._settings import settings
-from autoinstrument._step import Step
+from autoinstrument._step import Taking, commit
 
 from ._confluent_kafka_errors import exception_type
 from ._confluent_kafka_writes import CLIENT, guard
@@ -133,22 +131,8 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
-    step = None
-    with guard:
-        consumption = _consumption_of(self)
-        if consumption is not None:
-            step = Step("commit", SpanKind.CLIENT, consumption.settling)
-    try:
-        result = _original.commit(self, *args, **kwargs)
-    except Exception as error:
-        with guard:
-            if step is not None:
-                step.end(exception_type(error), str(error))
-        raise
-    with guard:
-        if step is not None:
-            step.end()
-    return result
+    with Taking(commit(_consumption_of(self)), exception_type):
+        return _original.commit(self, *args, **kwargs)
 
 
 def watch_coroutines(consumer: Any, replace: Callable[[type, str, Any], None]) -> None:
@@ -174,7 +158,7 @@ def _awaiting(method: Any, take: Callable[[Consumption, Any, Hashable], Any]) ->
         consumption = _consumption_of(self._consumer)
         if consumption is None:
             return await method(self, *args, **kwargs)
-        who = asyncio.current_task()
+        who = id(asyncio.current_task())
         with guard:
             consumption.next(who)
         result = await method(self, *args, **kwargs)

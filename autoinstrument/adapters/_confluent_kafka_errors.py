@@ -55,7 +55,7 @@ def error_type(error: Any) -> str:
     return _LOCAL.get(code) or protocol_error(code)
 
 
-def exception_type(exception: Exception, otherwise: str = OTHER) -> str:
+def exception_type(exception: BaseException, otherwise: str = OTHER) -> str:
     """Return the `error.type` of what a call raised; `otherwise` for what is not the client's."""
     error = _kafka_error(exception)
     if error is not None:
@@ -75,7 +75,7 @@ def is_too_large(exception: Exception) -> bool:
     return error is not None and error.code() == _MESSAGE_TOO_LARGE
 
 
-def _kafka_error(exception: Exception) -> Any:
+def _kafka_error(exception: BaseException) -> Any:
     """Return the KafkaError that a KafkaException carries."""
     first = exception.args[0] if exception.args else None
     return first if hasattr(first, "code") and hasattr(first, "retriable") else None

@@ -14,9 +14,11 @@ from autoinstrument import _exit
 from autoinstrument._client import Client
 from autoinstrument._guard import Guard
 from autoinstrument._notices import tell
+from autoinstrument._step import Taking, flush
 from autoinstrument._transactions import Transaction
 from autoinstrument._write import Write, begin
 
+from . import _aiokafka_consumers
 from ._kafka_errors import error_type
 from ._patches import Patches
 
@@ -42,8 +44,15 @@ _sending: ContextVar[Report | list[Report] | None] = ContextVar("autoinstrument"
 
 
 def install(module: ModuleType) -> None:
-    """Trace `AIOKafkaProducer` of the module that defines it; doing it twice changes nothing."""
+    """Trace a class of the module that defines it; doing it twice changes nothing."""
     _exit.watch()
+    if hasattr(module, "AIOKafkaConsumer"):
+        _aiokafka_consumers.install(module.AIOKafkaConsumer)
+    else:
+        _install(module)
+
+
+def _install(module: Any) -> None:
     producer, accumulator = module.AIOKafkaProducer, module.MessageAccumulator
     batch = sys.modules[accumulator.__module__].MessageBatch
     if getattr(producer.send, "__wrapped__", None) is not None:
@@ -67,6 +76,7 @@ def install(module: ModuleType) -> None:
 def uninstall() -> None:
     """Put the client's own methods back; what is open already is still closed."""
     _patches.undo()
+    _aiokafka_consumers.patches.undo()
 
 
 class AiokafkaClient(Client):
@@ -248,6 +258,11 @@ def _append_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
     return batch
 
 
+async def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with Taking(flush(_client_of(self)), error_type):
+        return await _originals["flush"](self, *args, **kwargs)
+
+
 async def _begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
     result = await _originals["begin_transaction"](self, *args, **kwargs)
     with guard:
@@ -295,6 +310,7 @@ def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
 _METHODS = {
     "send": _send,
     "send_batch": _send_batch,
+    "flush": _flush,
     "begin_transaction": _begin_transaction,
     "commit_transaction": _commit_transaction,
     "abort_transaction": _abort_transaction,

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument import _exit
 from autoinstrument._notices import tell
-from autoinstrument._step import flush
+from autoinstrument._step import Taking, flush
 from autoinstrument._transactions import Transaction
 
 from . import _confluent_kafka_consumers
-from ._confluent_kafka_errors import error_type, is_too_large
+from ._confluent_kafka_errors import error_type, exception_type, is_too_large
 from ._confluent_kafka_writes import (
     CLIENT,
     OPENED,
@@ -238,17 +238,8 @@ def _take_batch_error(message: dict[str, Any], sent: dict[str, Any], report: Rep
 
 def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
     unreported = _unreported(self)
-    step = None
-    with guard:
-        client = client_of(self)
-        if client is not None:
-            step = flush(client)
-    try:
+    with Taking(flush(client_of(self)), exception_type):
         remaining = _original.flush(self, *args, **kwargs)
-    finally:
-        with guard:
-            if step is not None:
-                step.end()
     if remaining == 0:
         _confirm_nothing(unreported)
     return remaining

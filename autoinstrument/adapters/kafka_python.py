@@ -17,9 +17,11 @@ from autoinstrument import _exit
 from autoinstrument._client import Client
 from autoinstrument._guard import Guard
 from autoinstrument._notices import tell
+from autoinstrument._step import Taking, flush
 from autoinstrument._transactions import Transaction
 from autoinstrument._write import Write, begin
 
+from . import _kafka_python_consumers
 from ._kafka_errors import error_type
 from ._patches import Patches
 
@@ -57,8 +59,15 @@ _sending = _Sending()
 
 
 def install(module: ModuleType) -> None:
-    """Trace `KafkaProducer` of the module that defines it; doing it twice changes nothing."""
+    """Trace a class of the module that defines it; doing it twice changes nothing."""
     _exit.watch()
+    if hasattr(module, "KafkaConsumer"):
+        _kafka_python_consumers.install(module.KafkaConsumer)
+    else:
+        _install(module)
+
+
+def _install(module: Any) -> None:
     producer, accumulator = module.KafkaProducer, module.RecordAccumulator
     if getattr(producer.send, "__wrapped__", None) is not None:
         return
@@ -68,8 +77,8 @@ def install(module: ModuleType) -> None:
             tell("client-unsupported", f"{DISTRIBUTION}: {name} has other parameters than expected")
             return
     _patches.replace(accumulator, "append", _append)
-    for name, replacement in _TRANSACTIONS.items():
-        if hasattr(producer, name):  # from version 2.1 on
+    for name, replacement in _METHODS.items():
+        if hasattr(producer, name):  # transactions from version 2.1 on
             _patches.replace(producer, name, replacement)
     future = module.FutureRecordMetadata
     for name, replacement in _FUTURE.items():
@@ -80,6 +89,7 @@ def install(module: ModuleType) -> None:
 def uninstall() -> None:
     """Put the client's own methods back; what is open already is still closed."""
     _patches.undo()
+    _kafka_python_consumers.patches.undo()
 
 
 def _parameters(method: Any) -> tuple[str, ...]:
@@ -261,6 +271,11 @@ def _add_errback(self: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
     )
 
 
+def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with Taking(flush(_client_of(self)), error_type):
+        return _originals["flush"](self, *args, **kwargs)
+
+
 def _begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
     result = _originals["begin_transaction"](self, *args, **kwargs)
     with guard:
@@ -306,7 +321,8 @@ def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
 
 
 _FUTURE = {"add_callback": _add_callback, "add_errback": _add_errback}
-_TRANSACTIONS = {
+_METHODS = {
+    "flush": _flush,
     "begin_transaction": _begin_transaction,
     "commit_transaction": _commit_transaction,
     "abort_transaction": _abort_transaction,

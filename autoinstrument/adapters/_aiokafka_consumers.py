@@ -1,0 +1,86 @@
+"""aiokafka's consumer: one record or lists of them, in the task that awaits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from autoinstrument._consumption import Consumption
+from autoinstrument._guard import Guard
+from autoinstrument._settings import settings
+from autoinstrument._step import Taking, commit
+
+from ._kafka_errors import error_type
+from ._kafka_records import take, take_batches
+from ._patches import Patches
+
+_CLIENT = "_autoinstrument"  # the one attribute of a consumer that is ours
+
+guard = Guard("the tracing of aiokafka's consumer")
+patches = Patches()
+_originals = patches.original
+
+
+def install(consumer: Any) -> None:
+    """Make the messages of the class `AIOKafkaConsumer` units of work."""
+    if getattr(consumer.getone, "__wrapped__", None) is None and settings().consumers:
+        for name, replacement in _METHODS.items():
+            patches.replace(consumer, name, replacement)
+
+
+def _consumption_of(consumer: Any) -> Consumption | None:
+    consumption: Consumption | None = consumer.__dict__.get(_CLIENT)
+    if consumption is None and not guard.broken and "_client" in consumer.__dict__:
+        client = consumer._client  # noqa: SLF001 - where the consumer keeps what it was told
+        servers = getattr(client, "_bootstrap_servers", "")
+        consumption = Consumption(
+            consumer,
+            client_id=str(getattr(client, "_client_id", "")),
+            servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
+            group=getattr(consumer, "_group_id", None),
+        )
+        setattr(consumer, _CLIENT, consumption)
+    return None if guard.broken else consumption
+
+
+def _before(consumer: Any) -> Consumption | None:
+    with guard:
+        consumption = _consumption_of(consumer)
+        if consumption is not None:
+            consumption.next(id(asyncio.current_task()))
+        return consumption
+    return None
+
+
+async def _getone(self: Any, *args: Any, **kwargs: Any) -> Any:
+    consumption = _before(self)
+    record = await _originals["getone"](self, *args, **kwargs)
+    with guard:
+        if consumption is not None:
+            take(consumption, record, id(asyncio.current_task()))
+    return record
+
+
+async def _getmany(self: Any, *args: Any, **kwargs: Any) -> Any:
+    consumption = _before(self)
+    batches = await _originals["getmany"](self, *args, **kwargs)
+    with guard:
+        if consumption is not None and batches:
+            take_batches(consumption, batches, id(asyncio.current_task()))
+    return batches
+
+
+async def _stop(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with guard:
+        consumption: Consumption | None = self.__dict__.get(_CLIENT)
+        if consumption is not None:
+            consumption.end()
+    return await _originals["stop"](self, *args, **kwargs)
+
+
+async def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with Taking(commit(_consumption_of(self)), error_type):
+        return await _originals["commit"](self, *args, **kwargs)
+
+
+_METHODS = {"getone": _getone, "getmany": _getmany, "stop": _stop, "commit": _commit}

@@ -1,0 +1,86 @@
+"""kafka-python's consumer: iterated, or polled for lists of records."""
+
+from __future__ import annotations
+
+from threading import get_ident
+from typing import Any
+
+from autoinstrument._consumption import Consumption
+from autoinstrument._guard import Guard
+from autoinstrument._settings import settings
+from autoinstrument._step import Taking, commit
+
+from ._kafka_errors import error_type
+from ._kafka_records import take, take_batches
+from ._patches import Patches
+
+_CLIENT = "_autoinstrument"  # the one attribute of a consumer that is ours
+
+guard = Guard("the tracing of kafka-python's consumer")
+patches = Patches()
+_originals = patches.original
+
+
+def install(consumer: Any) -> None:
+    """Make the messages of the class `KafkaConsumer` units of work."""
+    if getattr(consumer.poll, "__wrapped__", None) is None and settings().consumers:
+        for name, replacement in _METHODS.items():
+            patches.replace(consumer, name, replacement)
+
+
+def _consumption_of(consumer: Any) -> Consumption | None:
+    consumption: Consumption | None = consumer.__dict__.get(_CLIENT)
+    if consumption is None and not guard.broken and "_fetcher" in consumer.__dict__:
+        config = consumer.config
+        servers = config["bootstrap_servers"]
+        consumption = Consumption(
+            consumer,
+            client_id=str(config["client_id"]),
+            servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
+            group=config["group_id"],
+        )
+        setattr(consumer, _CLIENT, consumption)
+    return None if guard.broken else consumption
+
+
+def _next(self: Any) -> Any:
+    consumption = None
+    with guard:
+        consumption = _consumption_of(self)
+        if consumption is not None:
+            consumption.next(get_ident())
+    record = _originals["__next__"](self)
+    with guard:
+        if consumption is not None:
+            take(consumption, record, get_ident())
+    return record
+
+
+def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
+    consumption = None
+    if kwargs.get("update_offsets", True):  # else it is the iterator that asks
+        with guard:
+            consumption = _consumption_of(self)
+            if consumption is not None:
+                consumption.next(get_ident())
+    batches = _originals["poll"](self, *args, **kwargs)
+    with guard:
+        if consumption is not None and batches:
+            take_batches(consumption, batches, get_ident())
+    return batches
+
+
+def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with guard:
+        consumption: Consumption | None = self.__dict__.get(_CLIENT)
+        if consumption is not None:
+            consumption.end()
+    return _originals["close"](self, *args, **kwargs)
+
+
+def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with Taking(commit(_consumption_of(self)), error_type):
+        return _originals["commit"](self, *args, **kwargs)
+
+
+_METHODS = {"__next__": _next, "poll": _poll, "close": _close, "commit": _commit}

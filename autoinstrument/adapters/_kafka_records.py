@@ -1,0 +1,39 @@
+"""Consumed records of kafka-python and aiokafka, whose fields have the same names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument._consumption import Batch, Consumption
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from autoinstrument._unit import Unit
+
+
+def take(consumption: Consumption, record: Any, who: Hashable) -> None:
+    """Make the unit of work of a record current until the next poll of `who`."""
+    unit = _begin(consumption, record)
+    if unit is not None:
+        consumption.hold(who, [unit])
+        unit.enter()
+
+
+def take_batches(consumption: Consumption, batches: Any, who: Hashable) -> None:
+    """Let the lists in `batches`, a dict by partition, make each record's unit current in turn."""
+    units: list[Unit] = []
+    consumption.hold(who, units)
+    for partition, records in batches.items():
+        batches[partition] = Batch(records, lambda record: _begin(consumption, record), units)
+
+
+def _begin(consumption: Consumption, record: Any) -> Unit | None:
+    return consumption.begin(
+        record.topic,
+        record.partition,
+        record.offset,
+        key=record.key,
+        headers=list(record.headers or ()),
+        tombstone=record.value is None,
+    )
