@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 _DIFFERS = (
     (r"^(\s+)[\d.]+ (ms|s|us)  \S+\[\d\]@\d+ .*", "a slow write"),
     (r"profile\.refund +[0-9a-f]{32}", "profile.refund  a trace"),
+    (r"trace [0-9a-f]{32}$", "a trace"),
+    (r"\|[ =]{30}\| +[\d.]+ (us|ms|s)", "a bar and a time"),
     (r"(?<=[^\w.-])[\d.]+ (us|ms|s)\b", "a time"),
     (r"127\.0\.0\.1:\d+", "a broker"),
     (r"(/\S+/)?autoinstrument-demo-[a-z0-9_]{8}", "a recording"),
     (r"(/\S+/)?_?examples/", "examples/"),
     (r"(?s:in a time: (.+?)\.\n20.*? UTC)", "in a time from when to when"),
-    (r"^(  (?:events|profile\.\w+) +\d+ +\d+ +)[\d.]+", r"\1a rate"),
+    (r"^(  (?:events|profile\.\w+) +(?:\d+|profile\.\w+) +\d+ +)[\d.]+", r"\1a rate"),
     (r" {2,}", "  "),
 )
 """What differs from run to run, or from place to place, and what stands for it."""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from .model import OUTCOMES, Report, Topic, Write
+from .model import OUTCOMES, Report, Topic, Trace, Write
 
 SCHEMA = "autoinstrument.report/1"
 """Its number changes when a field changes its meaning or goes; fields may be added without."""
@@ -29,6 +29,11 @@ def as_data(report: Report) -> dict[str, Any]:
       null.
     - `causes` of failure, most frequent first: `error_type`, `topic`, `count`, and of the last one
       `description` (the client's words) and `trace_id`.
+    - `flows` from topic to topic, most messages first: `source`, `target`, `messages` (written to
+      `target` while one of `source` was processed) and `per_second` or null.
+    - `longest`: the trace with the longest processing of a message that has led to a write, or
+      null: `trace_id`, `duration_ns` and up to 200 `steps` in the order of a tree: `depth`, `name`,
+      `service`, `after_ns` its start, `duration_ns`, `error`.
     - `slowest` of the messages written and the last `failed` ones, up to 10 each: `trace_id`,
       `span_id`, `topic`, `partition`, `offset`, `duration_ns`, `error_type`, `description`,
       `called_from` (the application's function). What a span does not say is null, or empty for
@@ -54,6 +59,8 @@ def as_data(report: Report) -> dict[str, Any]:
         "messages": {outcome: report.count(outcome) for outcome in OUTCOMES},
         "topics": [_topic(topic) for topic in report.topics],
         "causes": [asdict(cause) for cause in report.causes],
+        "flows": [asdict(flow) for flow in report.flows],
+        "longest": None if report.longest is None else _trace(report.longest),
         "slowest": [_write(write) for write in report.slowest],
         "failed": [_write(write) for write in report.failed],
         "kept": report.kept,
@@ -77,6 +84,24 @@ def _topic(topic: Topic) -> dict[str, Any]:
     fields = asdict(topic)
     fields["latency_ns"] = fields.pop("latency")
     return fields
+
+
+def _trace(trace: Trace) -> dict[str, Any]:
+    return {
+        "trace_id": trace.trace_id,
+        "duration_ns": trace.duration,
+        "steps": [
+            {
+                "depth": step.depth,
+                "name": step.name,
+                "service": step.service,
+                "after_ns": step.after,
+                "duration_ns": step.duration,
+                "error": step.error,
+            }
+            for step in trace.steps
+        ],
+    }
 
 
 def _write(write: Write) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import heapq
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
+from . import waterfall
 from .latency import Latencies
 from .model import (
     MOST_DISTINCT,
@@ -15,8 +16,10 @@ from .model import (
     Percentiles,
     Report,
     Topic,
+    Trace,
     Write,
 )
+from .pipeline import Pipeline
 from .reading import NotARecording, Tally, recording_files, spans
 
 if TYPE_CHECKING:
@@ -38,7 +41,10 @@ def report(path: str) -> Report:
     if not tally.lines:
         raise NotARecording(_nothing_readable(path, files, tally))
     callers = _callers(files, gathered.slowest.spans + gathered.failed.spans)
-    return gathered.report(path, len(files), tally, callers)
+    _, trace_id = gathered.pipeline.longest
+    found = spans(files, Tally(), frozenset({trace_id})) if trace_id else ()
+    longest = waterfall.trace(trace_id, found)
+    return gathered.report(path, len(files), tally, callers, longest)
 
 
 def _nothing_readable(path: str, files: tuple[Path, ...], tally: Tally) -> str:
@@ -69,6 +75,7 @@ class _Gathered:
     def __init__(self) -> None:
         self.slowest = _Top()
         self.failed = _Top()
+        self.pipeline = Pipeline()
         self._topics: dict[str, _TopicCounts] = {}
         self._causes: dict[tuple[str, str], _Failures] = {}
         self._processes: set[Process] = set()
@@ -86,6 +93,7 @@ class _Gathered:
             self._started = min(span.started, self._started or span.started)
             self._ended = max(span.ended, self._ended or span.ended)
         self._kept += "autoinstrument.kept" in span.attributes
+        self.pipeline.add(span)
         if span.is_write:
             self._add_write(span)
 
@@ -100,7 +108,12 @@ class _Gathered:
             self._causes.setdefault(cause, _Failures()).add(span)
 
     def report(
-        self, path: str, files: int, tally: Tally, callers: dict[tuple[str, str], str]
+        self,
+        path: str,
+        files: int,
+        tally: Tally,
+        callers: dict[tuple[str, str], str],
+        longest: Trace | None,
     ) -> Report:
         observed = (self._ended or 0) - (self._started or 0)
         topics = [counts.topic(name, observed) for name, counts in self._topics.items()]
@@ -119,6 +132,8 @@ class _Gathered:
             causes=tuple(
                 sorted(causes, key=lambda cause: (-cause.count, cause.error_type, cause.topic))
             ),
+            flows=self.pipeline.flows(observed),
+            longest=longest,
             slowest=tuple(_write(span, callers) for span in self.slowest.spans),
             failed=tuple(_write(span, callers) for span in self.failed.spans),
             kept=self._kept,

@@ -80,6 +80,38 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """Messages written to one topic while messages of another were processed."""
+
+    source: str
+    target: str
+    messages: int
+    per_second: float | None
+    """Over the time that the whole recording observed; None if it is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One span of a trace, `after` the trace's start; `depth` is 0 for what has no parent here."""
+
+    depth: int
+    name: str
+    service: str | None
+    after: int
+    duration: int
+    error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One trace; each step stands behind its parent, up to 200 of them."""
+
+    trace_id: str
+    duration: int
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a recording says."""
 
@@ -96,6 +128,10 @@ class Report:
     """Most messages first."""
     causes: tuple[Cause, ...]
     """Most failures first."""
+    flows: tuple[Flow, ...]
+    """From topic to topic, most messages first."""
+    longest: Trace | None
+    """The trace with the longest processing of a message that has led to a write."""
     slowest: tuple[Write, ...]
     """The slowest of the messages written, slowest first."""
     failed: tuple[Write, ...]

@@ -69,6 +69,14 @@ class Span(NamedTuple):
         )
 
     @property
+    def is_process(self) -> bool:
+        """The processing of one message that was read from Kafka."""
+        return (
+            self.attributes.get("messaging.system") == "kafka"
+            and self.attributes.get("messaging.operation.type") == "process"
+        )
+
+    @property
     def outcome(self) -> Outcome:
         """What became of the write; only our spans are acknowledged without an offset, too."""
         if self.error:

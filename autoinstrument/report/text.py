@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import textwrap
 
-from .model import OUTCOMES, Report, Topic, Write
+from . import waterfall
+from .model import OUTCOMES, Flow, Report, Topic, Write
 from .table import Column, table
 from .wording import counted, distinct, duration, foreign, number, period, shortened, significant
 
@@ -27,9 +28,11 @@ def render(report: Report, width: int = 100) -> str:
     sections = (
         _summary(report, width),
         _topics(report, width),
+        _flows(report.flows, width),
         _causes(report, width),
         _writes("Slowest writes", report.slowest, 0, width),
         _writes("Last failed writes", report.failed, report.count("failed"), width),
+        waterfall.render(report.longest),
         _notes(report, width),
         f"As data: autoinstrument report {foreign(shlex.quote(report.path))} --json",
     )
@@ -93,6 +96,20 @@ def _rate(topic: Topic) -> str:
 
 def _latency(topic: Topic, percentile: str) -> str:
     return _NONE if topic.latency is None else duration(getattr(topic.latency, percentile))
+
+
+def _flows(flows: tuple[Flow, ...], width: int) -> str:
+    if not flows:
+        return ""
+    shown = flows[:_TOPICS]
+    rates = [_NONE if flow.per_second is None else significant(flow.per_second) for flow in shown]
+    columns = [
+        _words("from", [flow.source for flow in shown], least=16),
+        _words("to", [flow.target for flow in shown], least=16),
+        Column("messages", [number(flow.messages) for flow in shown]),
+        Column("per s", rates),
+    ]
+    return "\n".join(["Pipeline", table(columns, width), *_more(len(flows) - len(shown))])
 
 
 def _causes(report: Report, width: int) -> str:
