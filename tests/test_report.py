@@ -366,6 +366,8 @@ def test_the_data_has_a_version_and_every_field_it_documents(small: str) -> None
                 "trace_id": f"{0xD:032x}",
             }
         ],
+        "flows": [],
+        "longest": None,
         "slowest": data["slowest"],
         "failed": data["failed"],
         "kept": 0,
