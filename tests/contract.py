@@ -175,7 +175,7 @@ close(producer)
             ("too large for the topic", "MESSAGE_TOO_LARGE"),
             ("too large for the client", "MESSAGE_TOO_LARGE"),
             ("refused by the broker", "INVALID_RECORD"),
-            ("closed", "closed"),
+            pytest.param("closed", "closed", marks=pytest.mark.closes),
         ],
     )
     def test_a_fault_has_the_same_name_with_any_client(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 import confluent_kafka
@@ -23,6 +24,18 @@ _NEEDS = {
     "batches": (
         "produce_batch, confluent-kafka 2.12",
         hasattr(confluent_kafka.Producer, "produce_batch"),
+    ),
+    "closes": (
+        "a Producer with close, confluent-kafka 2.13",
+        hasattr(confluent_kafka.Producer, "close"),
+    ),
+    "share_groups": (
+        "a ShareConsumer",
+        hasattr(confluent_kafka, "ShareConsumer"),
+    ),
+    "coroutines": (
+        "confluent_kafka.aio, 2.13",
+        find_spec("confluent_kafka.aio") is not None,
     ),
     "flushes_at_exit": (
         "a kafka-python that waits for its messages at exit, 3.0",

@@ -296,6 +296,7 @@ consumer.close()
     assert {s.parent_id for s in done.writes[2:]} == {unit.span_id for unit in _units(done)}
 
 
+@pytest.mark.coroutines
 def test_a_coroutine_has_the_unit_that_it_awaits(run: Runner, broker: str) -> None:
     """AIOConsumer polls in a thread of its own; the unit is current in the coroutine."""
     program = f"""{HEAD}
@@ -340,6 +341,42 @@ consumer.close()
     (unit,) = _units(done)
     steps = [s for s in done.spans if s.name in {"commit", "flush"} and s.parent_id == unit.span_id]
     assert {step.name: step.kind for step in steps} == {"commit": "CLIENT", "flush": "INTERNAL"}
+
+
+@pytest.mark.share_groups
+def test_a_share_group_has_units_of_work(run: Runner, kafka: Kafka) -> None:
+    """ShareConsumer: a unit a message, in its turn, whatever order the group gives them in."""
+    program = f"""{HEAD}
+from confluent_kafka import ShareConsumer
+topic = sys.argv[2]
+consumer = ShareConsumer({{**common, "group.id": "share-" + topic,
+                          "share.acknowledgement.mode": "explicit"}})
+consumer.subscribe([topic])
+seen = 0
+for attempt in range(100):
+    if attempt % 8 == 4:  # a share group begins at the end, once it has been joined
+        fill(topic, 1)
+    messages = consumer.poll(0.5)
+    for message in messages:
+        assert message.error() is None
+        print(current())
+        producer.produce(topic + "-out", b"v")
+        consumer.acknowledge(message)
+        seen += 1
+    if seen >= 2:
+        break
+producer.flush()
+consumer.commit_sync(5)
+consumer.close()
+print(current())
+"""
+    topic = kafka.topic()
+    done = run(program, kafka.bootstrap, topic)
+    units = [span.span_id for span in _units(done)]
+    assert len(units) >= 2
+    assert done.stdout.split() == [*units, "none"]
+    out = [s for s in done.writes if s.attributes["messaging.destination.name"].endswith("-out")]
+    assert [span.parent_id for span in out] == units
 
 
 def test_consumers_off_leaves_consumption_alone(run: Runner, broker: str) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autoinstrument._unit import Unit
 
 _original: Any
+_original_share: Any = None
 
 
 class ConfluentConsumption(Consumption):
@@ -35,15 +36,26 @@ def subclass(consumer: type) -> type:
     """Return a subclass of the client's consumer whose messages are units of work."""
     global _original  # noqa: PLW0603 - the C type is one a process
     _original = consumer
+    return _subclass(consumer, _METHODS)
+
+
+def subclass_of_share(consumer: type) -> type:
+    """Return a subclass of the client's share consumer, whose polls return batches."""
+    global _original_share  # noqa: PLW0603 - as above
+    _original_share = consumer
+    return _subclass(consumer, _SHARE_METHODS)
+
+
+def _subclass(consumer: type, methods: dict[str, Callable[..., Any]]) -> type:
     names: dict[str, Any] = {
         "__slots__": (CLIENT, "__weakref__"),
         "__module__": consumer.__module__,
         "__doc__": consumer.__doc__,
     }
-    for name, method in _METHODS.items():
+    for name, method in methods.items():
         if hasattr(consumer, name):  # older versions have fewer
             names[name] = update_wrapper(method, getattr(consumer, name), updated=())
-    return type("Consumer", (consumer,), names)
+    return type(consumer.__name__, (consumer,), names)
 
 
 def _consumption_of(consumer: Any) -> ConfluentConsumption | None:
@@ -135,6 +147,40 @@ def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
         return _original.commit(self, *args, **kwargs)
 
 
+def _share_init(self: Any, *args: Any, **kwargs: Any) -> None:
+    _original_share.__init__(self, *args, **kwargs)
+    with guard:
+        if settings().consumers:
+            configuration = {**(args[0] if args else {}), **kwargs}
+            setattr(self, CLIENT, _described(self, configuration))
+
+
+def _share_poll(self: Any, *args: Any, **kwargs: Any) -> Any:
+    consumption = _consumption_of(self)
+    with guard:
+        if consumption is not None:
+            consumption.next(get_ident())
+    messages = _original_share.poll(self, *args, **kwargs)
+    with guard:
+        if consumption is not None and hasattr(messages, "_records"):
+            # Its iterator is the list's, which has no public name.
+            messages._records = take_batch(consumption, messages._records, get_ident())  # noqa: SLF001 - see above
+    return messages
+
+
+def _share_close(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with guard:
+        consumption = _consumption_of(self)
+        if consumption is not None:
+            consumption.end()
+    return _original_share.close(self, *args, **kwargs)
+
+
+def _commit_sync(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with Taking(commit(_consumption_of(self)), exception_type):
+        return _original_share.commit_sync(self, *args, **kwargs)
+
+
 def watch_coroutines(consumer: Any, replace: Callable[[type, str, Any], None]) -> None:
     """Make units of work current in the coroutine that awaits, not in the client's own thread."""
     replace(consumer, "__init__", _passive(consumer.__init__))
@@ -176,4 +222,10 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "consume": _consume,
     "close": _close,
     "commit": _commit,
+}
+_SHARE_METHODS: dict[str, Callable[..., Any]] = {
+    "__init__": _share_init,
+    "poll": _share_poll,
+    "close": _share_close,
+    "commit_sync": _commit_sync,
 }

@@ -90,13 +90,17 @@ def _replace_producer(module: Any) -> None:
         return
     _original = producer
     guard.broken = False
-    consumer = module.Consumer
-    traced = replaced.setdefault(producer, _subclass(producer))
-    _serve_classes_above(producer, traced)
-    module.Producer = traced
-    consuming = replaced.setdefault(consumer, _confluent_kafka_consumers.subclass(consumer))
-    _serve_classes_above(consumer, consuming)
-    module.Consumer = consuming
+    module.Producer = _replaced(producer, _subclass)
+    module.Consumer = _replaced(module.Consumer, _confluent_kafka_consumers.subclass)
+    share = getattr(module, "ShareConsumer", None)  # from version 2.14 on
+    if isinstance(share, type):
+        module.ShareConsumer = _replaced(share, _confluent_kafka_consumers.subclass_of_share)
+
+
+def _replaced(original: type, subclass: Callable[[type], type]) -> type:
+    traced = replaced.get(original) or replaced.setdefault(original, subclass(original))
+    _serve_classes_above(original, traced)
+    return traced
 
 
 def _serve_classes_above(original: Any, traced: type) -> None:
