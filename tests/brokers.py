@@ -96,7 +96,7 @@ class OwnKafka(Kafka):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._address = _format(folder)
+        (self._address,) = _format(folder)
         self.start()
 
     def start(self) -> None:
@@ -115,6 +115,44 @@ class OwnKafka(Kafka):
     def kill(self) -> None:
         """End the broker as a power failure does."""
         self._process.kill()
+
+
+class Cluster(Kafka):
+    """Three brokers that belong to one test; each message is on all, and two must have it."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folders = [folder / str(number) for number in range(3)]
+        self._addresses = _format(*self._folders)
+        # None listens before two of them have met.
+        self.processes = [_launched(folder) for folder in self._folders]
+        for process, address in zip(self.processes, self._addresses, strict=True):
+            _listening(process, address)
+        super().__init__(",".join(self._addresses), self.processes[0].pid)
+        until(lambda: self._size() == len(self._folders), "the brokers have not met", 60)
+
+    def restart(self, number: int) -> None:
+        """Start a killed broker again: at the same address, with the same log."""
+        self.processes[number] = _launched(self._folders[number])
+        _listening(self.processes[number], self._addresses[number])
+
+    def kill(self) -> None:
+        """End all of them."""
+        for process in self.processes:
+            process.kill()
+
+    def replicated_topic(self) -> str:
+        """Create a topic with three partitions that any two brokers can keep going."""
+        unique = f"topic-{secrets.token_hex(4)}"
+        topic = NewTopic(unique, 3, replication_factor=3, config={"min.insync.replicas": "2"})
+        self._admin.create_topics([topic])[unique].result(30)
+        return unique
+
+    def _size(self) -> int:
+        try:
+            return len(self._admin.list_topics(timeout=5).brokers)
+        except KafkaException:
+            return 0
 
 
 class MockBroker:
@@ -166,7 +204,9 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what takes a real Kafka, so that `-m "not kafka"` leaves it out."""
-    if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
+    if "cluster" in getattr(item, "fixturenames", ()):
+        item.add_marker("cluster")
+    if {"kafka", "own_kafka", "cluster"} & set(getattr(item, "fixturenames", ())):
         item.add_marker("kafka")
 
 
@@ -183,7 +223,7 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         until(running.exists, f"another worker has not started the broker in {folder}", 60)
         address, pid = running.read_text().split()
         return Kafka(address, int(pid))
-    address = _format(folder)
+    (address,) = _format(folder)
     with socket.create_connection(("127.0.0.1", request.config.stash[_LIFELINE])) as lifeline:
         process = _start(folder, address, lifeline)
     process.leave()
@@ -199,6 +239,15 @@ def own_kafka(tmp_path: Path) -> Iterator[OwnKafka]:
     broker = OwnKafka(tmp_path / "own-kafka")
     yield broker
     broker.kill()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """Give a cluster of three brokers that only this test has: some 15 s."""
+    _skip_without_kafka()
+    brokers = Cluster(tmp_path / "cluster")
+    yield brokers
+    brokers.kill()
 
 
 @pytest.fixture
@@ -228,27 +277,46 @@ def _skip_without_kafka() -> None:
         pytest.skip(f"needs Apache Kafka, which needs Java 17 or later: java says {said!r}")
 
 
-def _format(folder: Path) -> str:
-    """Write a broker's configuration and empty log into `folder` and return its address."""
-    port, controller = free_port(), free_port()
+def _format(*folders: Path) -> list[str]:
+    """Write the configuration and empty log of each broker of a cluster; return their addresses."""
+    ports = [(free_port(), free_port()) for _ in folders]
+    voters = ",".join(f"{n}@127.0.0.1:{controller}" for n, (_, controller) in enumerate(ports, 1))
     template = string.Template((_HERE / "kafka" / "server.properties").read_text())
-    folder.mkdir(exist_ok=True)
-    (folder / "server.properties").write_text(
-        template.substitute(port=port, controller=controller, data=folder / "data")
-    )
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     formatting = (*_java("kafka.tools.StorageTool"), "format", f"--cluster-id={cluster}")
-    subprocess.run([*formatting, "-c", folder / "server.properties"], check=True)
-    return f"127.0.0.1:{port}"
+    for node, (folder, (port, controller)) in enumerate(zip(folders, ports, strict=True), 1):
+        folder.mkdir(exist_ok=True)
+        (folder / "server.properties").write_text(
+            template.substitute(
+                node=node,
+                voters=voters,
+                port=port,
+                controller=controller,
+                data=folder / "data",
+                copies=len(folders),
+            )
+        )
+        subprocess.run([*formatting, "-c", folder / "server.properties"], check=True)
+    return [f"127.0.0.1:{port}" for port, _ in ports]
 
 
 def _start(folder: Path, address: str, lifeline: socket.socket | None = None) -> Process:
     """Start the broker of a formatted `folder` and return it when it answers."""
+    process = _listening(_launched(folder, lifeline), address)
+    AdminClient({"bootstrap.servers": address}).list_topics(timeout=30)
+    return process
+
+
+def _launched(folder: Path, lifeline: socket.socket | None = None) -> Process:
+    """Start the broker of a formatted `folder`, which takes some seconds to listen."""
     command = [*_java("kafka.Kafka"), folder / "server.properties"]
-    process = Process(command, folder / "broker.log", lifeline)
+    return Process(command, folder / "broker.log", lifeline)
+
+
+def _listening(process: Process, address: str) -> Process:
+    """Return a launched broker when it listens."""
     port = int(address.rpartition(":")[2])
     process.until(lambda: accepts(port), 60)
-    AdminClient({"bootstrap.servers": address}).list_topics(timeout=30)
     return process
 
 

@@ -60,12 +60,14 @@ class Span:
 
 
 def spans_of_recording(path: Path) -> list[Span]:
-    """Return the spans of a recording, or of all in a folder; metrics and logs are only checked.
+    """Return the spans of a recording and its rotated parts, or of all in a folder.
+
+    Metrics and logs are only checked.
 
     Raises ValueError for what is not OTLP/JSON.
     https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
     """
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = sorted(path.iterdir() if path.is_dir() else path.parent.glob(f"{path.name}*"))
     requests = [_request(line) for file in files for line in file.read_bytes().splitlines()]
     traces = (each for each in requests if isinstance(each, ExportTraceServiceRequest))
     return [span for request in traces for span in spans_of(request)]

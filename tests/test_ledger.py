@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from brokers import Kafka, OwnKafka, Record
+    from brokers import Cluster, Kafka, OwnKafka, Record
     from programs import Runner
 
 HEAD = """
@@ -220,26 +220,34 @@ def test_after_faults_the_ledger_is_even(
         time.sleep(1)
         program.terminate()
         handed_over = int(program.communicate(timeout=60)[0])
-    spans = [s for s in spans_of_recording(recording) if s.kind == "PRODUCER"]
-    keys = Counter(span.attributes["messaging.kafka.message.key"] for span in spans)
-    assert keys == Counter(str(number) for number in range(handed_over))
-    written = [span for span in spans if span.status_code == "UNSET"]
-    failed = [span for span in spans if span.status_code == "ERROR"]
-    assert len(written) + len(failed) == len(spans)
-    causes = {span.attributes["error.type"] for span in failed}
-    assert causes <= {
-        "delivery_timeout",
-        "REQUEST_TIMED_OUT",
-        "NOT_LEADER_OR_FOLLOWER",
-        "connection",
-        "queue_full",
-        "lost_at_exit",
-    }
-    in_log = _of_records(own_kafka.records(topic))
-    assert written
-    assert set(_of_spans(written)) <= set(in_log)
-    # The client cannot know of those that it gave up waiting for; any other record has a span.
-    assert len(in_log) - len(written) <= len(failed)
+    _assert_even(recording, handed_over, own_kafka.records(topic))
+
+
+def test_after_the_faults_of_a_cluster_the_ledger_is_even(
+    cluster: Cluster, steady: tuple[list[str], Path]
+) -> None:
+    """Of three brokers one after the other is paused, killed, started again: no span lies.
+
+    The program must go on while its brokers do not, and end by a signal.
+    """
+    topic = cluster.replicated_topic()
+    command, recording = steady
+    program = subprocess.Popen(
+        [*command, cluster.bootstrap, topic], stdout=subprocess.PIPE, text=True
+    )
+    with program:
+        until(recording.exists, "nothing was written")
+        for number in range(3):
+            cluster.processes[number].pause()
+            time.sleep(1.5)
+            cluster.processes[number].resume()
+            cluster.processes[number].kill()
+            time.sleep(1)
+            cluster.restart(number)
+            time.sleep(2)
+        program.terminate()
+        handed_over = int(program.communicate(timeout=60)[0])
+    _assert_even(recording, handed_over, cluster.records(topic))
 
 
 def test_a_killed_program_loses_at_most_its_last_second(
@@ -257,6 +265,30 @@ def test_a_killed_program_loses_at_most_its_last_second(
     spans = [s for s in spans_of_recording(recording) if s.kind == "PRODUCER"]
     assert max(span.end for span in spans) >= killed - 1_500_000_000
     assert set(_of_spans(spans)) <= set(_of_records(kafka.records(topic)))
+
+
+def _assert_even(recording: Path, handed_over: int, records: list[Record]) -> None:
+    """Each message has one span; what is called written is in the log, the rest may be."""
+    spans = [s for s in spans_of_recording(recording) if s.kind == "PRODUCER"]
+    keys = Counter(span.attributes["messaging.kafka.message.key"] for span in spans)
+    assert keys == Counter(str(number) for number in range(handed_over))
+    written = [span for span in spans if span.status_code == "UNSET"]
+    failed = [span for span in spans if span.status_code == "ERROR"]
+    assert len(written) + len(failed) == len(spans)
+    causes = {span.attributes["error.type"] for span in failed}
+    assert causes <= {
+        "delivery_timeout",
+        "REQUEST_TIMED_OUT",
+        "NOT_LEADER_OR_FOLLOWER",
+        "connection",
+        "queue_full",
+        "lost_at_exit",
+    }
+    in_log = _of_records(records)
+    assert written
+    assert set(_of_spans(written)) <= set(in_log)
+    # The client cannot know of those that it gave up waiting for; any other record has a span.
+    assert len(in_log) - len(written) <= len(failed)
 
 
 def _of_spans(spans: Iterable[Span]) -> list[tuple[int, int, bytes]]:

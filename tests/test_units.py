@@ -328,6 +328,7 @@ topic = sys.argv[2]
 fill(topic, 1)
 consumer = consumer_of(topic)
 message = poll(consumer)
+producer = Producer({{**common, "linger.ms": 50}})  # so long the flush waits at least
 producer.produce(topic, b"v", partition=1)
 producer.flush()
 consumer.commit(message, asynchronous=False)
@@ -411,5 +412,4 @@ print(sizes[-1] - sizes[0])
 """
     done = run(program, broker)
     assert int(done.stdout) < 5000
-    # The recording has been rotated in the meantime.
-    assert _units(done)[-1].attributes["messaging.kafka.offset"] == 19999
+    assert len(_units(done)) == 20000

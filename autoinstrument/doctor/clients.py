@@ -172,7 +172,8 @@ def _early(known: str) -> Line:
         "imported-early",
         f"{known} is imported while the interpreter starts, before the agent",
         "Names that are bound already stay as they are: these writes get no span.",
-        "Find the .pth file or sitecustomize that imports it; `autoinstrument run` may come first.",
+        "Find the .pth file or sitecustomize that imports it; `autoinstrument run` may come first."
+        " autoinstrument.activate() reaches the names of modules, and says what it cannot.",
     )
 
 
