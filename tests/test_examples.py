@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from brokers import Kafka
+from brokers import Kafka, OwnKafka
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from brokers import MockBroker
     from interpreters import Interpreter
+    from programs import Runner
 
 _ANSWERED = "21 events read: 16 written, 4 left out, 1 failed, 0 unanswered\n"
 _REFUSED = "profile.refund: Broker: Unknown topic or partition\n"
@@ -89,6 +90,31 @@ def test_the_service_does_the_same_on_apache_kafka(
     bare.run(examples / "producer.py", kafka.bootstrap, events)
     ended = bare.run(examples / "profile_service", kafka.bootstrap, events, "--count", "21")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, _ANSWERED, _REFUSED)
+
+
+def test_the_asyncio_form_does_the_same(
+    examples: Path, bare: Interpreter, own_kafka: OwnKafka, run: Runner
+) -> None:
+    """As a coroutine, with all writes of a batch at once; each in the trace of its event.
+
+    It has a broker of its own, since its client creates the topics that it asks for.
+    """
+    topic = own_kafka.topic("events")
+    bare.run(examples / "producer.py", own_kafka.bootstrap, topic)
+    service = str(examples / "profile_service")
+    arguments = [own_kafka.bootstrap, topic, "--count", "21", "--asyncio"]
+    ended = bare.run(service, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "21 events read: 17 written, 4 left out, 0 failed\n"
+    source = f"import runpy; runpy.run_path({service!r}, run_name='__main__')"
+    topic = own_kafka.topic("events")
+    made = run((examples / "producer.py").read_text(), own_kafka.bootstrap, topic)
+    done = run(source, own_kafka.bootstrap, topic, *arguments[2:])
+    assert done.stdout == ended.stdout
+    units = {span.span_id: span for span in done.spans if span.kind == "CONSUMER"}
+    assert {unit.parent_id for unit in units.values()} == {span.span_id for span in made.writes}
+    assert len(units) == 21
+    assert len({span.parent_id for span in done.writes} & units.keys()) == 17
 
 
 def test_the_service_goes_on_after_a_message_that_is_no_event(

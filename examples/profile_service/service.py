@@ -64,7 +64,7 @@ class ProfileService:
     def _process(self, message: Message) -> None:
         self._counts["read"] += 1
         try:
-            profile = stages.init(stages.unpack(message))
+            profile = stages.init(stages.unpack(message.value()))
         except ValueError as error:
             self._failed(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error}")
             return

@@ -33,10 +33,10 @@ class Profile:
     scenario: str
 
 
-def unpack(message: Message) -> Event:
-    """Return the event in a message; raises ValueError if there is none."""
+def unpack(payload: bytes | None) -> Event:
+    """Return the event in a message's value; raises ValueError if there is none."""
     try:
-        return Event(**json.loads(message.value() or b""))
+        return Event(**json.loads(payload or b""))
     except TypeError as error:
         raise ValueError(f"not an event: {error}") from error
 
