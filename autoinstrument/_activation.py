@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from . import _hooks
+from . import _hooks, _threads
 from ._bootstrap import is_disabled_sdk
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def deactivate() -> None:
         uninstall = getattr(sys.modules[name], "uninstall", None)
         if uninstall is not None:  # somebody else's adapter may have none
             uninstall()
+    _threads.leave()
 
 
 def _replaced(adapters: list[str]) -> dict[type, type]:

@@ -15,7 +15,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from . import _pipeline
+from . import _pipeline, _threads
 from ._client import server_attributes
 from ._headers import Carried, extracted
 from ._settings import settings
@@ -57,6 +57,7 @@ class Consumption:
         self._consumer: ReferenceType[Any] = ref(consumer, lambda _: self.end())
         with _lock:
             _consumptions.add(self)
+        _threads.follow()
 
     def begin(  # noqa: PLR0913 - what a message consists of
         self,

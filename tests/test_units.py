@@ -296,6 +296,32 @@ consumer.close()
     assert {s.parent_id for s in done.writes[2:]} == {unit.span_id for unit in _units(done)}
 
 
+def test_work_that_is_handed_to_a_pool_takes_its_unit_along(run: Runner, broker: str) -> None:
+    """With the extra `threads`: what a pool or a thread writes belongs to the message, too."""
+    program = f"""{HEAD}
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+fill("in", 2)
+consumer = consumer_of("in")
+def work():
+    print(current())
+    producer.produce("out", b"v")
+with ThreadPoolExecutor(2) as pool:
+    poll(consumer)
+    pool.submit(work).result()
+    poll(consumer)
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+producer.flush()
+consumer.close()
+"""
+    done = run(program, broker)
+    units = [span.span_id for span in _units(done)]
+    assert done.stdout.split() == units
+    assert [span.parent_id for span in done.writes[2:]] == units
+
+
 @pytest.mark.coroutines
 def test_a_coroutine_has_the_unit_that_it_awaits(run: Runner, broker: str) -> None:
     """AIOConsumer polls in a thread of its own; the unit is current in the coroutine."""
