@@ -34,6 +34,6 @@ def _instrumentor() -> Any:
         from opentelemetry.instrumentation.threading import (  # noqa: PLC0415 - an extra
             ThreadingInstrumentor,
         )
-    except ImportError:
+    except (ImportError, ValueError):  # not installed; or OTEL_PROPAGATORS is wrong, told elsewhere
         return None
     return ThreadingInstrumentor()
