@@ -20,6 +20,7 @@ _DIFFERS = (
     (r"^(\s+)[\d.]+ (ms|s|us)  \S+\[\d\]@\d+ .*", "a slow write"),
     (r"profile\.refund +[0-9a-f]{32}", "profile.refund  a trace"),
     (r"trace [0-9a-f]{32}$", "a trace"),
+    (r"WriteKafka profile\.\w+ +\|[ =]{30}\|.*", "a last write"),
     (r"\|[ =]{30}\| +[\d.]+ (us|ms|s)", "a bar and a time"),
     (r"(?<=[^\w.-])[\d.]+ (us|ms|s)\b", "a time"),
     (r"127\.0\.0\.1:\d+", "a broker"),
