@@ -355,6 +355,29 @@ producer.flush()
     assert span.links == [("a" * 32, "b" * 16)]
 
 
+def test_the_applications_other_callbacks_are_its_own(run: Runner, broker: str) -> None:
+    """Statistics and errors come to the application as they would, from the same configuration."""
+    program = f"""{HEAD}
+import json
+seen = []
+producer = Producer({{**config, "statistics.interval.ms": 50,
+                     "stats_cb": lambda text: seen.append(json.loads(text)["client_id"])}})
+producer.produce("orders", b"v")
+while not seen:
+    producer.poll(0.1)
+producer.flush()
+print(seen[0])
+failing = Producer({{"bootstrap.servers": "127.0.0.1:1", "log_level": 0,
+                    "error_cb": lambda error: seen.append(error.name())}})
+while "_TRANSPORT" not in seen:
+    failing.poll(0.1)
+print("_TRANSPORT" in seen)
+"""
+    done = run(program, broker)
+    assert (done.stdout, done.stderr) == ("rdkafka\nTrue\n", "")
+    assert len(done.writes) == 1
+
+
 def test_acks_zero_confirms_nothing(run: Runner, broker: str) -> None:
     """A report without an acknowledgement is neither written nor failed."""
     program = f"""{HEAD}

@@ -174,6 +174,33 @@ for outcome in producer.commit_transaction, producer.abort_transaction, None:
     assert len(rest) == 20
 
 
+def test_offsets_are_committed_with_what_was_written(run: Runner, kafka: Kafka) -> None:
+    """Read, write and commit in one transaction: the offsets are there, the writes are written."""
+    topic = kafka.topic()
+    program = f"""{HEAD}
+from confluent_kafka import Consumer, TopicPartition
+plain = Producer(config)
+plain.produce(topic, b"v", partition=0)
+plain.flush()
+consumer = Consumer({{**config, "group.id": topic, "enable.auto.commit": False}})
+consumer.assign([TopicPartition(topic, 0, 0)])
+message = consumer.poll(10)
+producer = Producer({{**config, "transactional.id": topic}})
+producer.init_transactions()
+producer.begin_transaction()
+producer.produce(topic, message.value(), partition=1)
+offsets = [TopicPartition(topic, 0, message.offset() + 1)]
+producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata())
+producer.commit_transaction()
+print(consumer.committed([TopicPartition(topic, 0)])[0].offset)
+consumer.close()
+"""
+    done = run(program, kafka.bootstrap, topic)
+    assert done.stdout == "1\n"
+    assert [span.status_code for span in done.writes] == ["UNSET"] * 2
+    assert _of_spans(done.writes) == _of_records(kafka.records(topic, read_committed=True))
+
+
 def test_a_fenced_commit_is_undecided(run: Runner, kafka: Kafka) -> None:
     """A commit is refused since another producer has the id: an earlier try may have succeeded."""
     topic = kafka.topic()
