@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ReferenceType, WeakSet, ref
 
 from opentelemetry.context import get_current
 from opentelemetry.trace import (
     INVALID_SPAN,
     NonRecordingSpan,
+    SpanKind,
     get_current_span,
     set_span_in_context,
 )
@@ -19,6 +20,7 @@ from . import _pipeline, _threads
 from ._client import server_attributes
 from ._headers import Carried, extracted
 from ._settings import settings
+from ._step import Step
 from ._suppression import suppressed
 from ._unit import Unit, without_ended, without_units
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from ._headers import Headers
+
+Message: TypeAlias = "tuple[str, Headers | None]"
+"""A topic, and the headers of a message in it."""
 
 _TOPICS_REMEMBERED = 1000
 
@@ -52,6 +57,12 @@ class Consumption:
             "messaging.operation.type": "settle",
         }
         """The attributes of a commit."""
+        self._receiving = {
+            **self._attributes,
+            "messaging.operation.name": "poll",
+            "messaging.operation.type": "receive",
+        }
+        self._receives: dict[Hashable, Step] = {}
         self._topics: dict[str, dict[str, str | int] | None] = {}
         self._units: dict[Hashable, list[Unit]] = {}
         self._consumer: ReferenceType[Any] = ref(consumer, lambda _: self.end())
@@ -101,6 +112,24 @@ class Consumption:
         """End what `who` has worked on so far: it asks for more."""
         for unit in self._units.pop(who, ()):
             unit.end()
+        if settings().receives:
+            self._receives[who] = Step(SpanKind.CLIENT, self._receiving)
+
+    def received(self, who: Hashable, messages: Iterable[Message], *, batch: bool = True) -> None:
+        """Note what the poll by `who` has returned: one message, or a batch."""
+        step = self._receives.pop(who, None)
+        if step is None:
+            return
+        topics, contexts, count = set(), [], 0
+        for topic, headers in messages:
+            topics.add(topic)
+            contexts.append(extracted(headers, step.context)[0])
+            count += 1
+        known: dict[str, str | int] = {"messaging.batch.message_count": count} if batch else {}
+        if len(topics) == 1:
+            known["messaging.destination.name"] = topics.pop()
+        if count:
+            step.received(known, filter(None, contexts))
 
     def end(self, error: BaseException | None = None) -> None:
         """End all that is open: the consumer is closed, or gone, or the program has died."""
@@ -117,6 +146,7 @@ class Consumption:
     def forget(self) -> None:
         """Leave what a forked child has inherited to the parent."""
         self._units.clear()
+        self._receives.clear()
 
     def _attributes_of(self, topic: str) -> dict[str, str | int] | None:
         try:

@@ -33,6 +33,8 @@ class Settings:
     """Glob patterns."""
     consumers: bool
     """Whether a consumed message begins a unit of work."""
+    receives: bool
+    """Whether the call that has returned it is a span, too."""
     link_consumers: bool
     """Whether such a unit begins a trace of its own, with a link to the producer's."""
 
@@ -66,6 +68,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         _keep,
         default=_default_keep(environment),
     )
+    consumers, receives = read(
+        "CONSUMERS", "process, receive, off", _CONSUMERS.__getitem__, default=(True, False)
+    )
     return Settings(
         record=read("RECORD", "a file or a folder", str, default=None),
         semconv_names=read(
@@ -79,9 +84,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         capture_headers=read(
             "CAPTURE_HEADERS", "header names (comma list)", _lower_names, default=()
         ),
-        consumers=read(
-            "CONSUMERS", "process, off", {"process": True, "off": False}.__getitem__, default=True
-        ),
+        consumers=consumers,
+        receives=receives,
         link_consumers=read(
             "LINKS", "parent, link", {"parent": False, "link": True}.__getitem__, default=False
         ),
@@ -92,6 +96,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 _SWITCH = {"1": True, "0": False}
 _SPAN_NAMES = {"WriteKafka": False, "semconv": True}
 _ROOT_SPANS = {"auto": True, "off": False}
+_CONSUMERS = {"process": (True, False), "receive": (True, True), "off": (False, False)}
 
 
 def _default_keep(environment: Mapping[str, str]) -> tuple[bool, int | None]:

@@ -1,4 +1,4 @@
-"""A call that only takes time, a commit or a flush: it begins, it ends, and nothing comes later."""
+"""A call that is neither a write nor a unit of work: a commit, a flush, a receive."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from ._operation import Operation
 from ._suppression import suppressed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
+
+    from opentelemetry.trace import SpanContext
 
     from ._client import Client
     from ._consumption import Consumption
@@ -25,12 +27,18 @@ _LONG = 1_000_000  # nanoseconds: a flush that takes less has not held anybody u
 
 
 class Taking:
-    """A `with` block around a client's call, whose time and failure are a span."""
+    """A `with` block around a client's call, whose time and failure are a span.
 
-    def __init__(self, step: Step | None, cause: Callable[[BaseException], str]) -> None:
+    With `later`, only a failure ends it: the answer comes after the call, to `end`.
+    """
+
+    def __init__(
+        self, step: Step | None, cause: Callable[[BaseException], str], *, later: bool = False
+    ) -> None:
         """`cause` gives the `error.type` of an exception; without a step nothing is noted."""
         self._step = step
         self._cause = cause
+        self._later = later
 
     def __enter__(self) -> None:
         pass
@@ -41,12 +49,22 @@ class Taking:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if error is not None:
+            self.failed(error)
+        elif not self._later:
+            self.end()
+
+    def end(self, *, outcome: str | None = None) -> None:
+        """End the step as one that has not failed."""
         with _guard:
-            if self._step is None:
-                return
-            if error is None:
+            if self._step is not None:
+                self._step.outcome = outcome
                 self._step.end()
-            else:
+
+    def failed(self, error: BaseException) -> None:
+        """End the step as failed."""
+        with _guard:
+            if self._step is not None:
                 self._step.end(self._cause(error), str(error))
 
 
@@ -54,7 +72,7 @@ def commit(consumption: Consumption | None) -> Step | None:
     """Begin the commit of a consumer."""
     with _guard:
         if consumption is not None:
-            return Step("commit", SpanKind.CLIENT, consumption.settling)
+            return Step(SpanKind.CLIENT, consumption.settling)
     return None
 
 
@@ -65,18 +83,17 @@ def flush(client: Client | None) -> Step | None:
     """
     with _guard:
         if client and client.open and get_current_span().get_span_context().is_valid:
-            return Step("flush", SpanKind.INTERNAL, client.flushing, long_only=True)
+            return Step(SpanKind.INTERNAL, client.flushing, long_only=True)
     return None
 
 
 class Step(Operation):
     """One such call; `long_only` leaves out what takes less than a millisecond."""
 
-    __slots__ = ("_kind", "_long_only", "_named")
+    __slots__ = ("_kind", "_links", "_long_only")
 
     def __init__(
         self,
-        name: str,
         kind: SpanKind,
         attributes: Mapping[str, Any],
         *,
@@ -86,20 +103,26 @@ class Step(Operation):
         found = get_current_span(context).get_span_context()
         super().__init__(attributes, context, found if found.is_valid else None)
         self.partition = self.offset = self.description = None
-        self._named = name
         self._kind = kind
+        self._links: tuple[SpanContext, ...] = ()
         self._long_only = long_only
         self.sink = _pipeline.current()
-
-    @property
-    def name(self) -> str:
-        """The name that was given."""
-        return self._named
 
     @property
     def kind(self) -> SpanKind:
         """The kind that was given."""
         return self._kind
+
+    @property
+    def links(self) -> tuple[SpanContext, ...]:
+        """The contexts of the messages that were received."""
+        return self._links
+
+    def received(self, attributes: Mapping[str, Any], links: Iterable[SpanContext]) -> None:
+        """End it with what it has learned of the messages that it received."""
+        self.attributes = {**self.attributes, **attributes}
+        self._links = tuple(links)
+        self.end()
 
     def end(self, error_type: str | None = None, description: str | None = None) -> None:
         """End it, as failed if there is an `error_type`, and make it a span if it is to be one."""

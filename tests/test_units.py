@@ -370,6 +370,83 @@ consumer.close()
     assert {step.name: step.kind for step in steps} == {"commit": "CLIENT", "flush": "INTERNAL"}
 
 
+def test_an_asynchronous_commit_ends_with_its_answer(run: Runner, kafka: Kafka) -> None:
+    """`on_commit` tells of it; without one nobody knows, which the span says."""
+    program = f"""{HEAD}
+import time
+topic = sys.argv[2]
+fill(topic, 1)
+def on_commit(error, partitions):
+    answers.append(error)
+    print(error and error.name(), len(partitions))
+for more in {{"on_commit": on_commit, "enable.auto.commit": "false"}}, {{}}:
+    answers = []
+    consumer = Consumer({{**common, "group.id": topic, "auto.offset.reset": "earliest", **more}})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    message = poll(consumer)
+    consumer.commit(message)
+    if more:
+        consumer.commit(offsets=[TopicPartition("no such topic", 9, 1)])
+        while len(answers) < 2:
+            consumer.poll(0.05)
+        time.sleep(0.1)
+    consumer.close()
+"""
+    done = run(program, kafka.bootstrap, kafka.topic())
+    assert done.code == 0, done.stderr
+    commits = sorted((s for s in done.spans if s.name == "commit"), key=lambda s: s.start)
+    told = [span.attributes.get("error.type", "None") for span in commits[:2]]
+    assert told == ["None", "UNKNOWN_TOPIC_OR_PARTITION"]
+    assert done.stdout.split() == ["None", "1", "UNKNOWN_TOPIC_OR_PART", "1"]
+    outcomes = [span.attributes.get("autoinstrument.outcome") for span in commits]
+    assert outcomes == [None, None, "unconfirmed"]
+
+
+def test_receives_are_spans_for_who_asks(run: Runner, broker: str) -> None:
+    """AUTOINSTRUMENT_CONSUMERS=receive: a span a poll that brought messages, linked to each."""
+    program = f"""{HEAD}
+fill("in", 3)
+consumer = consumer_of("in")
+poll(consumer)
+assert len(consumer.consume(2, 5)) == 2
+consumer.poll(0)
+consumer.close()
+"""
+    done = run(program, broker, AUTOINSTRUMENT_CONSUMERS="receive")
+    assert len(_units(done)) == 1  # of a batch, what is not iterated over is not worked on
+    one, two = sorted((s for s in done.spans if s.name == "poll in"), key=lambda s: s.start)
+    written = [(write.trace_id, write.span_id) for write in done.writes]
+    assert [*one.links, *two.links] == written
+    assert (one.kind, one.attributes["messaging.operation.type"]) == ("CLIENT", "receive")
+    assert "messaging.batch.message_count" not in one.attributes
+    assert two.attributes["messaging.batch.message_count"] == 2
+
+
+@pytest.mark.parametrize("layer", ["DeserializingConsumer", "avro.AvroConsumer"])
+def test_the_classes_above_a_consumer_have_units(run: Runner, broker: str, layer: str) -> None:
+    """They inherit it; a tombstone needs no schema."""
+    program = f"""{HEAD}
+import confluent_kafka, warnings
+warnings.simplefilter("ignore")  # AvroConsumer is deprecated
+if "avro" in "{layer}":
+    import confluent_kafka.avro
+    more = {{"schema.registry.url": "http://127.0.0.1:9"}}
+else:
+    more = {{"value.deserializer": lambda value, context: value}}
+producer.produce("in", partition=0)
+producer.flush()
+consumer = confluent_kafka.{layer}({{**common, "group.id": "g", **more}})
+consumer.assign([TopicPartition("in", 0, 0)])
+poll(consumer)
+print(current())
+consumer.close()
+"""
+    done = run(program, broker)
+    (unit,) = _units(done)
+    assert done.stdout.split() == [unit.span_id]
+    assert unit.attributes["messaging.kafka.message.tombstone"] is True
+
+
 @pytest.mark.share_groups
 def test_a_share_group_has_units_of_work(run: Runner, kafka: Kafka) -> None:
     """ShareConsumer: a unit a message, in its turn, whatever order the group gives them in."""
@@ -400,6 +477,8 @@ print(current())
     topic = kafka.topic()
     done = run(program, kafka.bootstrap, topic)
     units = [span.span_id for span in _units(done)]
+    settled = [span.parent_id for span in done.spans if span.name == f"accept {topic}"]
+    assert settled == units
     assert len(units) >= 2
     assert done.stdout.split() == [*units, "none"]
     out = [s for s in done.writes if s.attributes["messaging.destination.name"].endswith("-out")]

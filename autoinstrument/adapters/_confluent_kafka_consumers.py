@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument._consumption import Batch, Consumption
 from autoinstrument._settings import settings
-from autoinstrument._step import Taking, commit
 
-from ._confluent_kafka_errors import exception_type
+from ._confluent_kafka_settling import (
+    ConfluentConsumption,
+    committing,
+    consumption_of,
+    methods,
+    watch_commits,
+)
 from ._confluent_kafka_writes import CLIENT, guard
 
 if TYPE_CHECKING:
@@ -26,24 +31,18 @@ _original: Any
 _original_share: Any = None
 
 
-class ConfluentConsumption(Consumption):
-    """A consumer; `passive` where a class above it knows the coroutine that works."""
-
-    passive = False
-
-
 def subclass(consumer: type) -> type:
     """Return a subclass of the client's consumer whose messages are units of work."""
     global _original  # noqa: PLW0603 - the C type is one a process
     _original = consumer
-    return _subclass(consumer, _METHODS)
+    return _subclass(consumer, {**_METHODS, **methods(consumer)})
 
 
 def subclass_of_share(consumer: type) -> type:
     """Return a subclass of the client's share consumer, whose polls return batches."""
     global _original_share  # noqa: PLW0603 - as above
     _original_share = consumer
-    return _subclass(consumer, _SHARE_METHODS)
+    return _subclass(consumer, {**_SHARE_METHODS, **methods(consumer)})
 
 
 def _subclass(consumer: type, methods: dict[str, Callable[..., Any]]) -> type:
@@ -58,16 +57,18 @@ def _subclass(consumer: type, methods: dict[str, Callable[..., Any]]) -> type:
     return type(consumer.__name__, (consumer,), names)
 
 
-def _consumption_of(consumer: Any) -> ConfluentConsumption | None:
-    return None if guard.broken else getattr(consumer, CLIENT, None)
-
-
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+    given, awaited = args, None
+    with guard:
+        if settings().consumers:
+            args, awaited = watch_commits(args)
     _original.__init__(self, *args, **kwargs)
     with guard:
         if settings().consumers:
-            configuration = {**(args[0] if args else {}), **kwargs}
-            setattr(self, CLIENT, _described(self, configuration))
+            configuration = {**(given[0] if given else {}), **kwargs}
+            consumption = _described(self, configuration)
+            consumption.awaited = awaited
+            setattr(self, CLIENT, consumption)
 
 
 def _described(consumer: Any, configuration: dict[str, Any]) -> ConfluentConsumption:
@@ -81,7 +82,7 @@ def _described(consumer: Any, configuration: dict[str, Any]) -> ConfluentConsump
 
 
 def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
-    consumption = _consumption_of(self)
+    consumption = consumption_of(self)
     if consumption is None or consumption.passive:
         return _original.poll(self, *args, **kwargs)
     with guard:
@@ -94,14 +95,17 @@ def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def take(consumption: Consumption, message: Any, who: Hashable) -> None:
     """Make the unit of work of a message current, if it is a message."""
-    unit = None if message is None else _begin(consumption, message)
+    if message is None or message.error() is not None:
+        return
+    consumption.received(who, [(message.topic(), message.headers())], batch=False)
+    unit = _begin(consumption, message)
     if unit is not None:
         consumption.hold(who, [unit])
         unit.enter()
 
 
 def _consume(self: Any, *args: Any, **kwargs: Any) -> Any:
-    consumption = _consumption_of(self)
+    consumption = consumption_of(self)
     if consumption is None or consumption.passive:
         return _original.consume(self, *args, **kwargs)
     with guard:
@@ -116,6 +120,8 @@ def take_batch(consumption: Consumption, messages: list[Any], who: Hashable) -> 
     """Return the messages as a list that makes the unit of work of each current in its turn."""
     if not messages:
         return messages
+    records = (message for message in messages if message.error() is None)
+    consumption.received(who, ((record.topic(), record.headers()) for record in records))
     units: list[Unit] = []
     consumption.hold(who, units)
     return Batch(messages, lambda message: _begin(consumption, message), units)
@@ -136,15 +142,10 @@ def _begin(consumption: Consumption, message: Any) -> Unit | None:
 
 def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
-        consumption = _consumption_of(self)
+        consumption = consumption_of(self)
         if consumption is not None:
             consumption.end()
     return _original.close(self, *args, **kwargs)
-
-
-def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with Taking(commit(_consumption_of(self)), exception_type):
-        return _original.commit(self, *args, **kwargs)
 
 
 def _share_init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -156,7 +157,7 @@ def _share_init(self: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _share_poll(self: Any, *args: Any, **kwargs: Any) -> Any:
-    consumption = _consumption_of(self)
+    consumption = consumption_of(self)
     with guard:
         if consumption is not None:
             consumption.next(get_ident())
@@ -170,15 +171,10 @@ def _share_poll(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _share_close(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
-        consumption = _consumption_of(self)
+        consumption = consumption_of(self)
         if consumption is not None:
             consumption.end()
     return _original_share.close(self, *args, **kwargs)
-
-
-def _commit_sync(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with Taking(commit(_consumption_of(self)), exception_type):
-        return _original_share.commit_sync(self, *args, **kwargs)
 
 
 def watch_coroutines(consumer: Any, replace: Callable[[type, str, Any], None]) -> None:
@@ -186,13 +182,14 @@ def watch_coroutines(consumer: Any, replace: Callable[[type, str, Any], None]) -
     replace(consumer, "__init__", _passive(consumer.__init__))
     replace(consumer, "poll", _awaiting(consumer.poll, take))
     replace(consumer, "consume", _awaiting(consumer.consume, take_batch))
+    replace(consumer, "commit", _committing(consumer.commit))
 
 
 def _passive(init: Any) -> Any:
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         with guard:
-            consumption = _consumption_of(self._consumer)
+            consumption = consumption_of(self._consumer)
             if consumption is not None:
                 consumption.passive = True
 
@@ -201,7 +198,7 @@ def _passive(init: Any) -> Any:
 
 def _awaiting(method: Any, take: Callable[[Consumption, Any, Hashable], Any]) -> Any:
     async def awaiting(self: Any, *args: Any, **kwargs: Any) -> Any:
-        consumption = _consumption_of(self._consumer)
+        consumption = consumption_of(self._consumer)
         if consumption is None:
             return await method(self, *args, **kwargs)
         who = id(asyncio.current_task())
@@ -216,16 +213,25 @@ def _awaiting(method: Any, take: Callable[[Consumption, Any, Hashable], Any]) ->
     return awaiting
 
 
+def _committing(method: Any) -> Any:
+    async def commit(self: Any, *args: Any, **kwargs: Any) -> Any:
+        consumption = consumption_of(self._consumer)
+        if consumption is None:
+            return await method(self, *args, **kwargs)
+        with committing(consumption, args, kwargs):
+            return await method(self, *args, **kwargs)
+
+    return commit
+
+
 _METHODS: dict[str, Callable[..., Any]] = {
     "__init__": _init,
     "poll": _poll,
     "consume": _consume,
     "close": _close,
-    "commit": _commit,
 }
 _SHARE_METHODS: dict[str, Callable[..., Any]] = {
     "__init__": _share_init,
     "poll": _share_poll,
     "close": _share_close,
-    "commit_sync": _commit_sync,
 }

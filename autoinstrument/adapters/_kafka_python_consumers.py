@@ -83,4 +83,20 @@ def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
         return _originals["commit"](self, *args, **kwargs)
 
 
-_METHODS = {"__next__": _next, "poll": _poll, "close": _close, "commit": _commit}
+def _commit_async(self: Any, *args: Any, **kwargs: Any) -> Any:
+    taking = Taking(commit(_consumption_of(self)), error_type, later=True)
+    with taking:
+        future = _originals["commit_async"](self, *args, **kwargs)
+    with guard:
+        future.add_callback(lambda _: taking.end())
+        future.add_errback(taking.failed)
+    return future
+
+
+_METHODS = {
+    "__next__": _next,
+    "poll": _poll,
+    "close": _close,
+    "commit": _commit,
+    "commit_async": _commit_async,
+}

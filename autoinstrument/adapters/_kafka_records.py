@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument._consumption import Batch, Consumption
+from autoinstrument._consumption import Batch, Consumption, Message
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def take(consumption: Consumption, record: Any, who: Hashable) -> None:
     """Make the unit of work of a record current until the next poll of `who`."""
+    consumption.received(who, [_message(record)], batch=False)
     unit = _begin(consumption, record)
     if unit is not None:
         consumption.hold(who, [unit])
@@ -22,10 +23,16 @@ def take(consumption: Consumption, record: Any, who: Hashable) -> None:
 
 def take_batches(consumption: Consumption, batches: Any, who: Hashable) -> None:
     """Let the lists in `batches`, a dict by partition, make each record's unit current in turn."""
+    every = (_message(record) for records in batches.values() for record in records)
+    consumption.received(who, every)
     units: list[Unit] = []
     consumption.hold(who, units)
     for partition, records in batches.items():
         batches[partition] = Batch(records, lambda record: _begin(consumption, record), units)
+
+
+def _message(record: Any) -> Message:
+    return record.topic, list(record.headers or ())
 
 
 def _begin(consumption: Consumption, record: Any) -> Unit | None:
