@@ -130,8 +130,8 @@ def test_each_record_is_a_unit_of_work(run: Runner, kafka: Kafka, way: str) -> N
     made = {
         s.attributes["messaging.kafka.offset"]: s for s in run(FILL, kafka.bootstrap, source).writes
     }
-    receives = {"AUTOINSTRUMENT_CONSUMERS": "receive"}
-    done = run(FORWARD[way], kafka.bootstrap, source, target, **receives)
+    wanted = {"AUTOINSTRUMENT_CONSUMERS": "receive"}
+    done = run(FORWARD[way], kafka.bootstrap, source, target, **wanted)
     units = _units(done)
     assert done.stdout.split() == [*(unit.span_id for unit in units), "none"]
     assert len(units) == len(done.writes) == 5
@@ -144,8 +144,9 @@ def test_each_record_is_a_unit_of_work(run: Runner, kafka: Kafka, way: str) -> N
         assert unit.end >= write.end
     commits = [span for span in done.spans if span.name == "commit"]
     assert [span.status_code for span in commits] == ["UNSET"]
-    received = [span.links for span in done.spans if span.name == f"poll {source}"]
-    assert sum(received, []) == [(made[offset].trace_id, made[offset].span_id) for offset in made]
+    receives = [span for span in done.spans if span.name == f"poll {source}"]
+    received = [link for span in receives for link in span.links]
+    assert received == [(made[offset].trace_id, made[offset].span_id) for offset in made]
 
 
 def test_a_pipeline_of_three_clients_is_one_trace_a_message(run: Runner, kafka: Kafka) -> None:
