@@ -58,7 +58,7 @@ print(number)
 from kafka import KafkaProducer
 short = dict(delivery_timeout_ms=3000, request_timeout_ms=1000, reconnect_backoff_max_ms=100)
 known = {{name: of for name, of in short.items() if name in KafkaProducer.DEFAULT_CONFIG}}
-producer = KafkaProducer(bootstrap_servers=bootstrap, **known)
+producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", **known)
 while going:
     try:
         producer.send(topic, b"v", key=str(number).encode())
@@ -77,7 +77,7 @@ import asyncio
 from aiokafka import AIOKafkaProducer
 async def main():
     global number
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, request_timeout_ms=3000) as producer:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", request_timeout_ms=3000) as producer:
         while going:
             try:
                 await producer.send(topic, b"v", key=str(number).encode())
