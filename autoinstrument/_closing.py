@@ -12,12 +12,10 @@ from ._recording import Recording
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from opentelemetry.sdk.trace.export import SpanExporter
-
     from ._finisher import Finisher
 
 
-def say(finisher: Finisher, exporters: Iterable[SpanExporter]) -> None:
+def say(finisher: Finisher, exporters: Iterable[object]) -> None:
     """Say what became of the writes, and what to type next; only on a terminal, only under `run`.
 
     Of the processes that the command starts, only the first has the pid that `run` has noted.

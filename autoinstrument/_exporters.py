@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 _OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
 
-def exporters() -> list[SpanExporter]:
+def exporters() -> list[SpanExporter | Recording]:
     """Return what spans are exported to; a missing exporter is told, and the others still serve."""
     names, record = _wanted(), settings().record
-    found = [exporter for name in names if (exporter := _load(name)) is not None]
+    loaded = map(_load, names)
+    found: list[SpanExporter | Recording] = [each for each in loaded if each is not None]
     if record is not None or not (names or _switched_off()):
         found.append(Recording(record))
     return found

@@ -1,4 +1,4 @@
-"""The one background thread: answered writes become spans and are exported, off the hot path.
+"""The one background thread: ended operations are encoded and exported, off the hot path.
 
 It starts with the first answered write, never before. The queue is bounded, and what does not fit
 is counted and told.
@@ -7,11 +7,11 @@ is counted and told.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 from opentelemetry import context as context_api
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ._guard import Guard
 from ._notices import tell
@@ -19,22 +19,25 @@ from ._notices import tell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ._destinations import Destination
     from ._operation import Operation
-    from ._spans import SpanBuilder
 
+# The interpreter's lock is given up after so many, for the application that waits for it: some
+# 0.5 ms, where the interpreter would take it away only after 5.
+_SLICE = 64
+_SHARE = 8  # or this part of what waits, since an application that never rests must be kept up with
 _PATIENCE_AT_EXIT = 5.0  # seconds without a single batch accepted, then the rest is given up
 
 
 class Finisher:
-    """A queue of answered writes and the thread that empties it into `exporters`.
+    """A queue of ended operations and the thread that empties it into `destinations`.
 
-    `interval` is in seconds; `batch` and `most_waiting` count writes.
+    `interval` is in seconds; `batch` and `most_waiting` count operations.
     """
 
     def __init__(
         self,
-        builder: SpanBuilder,
-        exporters: Sequence[SpanExporter],
+        destinations: Sequence[Destination],
         *,
         interval: float,
         batch: int,
@@ -45,8 +48,7 @@ class Finisher:
         """Of the writes; units of work are not counted."""
         self.failed = 0
         """Of the exported writes, those that the broker has not taken."""
-        self._builder = builder
-        self._exporters = exporters
+        self._destinations = destinations
         self._interval = interval
         self._batch = batch
         self._most_waiting = most_waiting
@@ -60,8 +62,8 @@ class Finisher:
         self._thread_lock = threading.Lock()
 
     def add(self, operation: Operation) -> None:
-        """Queue one answered write; never blocks."""
-        if not self._exporters:
+        """Queue one ended operation; never blocks."""
+        if not self._destinations:
             return
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
@@ -69,7 +71,7 @@ class Finisher:
             tell("spans-dropped", f"{waiting} writes wait for their export; more are dropped")
             return
         self._waiting.append(operation)
-        if waiting == self._batch:
+        if waiting == self._most_waiting // _SHARE:
             self._wake.set()
         if self._thread is None:
             self._start()
@@ -90,9 +92,9 @@ class Finisher:
         else:
             self._drain()
         self.dropped += len(self._waiting) + self._in_hand
-        for exporter in self._exporters:
+        for destination in self._destinations:
             with self._guard:
-                exporter.shutdown()
+                destination.shutdown()
         if self.dropped:
             tell("spans-dropped", f"{self.dropped} writes have no span in the end", about="total")
 
@@ -119,32 +121,42 @@ class Finisher:
 
     def _drain(self) -> None:
         while self._waiting:
-            count = min(self._batch, len(self._waiting))
-            operations = [self._waiting.popleft() for _ in range(count)]
-            self._in_hand = count
-            accepted = self._export(operations)
+            accepted = self._export()
             self._batches += 1
-            if accepted:
-                writes = [operation for operation in operations if operation.is_write]
-                self.exported += len(writes)
-                self.failed += sum(write.error_type is not None for write in writes)
-            else:
-                self.dropped += count
             self._in_hand = 0
             if self._closing and not accepted:
                 return
 
-    def _export(self, operations: list[Operation]) -> bool:
+    def _export(self) -> bool:
+        """Export one batch; whether anyone has taken it."""
+        writes = failed = 0
+        accepted = False
         with self._guard:
-            spans = [span for operation in operations for span in self._builder.spans(operation)]
-            results = {exporter: exporter.export(spans) for exporter in self._exporters}
-            refused = [
-                type(e).__name__ for e, r in results.items() if r != SpanExportResult.SUCCESS
-            ]
+            while self._waiting and self._in_hand < self._batch:
+                operations = self._slice()
+                for destination in self._destinations:
+                    destination.take(operations)
+                for operation in operations:
+                    if operation.is_write:
+                        writes += 1
+                        failed += operation.error_type is not None
+                time.sleep(0)
+            refused = [each.name for each in self._destinations if not each.send()]
             if refused:
                 tell("export-failed", f"{refused[0]} could not export; the spans are dropped")
-            return len(refused) < len(results) or not results
-        return False
+            accepted = len(refused) < len(self._destinations)
+        if accepted:
+            self.exported += writes
+            self.failed += failed
+        else:
+            self.dropped += self._in_hand
+        return accepted
+
+    def _slice(self) -> list[Operation]:
+        waiting = len(self._waiting)
+        count = min(max(_SLICE, waiting // _SHARE), waiting, self._batch - self._in_hand)
+        self._in_hand += count
+        return [self._waiting.popleft() for _ in range(count)]
 
 
 def _suppressing() -> context_api.Context:

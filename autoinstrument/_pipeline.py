@@ -17,11 +17,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Tracer, TracerProvider
 
 from . import __version__, _closing, _exit
+from ._destinations import destination
 from ._exporters import exporters
 from ._finisher import Finisher
 from ._notices import tell
 from ._sampling import Sampling
-from ._sinks import SCOPE, OwnSink, Sink, application_sink, builder
+from ._sinks import SCOPE, OwnSink, Sink, application_sink
 
 _UNASKED = object()
 _asked_for: Any = _UNASKED
@@ -72,15 +73,14 @@ def _own_sink() -> OwnSink:
         tracer = provider.get_tracer(SCOPE, __version__)
         if not isinstance(tracer, Tracer):
             raise TypeError(f"the SDK gave a {type(tracer).__name__} where a Tracer was asked for")
-        destinations = exporters()
+        found = exporters()
         finisher = Finisher(
-            builder(tracer),
-            destinations,
+            [destination(exporter, tracer) for exporter in found],
             interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
-            batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512),
+            batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1024),
             most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**17),
         )
-        _exit.at_the_end(lambda: _closing.say(finisher, destinations))
+        _exit.at_the_end(lambda: _closing.say(finisher, found))
         _exit.at_the_end(finisher.finish)  # the last registered comes first
         _own = OwnSink(Sampling(tracer.sampler, tracer.id_generator), finisher)
     return _own

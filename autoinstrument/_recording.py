@@ -1,4 +1,4 @@
-"""The recording: finished spans in a file of OTLP/JSON lines, private, bounded, rotated."""
+"""The recording: a file of OTLP/JSON lines, private, bounded, rotated."""
 
 from __future__ import annotations
 
@@ -7,17 +7,8 @@ import os
 import time
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ._notices import tell
-from ._otlp_json import export_request
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from opentelemetry.sdk.trace import ReadableSpan
 
 DEFAULT_FOLDER = ".autoinstrument"
 _MOST_BYTES = 64 * 1024 * 1024  # of all recordings in a folder
@@ -25,8 +16,8 @@ _PARTS = 8  # a file is rotated when it holds this share of the whole
 BEGINNING = b'{"resourceS'
 
 
-class Recording(SpanExporter):
-    """Appends each batch to a file as one line, which is there when `export` returns.
+class Recording:
+    """Appends lines to a file, which are there when `append` returns.
 
     `where` is a file, which all processes that are told so append to, or a folder, in which each
     process has a file of its own. At most `most_bytes` are kept: the oldest part is deleted first.
@@ -39,18 +30,20 @@ class Recording(SpanExporter):
         self._most_bytes = most_bytes
         self._usable = True
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Write one line; FAILURE when it could not be written, of which the first is told."""
-        if not self._usable or not spans:
-            return SpanExportResult.FAILURE if spans else SpanExportResult.SUCCESS
-        line = export_request(spans).encode() + b"\n"
+    def append(self, line: bytes) -> bool:
+        """Write one line; False when it could not be written, of which the first is told."""
+        if not self._usable:
+            return False
         try:
             self._append(line)
         except OSError as error:
             self._usable = False
             tell("recording-unwritable", f"{self.path} cannot be written: {error.strerror}")
-            return SpanExportResult.FAILURE
-        return SpanExportResult.SUCCESS
+            return False
+        return True
+
+    def shutdown(self) -> None:
+        """Do nothing: each line is in the file already."""
 
     def _append(self, line: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

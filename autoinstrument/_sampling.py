@@ -73,7 +73,12 @@ class Sampling:
         context, root = operation.context, operation.root
         if root is not None:
             result: Any = self._sampler.should_sample(
-                context, operation.trace_id, root.name, SpanKind.INTERNAL, root.attributes, ()
+                context,
+                operation.trace_id,
+                root.site.name,
+                SpanKind.INTERNAL,
+                root.site.attributes,
+                (),
             )
             root.recording = result.decision.is_recording()
             root.flags = operation.flags | (_SAMPLED if result.decision.is_sampled() else 0)

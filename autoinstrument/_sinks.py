@@ -14,7 +14,7 @@ from opentelemetry.trace import Link, SpanKind, set_span_in_context
 
 from . import __version__
 from ._sampling import Sampling
-from ._spans import SpanBuilder, outcome_attributes, status
+from ._spans import SpanBuilder, outcome_attributes, parts_of, status
 
 if TYPE_CHECKING:
     from opentelemetry import trace
@@ -67,7 +67,7 @@ class ApplicationSink:
         tracer = self._tracer
         if tracer.resource is not self._resource:  # the SDK replaces it in a forked child
             self._resource = tracer.resource
-            self._builder = builder(tracer)
+            self._builder = SpanBuilder(*parts_of(tracer))
         for span in self._builder.spans(operation):
             tracer.span_processor.on_end(span)
 
@@ -84,7 +84,11 @@ class ApiSink:
         live_root = None
         if root is not None:
             live_root = self._tracer.start_span(
-                root.name, context, SpanKind.INTERNAL, root.attributes, start_time=operation.started
+                root.site.name,
+                context,
+                SpanKind.INTERNAL,
+                root.site.attributes,
+                start_time=operation.started,
             )
             context = set_span_in_context(live_root, context)
         live = self._tracer.start_span(
@@ -119,11 +123,6 @@ def application_sink(provider: trace.TracerProvider) -> Sink:
         if isinstance(tracer, Tracer) and _takes_finished_spans(tracer):
             return ApplicationSink(tracer)
     return ApiSink(provider)
-
-
-def builder(tracer: Tracer) -> SpanBuilder:
-    """Return a builder of spans like those of `tracer`."""
-    return SpanBuilder(tracer.resource, tracer._instrumentation_scope, tracer._span_limits)  # noqa: SLF001 - no public name; _takes_finished_spans has checked
 
 
 def _takes_finished_spans(tracer: Tracer) -> bool:

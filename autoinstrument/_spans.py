@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import Tracer
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+    from ._headers import Carried
     from ._operation import Operation
     from ._work import Root
 
@@ -30,24 +32,34 @@ def outcome_attributes(operation: Operation) -> dict[str, Any]:
 
     Attributes of the OpenTelemetry messaging conventions v1.44.0 for Kafka; absent where unknown.
     """
-    carried, key = operation.carried, operation.key if settings().keys else None
-    found: dict[str, Any] = {
-        "messaging.destination.partition.id": _text(operation.partition),
-        "messaging.kafka.offset": operation.offset,
-        "messaging.kafka.message.key": _readable_key(key),
-        "messaging.kafka.message.tombstone": operation.tombstone or None,
-        "messaging.message.id": (carried and carried.message_id) or None,
-        "error.type": operation.error_type,
-        "autoinstrument.outcome": operation.outcome,
-        "autoinstrument.kept": operation.kept,
+    found: dict[str, Any] = {}
+    if operation.partition is not None:
+        found["messaging.destination.partition.id"] = str(operation.partition)
+    if operation.offset is not None:
+        found["messaging.kafka.offset"] = operation.offset
+    if operation.key is not None and settings().keys:
+        found.update(_readable_key(operation.key))
+    if operation.tombstone:
+        found["messaging.kafka.message.tombstone"] = True
+    if operation.carried is not None:
+        found.update(_of_headers(operation.carried))
+    if operation.error_type is not None:
+        found["error.type"] = operation.error_type
+    if operation.outcome is not None:
+        found["autoinstrument.outcome"] = operation.outcome
+    if operation.kept is not None:
+        found["autoinstrument.kept"] = operation.kept
+    return found
+
+
+def attributes_of(operation: Operation) -> dict[str, Any]:
+    """Return all attributes of the operation's span; where names meet, the latest has the word."""
+    return {
+        **operation.attributes,
+        **(operation.extra or {}),
+        **outcome_attributes(operation),
+        **operation.added,
     }
-    if carried is not None:
-        found.update({f"messaging.header.{name}": of for name, of in carried.captured.items()})
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)
 
 
 def status(operation: Operation) -> Status:
@@ -57,6 +69,17 @@ def status(operation: Operation) -> Status:
     return Status(StatusCode.ERROR, operation.description)
 
 
+def parts_of(tracer: Tracer) -> tuple[Resource, InstrumentationScope, SpanLimits]:
+    """Return what all spans of an SDK tracer have in common."""
+    return tracer.resource, tracer._instrumentation_scope, tracer._span_limits  # noqa: SLF001 - no public names; a sink has checked that they are there
+
+
+def are_limited(limits: SpanLimits) -> bool:
+    """Whether a span of ours could have more, or longer, attributes than its provider allows."""
+    most = limits.max_span_attributes
+    return limits.max_span_attribute_length is not None or (most is not None and most < _MANY)
+
+
 class SpanBuilder:
     """Makes spans as one provider's tracer would: its resource, its scope, its limits."""
 
@@ -64,10 +87,7 @@ class SpanBuilder:
         self._resource = resource
         self._scope = scope
         self._limits = limits
-        self._limited = (
-            limits.max_span_attribute_length is not None
-            or (limits.max_span_attributes or _MANY) < _MANY
-        )
+        self._limited = are_limited(limits)
 
     def spans(self, operation: Operation) -> list[ReadableSpan]:
         """Return the operation's span, then its root's if it has one that is recorded."""
@@ -90,16 +110,9 @@ class SpanBuilder:
             ),
             parent=parent,
             resource=self._resource,
-            attributes=self._bounded(
-                {
-                    **operation.attributes,
-                    **(operation.extra or {}),
-                    **outcome_attributes(operation),
-                    **operation.added,
-                }
-            ),
+            attributes=self._bounded(attributes_of(operation)),
             links=links,
-            events=[Event(*event) for event in operation.events],
+            events=[Event(*event) for event in operation.events[: self._limits.max_events]],
             kind=operation.kind,
             status=status(operation),
             start_time=operation.started,
@@ -109,10 +122,10 @@ class SpanBuilder:
 
     def _root_span(self, operation: Operation, root: Root, context: SpanContext) -> ReadableSpan:
         return ReadableSpan(
-            name=root.name,
+            name=root.site.name,
             context=context,
             resource=self._resource,
-            attributes=self._bounded({**root.attributes, **(root.extra or {})}),
+            attributes=self._bounded({**root.site.attributes, **(root.extra or {})}),
             kind=SpanKind.INTERNAL,
             status=_UNSET,
             start_time=operation.started,
@@ -142,11 +155,17 @@ def _context(operation: Operation, span_id: int, flags: int, *, kept: bool) -> S
     )
 
 
-def _readable_key(key: Any) -> str | None:
+def _readable_key(key: Any) -> dict[str, Any]:
     """Return a key that has an unambiguous text form, cut at 256 characters."""
     if isinstance(key, bytes):
         try:
             key = key.decode()
         except UnicodeDecodeError:
-            return None
-    return key[:_KEY_CUT] if isinstance(key, str) else None
+            return {}
+    return {"messaging.kafka.message.key": key[:_KEY_CUT]} if isinstance(key, str) else {}
+
+
+def _of_headers(carried: Carried) -> dict[str, Any]:
+    found: dict[str, Any] = {"messaging.message.id": carried.message_id}
+    found = found if carried.message_id else {}
+    return found | {f"messaging.header.{name}": of for name, of in carried.captured.items()}

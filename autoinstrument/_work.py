@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,28 +25,43 @@ class Root:
         self.extra: Mapping[str, Any] | None = None
 
     @property
-    def name(self) -> str:
-        """The function with its module; before Python 3.11 without the classes around it."""
-        function = getattr(self.code, "co_qualname", self.code.co_name)
-        return f"{self.module}.{function}"
+    def site(self) -> CallSite:
+        """What the span says of the call; found once for each calling line."""
+        key = id(self.code), self.instruction
+        found = _sites.get(key)
+        if found is not None and found[0] is self.code:
+            return found[1]
+        if len(_sites) >= _MOST_SITES:
+            _sites.clear()
+        site = _call_site(self.code, self.module, self.instruction)
+        _sites[key] = self.code, site
+        return site
 
-    @property
-    def line(self) -> int | None:
-        """The line of the call."""
-        for start, end, line in self.code.co_lines():
-            if start <= self.instruction < end:
-                return line
-        return None
 
-    @property
-    def attributes(self) -> dict[str, str | int]:
-        """OpenTelemetry's code attributes, semantic conventions v1.44.0."""
-        known: dict[str, str | int] = {
-            "code.function.name": self.name,
-            "code.file.path": self.code.co_filename,
-        }
-        line = self.line
-        return known if line is None else {**known, "code.line.number": line}
+class CallSite(NamedTuple):
+    """A place in the application that writes."""
+
+    name: str
+    """The function with its module; before Python 3.11 without the classes around it."""
+    attributes: dict[str, str | int]
+    """OpenTelemetry's code attributes, semantic conventions v1.44.0."""
+
+
+# By code and instruction. Not by the code itself, whose hash takes as long as the code is.
+_sites: dict[tuple[int, int], tuple[CodeType, CallSite]] = {}
+_MOST_SITES = 4096
+
+
+def _call_site(code: CodeType, module: str, instruction: int) -> CallSite:
+    name = f"{module}.{getattr(code, 'co_qualname', code.co_name)}"
+    known: dict[str, str | int] = {
+        "code.function.name": name,
+        "code.file.path": code.co_filename,
+    }
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            known["code.line.number"] = line
+    return CallSite(name, known)
 
 
 def calling_frame(frame: FrameType, passed_over: str) -> FrameType:
