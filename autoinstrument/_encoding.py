@@ -1,7 +1,7 @@
 """Ended operations as export requests, put together from parts that are encoded only once.
 
-What all writes to a topic have in common, and all roots of one calling line, is encoded with the
-first of them. https://opentelemetry.io/docs/specs/otlp/ has both encodings.
+What all writes to a partition have in common, and all roots of one calling line, is encoded with
+the first of them. https://opentelemetry.io/docs/specs/otlp/ has both encodings.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, AnyStr, Generic
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.trace import SpanKind
 
-from ._spans import are_limited, attributes_of, outcome_attributes
+from ._spans import are_limited, attributes_of, outcome_attributes, partition_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import SpanLimits
@@ -38,10 +38,10 @@ class Encoder(ABC, Generic[AnyStr]):
         self._limited = are_limited(limits)
         self._resource: AnyStr = self._of_resource(resource.attributes)
         self._scope = scope
-        self._known: dict[tuple[int, str, SpanKind], tuple[Any, AnyStr]] = {}
+        self._known: dict[tuple[int, int | None, str, int], tuple[Any, AnyStr]] = {}
 
     @abstractmethod
-    def request(self, spans: Iterable[AnyStr]) -> bytes:
+    def request(self, spans: Sequence[AnyStr]) -> bytes:
         """Return one export request with encoded spans in it."""
 
     @abstractmethod
@@ -56,17 +56,16 @@ class Encoder(ABC, Generic[AnyStr]):
         """Encode what spans have in common."""
 
     @abstractmethod
-    def _span(  # noqa: PLR0913, PLR0917 - the parts of a span
-        self,
-        trace_id: int,
-        span_id: int,
-        parent_id: int | None,
-        flags: int,
-        start: int,
-        end: int,
-        common: AnyStr,
-        attributes: AnyStr,
-        rest: AnyStr,
+    def _frame(self, trace_id: int, start: int, end: int) -> AnyStr:
+        """Encode what the span of an operation and that of its root have in common."""
+
+    @abstractmethod
+    def _ids(self, span_id: int, parent_id: int | None, flags: int) -> AnyStr:
+        """Encode what they have not."""
+
+    @abstractmethod
+    def _span(
+        self, frame: AnyStr, ids: AnyStr, common: AnyStr, attributes: AnyStr, rest: AnyStr
     ) -> AnyStr:
         """Put a span together."""
 
@@ -91,42 +90,25 @@ class Encoder(ABC, Generic[AnyStr]):
 
     def spans(self, operation: Operation) -> list[AnyStr]:
         """Return the operation's span, then its root's if it has one that is recorded."""
-        root, parent = operation.root, operation.parent
+        root, parent, started = operation.root, operation.parent, operation.started
+        frame = self._frame(operation.trace_id, started, started + operation.elapsed)
         kept = _SAMPLED if operation.kept is not None else 0
-        remote = _IS_REMOTE if parent is not None and parent.is_remote else 0
-        above = parent.span_id if parent is not None else None
+        flags, above = operation.flags | kept | _HAS_IS_REMOTE, None
         if root is not None:
             above = root.span_id
-        end = operation.started + operation.elapsed
-        common, attributes, rest = self._parts(operation)
+        elif parent is not None:
+            above = parent.span_id
+            flags |= _IS_REMOTE if parent.is_remote else 0
         spans = [
-            self._span(
-                operation.trace_id,
-                operation.span_id,
-                above,
-                operation.flags | kept | remote | _HAS_IS_REMOTE,
-                operation.started,
-                end,
-                common,
-                attributes,
-                rest,
-            )
+            self._span(frame, self._ids(operation.span_id, above, flags), *self._parts(operation))
         ]
         if root is not None and (root.recording or kept):
-            flags = operation.flags if root.flags is None else root.flags
-            spans.append(
-                self._span(
-                    operation.trace_id,
-                    root.span_id,
-                    None,
-                    flags | kept | _HAS_IS_REMOTE,
-                    operation.started,
-                    end,
-                    self._site(root.site, root.extra),
-                    self._nothing,
-                    self._trace_state(operation) if operation.trace_state else self._nothing,
-                )
-            )
+            if root.flags is not None:
+                flags = root.flags | kept | _HAS_IS_REMOTE
+            ids = self._ids(root.span_id, None, flags)
+            rest = self._trace_state(operation) if operation.trace_state else self._nothing
+            common = self._site(root.site, root.extra)
+            spans.append(self._span(frame, ids, common, self._nothing, rest))
         return spans
 
     def _parts(self, operation: Operation) -> tuple[AnyStr, AnyStr, AnyStr]:
@@ -137,7 +119,7 @@ class Encoder(ABC, Generic[AnyStr]):
             common, dropped = self._common(name, kind, bounded), bounded.dropped
             attributes = self._nothing
         else:
-            common = self._remembered(name, kind, operation.attributes)
+            common = self._remembered(name, kind, operation.attributes, operation.partition)
             attributes = self.attributes(outcome_attributes(operation))
         if operation.error_type is None and not (
             links or events or dropped or operation.trace_state
@@ -154,16 +136,18 @@ class Encoder(ABC, Generic[AnyStr]):
         if extra or self._limited:
             bounded = self._bounded({**site.attributes, **(extra or {})})
             return self._common(site.name, SpanKind.INTERNAL, bounded)
-        return self._remembered(site.name, SpanKind.INTERNAL, site.attributes)
+        return self._remembered(site.name, SpanKind.INTERNAL, site.attributes, None)
 
-    def _remembered(self, name: str, kind: SpanKind, attributes: Mapping[str, Any]) -> AnyStr:
-        key = id(attributes), name, kind
+    def _remembered(
+        self, name: str, kind: SpanKind, attributes: Mapping[str, Any], partition: int | None
+    ) -> AnyStr:
+        key = id(attributes), partition, name, id(kind)  # an enumeration takes long to hash
         found = self._known.get(key)
         if found is not None:
             return found[1]
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        common = self._common(name, kind, attributes)
+        common = self._common(name, kind, {**attributes, **partition_attributes(partition)})
         self._known[key] = attributes, common  # kept alive, or another could get its id
         return common
 

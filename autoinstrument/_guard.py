@@ -38,7 +38,13 @@ class Guard:
     ) -> bool:
         if not isinstance(error, Exception) or reraise:
             return False
+        self.caught(error)
+        return True
+
+    def caught(self, error: Exception) -> None:
+        """Stand aside after `error`: what `with` does, where its 0.2 us are too much."""
+        if reraise:
+            raise error
         self.broken = True
         words = f"{self.name} failed, the application goes on: {type(error).__name__}: {error}"
         tell("agent-failed", words, about=self.name)
-        return True

@@ -6,12 +6,13 @@ from time import perf_counter_ns, time_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import context as context_api
 from opentelemetry.trace import SpanKind
 
 from ._settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext, TraceState
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from ._headers import Carried
     from ._sinks import Sink
     from ._work import Root
+
+
+# What get_current() ends in, through two calls more; another runtime context has no such name.
+_variable = getattr(getattr(context_api, "_RUNTIME_CONTEXT", None), "_current_context", None)
+current_context: Callable[[], Context] = getattr(_variable, "get", context_api.get_current)
 
 
 class Operation:

@@ -6,14 +6,14 @@ numbers are strings, enumerations are numbers, absent is left out.
 
 from __future__ import annotations
 
-from json import dumps
+from json.encoder import encode_basestring_ascii as quoted
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ._encoding import Encoder, encoded_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.trace import SpanContext, SpanKind
 
@@ -25,9 +25,11 @@ class JsonEncoder(Encoder[str]):
 
     _nothing = ""
 
-    def request(self, spans: Iterable[str]) -> bytes:
+    def request(self, spans: Sequence[str]) -> bytes:
         """Return one export request with encoded spans in it, and its newline."""
-        scope = f'{{"name":{dumps(self._scope.name)},"version":{dumps(self._scope.version or "")}}}'
+        scope = (
+            f'{{"name":{quoted(self._scope.name)},"version":{quoted(self._scope.version or "")}}}'
+        )
         of_scope = f'{{"scope":{scope},"spans":[{",".join(spans)}]}}'
         return (
             f'{{"resourceSpans":[{{"resource":{{"attributes":[{self._resource}]}},'
@@ -38,7 +40,7 @@ class JsonEncoder(Encoder[str]):
         """Encode attributes, as they follow one another."""
         return ",".join(
             [
-                f'{{"key":{dumps(name)},"value":{_value(value)}}}'
+                f'{{"key":{quoted(name)},"value":{_value(value)}}}'
                 for name, value in attributes.items()
             ]
         )
@@ -46,27 +48,19 @@ class JsonEncoder(Encoder[str]):
     def _common(self, name: str, kind: SpanKind, attributes: Mapping[str, Any]) -> str:
         # OTLP counts kinds from 1: 0 is "unspecified".
         encoded = self.attributes(attributes)
-        return f'"name":{dumps(name)},"kind":{kind.value + 1},"attributes":[{encoded}'
+        return f'"name":{quoted(name)},"kind":{kind.value + 1},"attributes":[{encoded}'
 
-    def _span(  # noqa: PLR0913, PLR0917 - the parts of a span
-        self,
-        trace_id: int,
-        span_id: int,
-        parent_id: int | None,
-        flags: int,
-        start: int,
-        end: int,
-        common: str,
-        attributes: str,
-        rest: str,
-    ) -> str:
+    def _frame(self, trace_id: int, start: int, end: int) -> str:
+        times = f'"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}"'
+        return f'"traceId":"{trace_id:032x}",{times}'
+
+    def _ids(self, span_id: int, parent_id: int | None, flags: int) -> str:
         parent = "" if parent_id is None else f'"parentSpanId":"{parent_id:016x}",'
+        return f'"spanId":"{span_id:016x}",{parent}"flags":{flags}'
+
+    def _span(self, frame: str, ids: str, common: str, attributes: str, rest: str) -> str:
         comma = "," if attributes else ""
-        return (
-            f'{{"traceId":"{trace_id:032x}","spanId":"{span_id:016x}",{parent}"flags":{flags},'
-            f'"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}",'
-            f"{common}{comma}{attributes}]{rest}}}"
-        )
+        return f"{{{frame},{ids},{common}{comma}{attributes}]{rest}}}"
 
     def _rest(
         self,
@@ -78,7 +72,7 @@ class JsonEncoder(Encoder[str]):
         parts = [self._trace_state(operation)]
         if operation.error_type is not None:
             words = operation.description
-            message = f',"message":{dumps(words)}' if words else ""
+            message = f',"message":{quoted(words)}' if words else ""
             parts.append(f',"status":{{"code":2{message}}}')
         if links:
             parts.append(f',"links":[{",".join(map(_link, links))}]')
@@ -90,15 +84,15 @@ class JsonEncoder(Encoder[str]):
 
     def _trace_state(self, operation: Operation) -> str:
         state = operation.trace_state
-        return f',"traceState":{dumps(state.to_header())}' if state else ""
+        return f',"traceState":{quoted(state.to_header())}' if state else ""
 
     def _event(self, name: str, attributes: Mapping[str, Any] | None, at: int) -> str:
         own = self.attributes(attributes or {})
-        return f'{{"timeUnixNano":"{at}","name":{dumps(name)},"attributes":[{own}]}}'
+        return f'{{"timeUnixNano":"{at}","name":{quoted(name)},"attributes":[{own}]}}'
 
 
 def _link(link: SpanContext) -> str:
-    state = f',"traceState":{dumps(link.trace_state.to_header())}' if link.trace_state else ""
+    state = f',"traceState":{quoted(link.trace_state.to_header())}' if link.trace_state else ""
     ids = f'"traceId":"{link.trace_id:032x}","spanId":"{link.span_id:016x}"{state}'
     return f'{{{ids},"flags":{encoded_flags(link)}}}'
 
@@ -106,13 +100,13 @@ def _link(link: SpanContext) -> str:
 def _value(value: Any) -> str:
     """Encode an `AnyValue`; what no attribute may be is written as its words."""
     if isinstance(value, str):
-        return f'{{"stringValue":{dumps(value)}}}'
+        return f'{{"stringValue":{quoted(value)}}}'
     if isinstance(value, bool):
-        return f'{{"boolValue":{dumps(value)}}}'
+        return f'{{"boolValue":{"true" if value else "false"}}}'
     if isinstance(value, int):
         return f'{{"intValue":"{value}"}}'
     if isinstance(value, float):
-        return f'{{"doubleValue":{dumps(value) if isfinite(value) else dumps(str(value))}}}'
+        return f'{{"doubleValue":{value if isfinite(value) else quoted(str(value))}}}'
     if isinstance(value, (list, tuple)):
         return f'{{"arrayValue":{{"values":[{",".join(map(_value, value))}]}}}}'
-    return f'{{"stringValue":{dumps(str(value))}}}'
+    return f'{{"stringValue":{quoted(str(value))}}}'

@@ -6,23 +6,33 @@ has the numbers of the fields. A field's key is its number times 8 and the kind 
 
 from __future__ import annotations
 
+from functools import cache
 from struct import Struct, pack
 from typing import TYPE_CHECKING, Any
 
 from ._encoding import Encoder, encoded_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.trace import SpanContext, SpanKind
 
     from ._operation import Operation
 
 _VARINT, _BYTES = 0, 2
-# trace_id = 1, span_id = 2, start_time = 7, end_time = 8, flags = 16; then parent_span_id = 4.
-_HEAD = Struct("<2s16s2s8scQcQ2sI")
-_PARENT = Struct("<2s8s")
+_FRAME = Struct("<2s16scQcQ")  # trace_id = 1, start_time = 7, end_time = 8
 _SMALL = 0x80
+# How a field of bytes begins, by its number and its size as long as one byte holds that; last
+# without a size.
+_HEADS = [
+    [
+        *(bytes((number << 3 | _BYTES, size)) for size in range(_SMALL)),
+        bytes((number << 3 | _BYTES,)),
+    ]
+    for number in range(16)
+]
+# How a field that is a number begins.
+_NUMBERS = [bytes((number << 3 | _VARINT,)) for number in range(16)]
 
 
 class ProtobufEncoder(Encoder[bytes]):
@@ -30,17 +40,28 @@ class ProtobufEncoder(Encoder[bytes]):
 
     _nothing = b""
 
-    def request(self, spans: Iterable[bytes]) -> bytes:
+    def request(self, spans: Sequence[bytes]) -> bytes:
         """Return one export request with encoded spans in it."""
-        scope = _text(1, self._scope.name) + _text(2, self._scope.version or "")
-        of_scope = _field(1, scope) + b"".join(spans)
-        return _field(1, _field(1, self._resource) + _field(2, of_scope))
+        scope = _field(1, _text(1, self._scope.name) + _text(2, self._scope.version or ""))
+        resource = _field(1, self._resource)
+        of_scope = len(scope) + sum(map(len, spans))
+        of_resource = _HEADS[2][-1] + _varint(of_scope)
+        size = len(resource) + len(of_resource) + of_scope
+        # Joined once, since a request is long.
+        return b"".join((_HEADS[1][-1], _varint(size), resource, of_resource, scope, *spans))
 
     def attributes(self, attributes: Mapping[str, Any], number: int = 9) -> bytes:
         """Encode attributes as the field `number`; a resource has them in its first."""
-        return b"".join(
-            [_field(number, _name(name) + _value(2, value)) for name, value in attributes.items()]
-        )
+        parts: list[bytes] = []
+        for name, value in attributes.items():
+            key = _names.get(name) or _name(name)
+            content = _value(value)
+            size = len(key) + len(content) + 2
+            if size < _SMALL:
+                parts += (_HEADS[number][size], key, _HEADS[2][len(content)], content)
+            else:
+                parts.append(_field(number, key + _field(2, content)))
+        return b"".join(parts)
 
     def _of_resource(self, attributes: Mapping[str, Any]) -> bytes:
         return self.attributes(attributes, 1)
@@ -49,34 +70,18 @@ class ProtobufEncoder(Encoder[bytes]):
         # OTLP counts kinds from 1: 0 is "unspecified".
         return _text(5, name) + _number(6, kind.value + 1) + self.attributes(attributes)
 
-    def _span(  # noqa: PLR0913, PLR0917 - the parts of a span
-        self,
-        trace_id: int,
-        span_id: int,
-        parent_id: int | None,
-        flags: int,
-        start: int,
-        end: int,
-        common: bytes,
-        attributes: bytes,
-        rest: bytes,
+    def _frame(self, trace_id: int, start: int, end: int) -> bytes:
+        return _FRAME.pack(b"\x0a\x10", trace_id.to_bytes(16, "big"), b"\x39", start, b"\x41", end)
+
+    def _ids(self, span_id: int, parent_id: int | None, flags: int) -> bytes:
+        own = b"\x12\x08" + span_id.to_bytes(8, "big") + _flags(flags)
+        return own if parent_id is None else b"\x22\x08" + parent_id.to_bytes(8, "big") + own
+
+    def _span(
+        self, frame: bytes, ids: bytes, common: bytes, attributes: bytes, rest: bytes
     ) -> bytes:
-        head = _HEAD.pack(
-            b"\x0a\x10",
-            trace_id.to_bytes(16, "big"),
-            b"\x12\x08",
-            span_id.to_bytes(8, "big"),
-            b"\x39",
-            start,
-            b"\x41",
-            end,
-            b"\x85\x01",
-            flags,
-        )
-        parent = b""
-        if parent_id is not None:
-            parent = _PARENT.pack(b"\x22\x08", parent_id.to_bytes(8, "big"))
-        return _field(2, b"".join((head, parent, common, attributes, rest)))
+        size = len(frame) + len(ids) + len(common) + len(attributes) + len(rest)
+        return b"".join((_HEADS[2][-1], _varint(size), frame, ids, common, attributes, rest))
 
     def _rest(
         self,
@@ -110,23 +115,28 @@ def _link(link: SpanContext) -> bytes:
     return ids + state + b"\x35" + pack("<I", encoded_flags(link))
 
 
-def _value(number: int, value: Any) -> bytes:
+@cache  # of all there can be, few are in use
+def _flags(flags: int) -> bytes:
+    return b"\x85\x01" + pack("<I", flags)
+
+
+def _value(value: Any) -> bytes:  # noqa: PLR0911 - a kind a line
     """Encode an `AnyValue`; what no attribute may be is written as its words."""
     if isinstance(value, str):
-        content = _text(1, value)
-    elif isinstance(value, bool):
-        content = _number(2, value)
-    elif isinstance(value, int):
-        content = _number(3, value)
-    elif isinstance(value, float):
-        content = b"\x21" + pack("<d", value)
-    elif isinstance(value, (list, tuple)):
-        content = _field(5, b"".join([_value(1, item) for item in value]))
-    elif isinstance(value, bytes):
-        content = _field(7, value)
-    else:
-        content = _text(1, str(value))
-    return _field(number, content)
+        text = value.encode("utf-8", "replace")
+        size = len(text)
+        return _HEADS[1][size] + text if size < _SMALL else _field(1, text)
+    if isinstance(value, bool):
+        return _number(2, value)
+    if isinstance(value, int):
+        return _number(3, value)
+    if isinstance(value, float):
+        return b"\x21" + pack("<d", value)
+    if isinstance(value, (list, tuple)):
+        return _field(5, b"".join([_field(1, _value(item)) for item in value]))
+    if isinstance(value, bytes):
+        return _field(7, value)
+    return _text(1, str(value))
 
 
 _names: dict[str, bytes] = {}
@@ -134,12 +144,10 @@ _MOST_NAMES = 1000
 
 
 def _name(name: str) -> bytes:
-    known = _names.get(name)
-    if known is None:
-        known = _text(1, name)
-        if len(_names) < _MOST_NAMES:
-            _names[name] = known
-    return known
+    encoded = _text(1, name)
+    if len(_names) < _MOST_NAMES:
+        _names[name] = encoded
+    return encoded
 
 
 def _text(number: int, text: str) -> bytes:
@@ -148,16 +156,17 @@ def _text(number: int, text: str) -> bytes:
 
 def _field(number: int, content: bytes) -> bytes:
     size = len(content)
-    if size < _SMALL:
-        return bytes((number << 3 | _BYTES, size)) + content
-    return bytes((number << 3 | _BYTES,)) + _varint(size) + content
+    head = _HEADS[number]
+    return (head[size] if size < _SMALL else head[-1] + _varint(size)) + content
 
 
 def _number(number: int, value: int) -> bytes:
-    return bytes((number << 3 | _VARINT,)) + _varint(value)
+    return _NUMBERS[number] + _varint(value)
 
 
 def _varint(value: int) -> bytes:
+    if 0 <= value < _SMALL << 7:
+        return bytes((value,) if value < _SMALL else (value & 0x7F | _SMALL, value >> 7))
     value &= 0xFFFF_FFFF_FFFF_FFFF  # a negative number is its two's complement
     encoded = bytearray()
     while value >= _SMALL:

@@ -82,7 +82,7 @@ def _own_sink() -> OwnSink:
         )
         _exit.at_the_end(lambda: _closing.say(finisher, found))
         _exit.at_the_end(finisher.finish)  # the last registered comes first
-        _own = OwnSink(Sampling(tracer.sampler, tracer.id_generator), finisher)
+        _own = OwnSink(Sampling(tracer.sampler, tracer.id_generator), finisher, current)
     return _own
 
 

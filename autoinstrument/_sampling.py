@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,6 @@ _RANDOM = 2  # W3C trace context level 2; the SDK has a name for it only since 1
 # The SDK's generator draws from the module `random`: an application that seeds it to repeat itself
 # would see other numbers under the agent.
 _random = Random()  # noqa: S311 - ids must be unique, not secret
-_bits = _random.getrandbits
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
 
@@ -38,7 +38,10 @@ class Sampling:
 
     def __init__(self, sampler: sampling.Sampler, ids: IdGenerator) -> None:
         self._sampler = sampler
-        self._ids = None if type(ids) is RandomIdGenerator else ids
+        own = type(ids) is RandomIdGenerator
+        # Zero is no valid id, but comes only once in 2**64.
+        self._trace_id = partial(_random.getrandbits, 128) if own else ids.generate_trace_id
+        self._span_id = partial(_random.getrandbits, 64) if own else ids.generate_span_id
         is_random = getattr(ids, "is_trace_id_random", None)
         self._random = _RANDOM if is_random is not None and is_random() else 0
         self._follows_parent = sampler is sampling.DEFAULT_ON
@@ -62,12 +65,6 @@ class Sampling:
         elif parent is None or parent.trace_flags & _SAMPLED:
             operation.flags |= _SAMPLED
             operation.recording = True
-
-    def _trace_id(self) -> int:
-        return (_bits(128) or 1) if self._ids is None else self._ids.generate_trace_id()
-
-    def _span_id(self) -> int:
-        return (_bits(64) or 1) if self._ids is None else self._ids.generate_span_id()
 
     def _ask(self, operation: Operation) -> None:
         context, root = operation.context, operation.root

@@ -14,9 +14,11 @@ from opentelemetry.trace import Link, SpanKind, set_span_in_context
 
 from . import __version__
 from ._sampling import Sampling
-from ._spans import SpanBuilder, outcome_attributes, parts_of, status
+from ._spans import SpanBuilder, outcome_attributes, partition_attributes, parts_of, status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry import trace
     from opentelemetry.sdk.resources import Resource
 
@@ -39,19 +41,18 @@ class Sink(Protocol):
 class OwnSink:
     """The agent's private pipeline: writes are queued and become spans in the background."""
 
-    def __init__(self, sampling: Sampling, finisher: Finisher) -> None:
+    def __init__(self, sampling: Sampling, finisher: Finisher, current: Callable[[], Sink]) -> None:
         self.open = sampling.open
-        self._finisher = finisher
+        self._add = finisher.add
+        self._current = current
 
     def close(self, operation: Operation) -> None:
         """Queue `write`, unless the application has got a provider in the meantime."""
-        from ._pipeline import current  # noqa: PLC0415 - the pipeline chooses among the sinks
-
-        now = current()
-        if isinstance(now, ApplicationSink):
+        now = self._current()
+        if now is not self and isinstance(now, ApplicationSink):
             now.close(operation)
         else:
-            self._finisher.add(operation)
+            self._add(operation)
 
 
 class ApplicationSink:
@@ -108,6 +109,7 @@ class ApiSink:
     def close(self, operation: Operation) -> None:
         """End the spans, WriteKafka first."""
         live, live_root = operation.live
+        live.set_attributes(partition_attributes(operation.partition))
         live.set_attributes(outcome_attributes(operation))
         live.set_status(status(operation))
         end = operation.started + operation.elapsed

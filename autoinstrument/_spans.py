@@ -28,13 +28,12 @@ _MANY = 64
 
 
 def outcome_attributes(operation: Operation) -> dict[str, Any]:
-    """Return what is known of `write` only since it was answered, and what is worked out late.
+    """Return what is known only since the operation has ended, and what is worked out late.
 
     Attributes of the OpenTelemetry messaging conventions v1.44.0 for Kafka; absent where unknown.
+    The partition is apart: see `partition_attributes`.
     """
     found: dict[str, Any] = {}
-    if operation.partition is not None:
-        found["messaging.destination.partition.id"] = str(operation.partition)
     if operation.offset is not None:
         found["messaging.kafka.offset"] = operation.offset
     if operation.key is not None and settings().keys:
@@ -52,11 +51,17 @@ def outcome_attributes(operation: Operation) -> dict[str, Any]:
     return found
 
 
+def partition_attributes(partition: int | None) -> dict[str, Any]:
+    """Return the attribute of a partition, which many spans have in common."""
+    return {} if partition is None else {"messaging.destination.partition.id": str(partition)}
+
+
 def attributes_of(operation: Operation) -> dict[str, Any]:
     """Return all attributes of the operation's span; where names meet, the latest has the word."""
     return {
         **operation.attributes,
         **(operation.extra or {}),
+        **partition_attributes(operation.partition),
         **outcome_attributes(operation),
         **operation.added,
     }

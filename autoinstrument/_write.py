@@ -9,24 +9,24 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from opentelemetry.context import get_current
 from opentelemetry.trace import SpanKind, get_current_span
 
 from . import _errors, _pipeline
 from ._headers import Carried, Headers, injected
-from ._operation import Operation
+from ._operation import Operation, current_context
 from ._settings import settings
 from ._suppression import suppressed
-from ._unit import Unit, unit_of
+from ._unit import unit_of
 from ._work import Root, calling_frame
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
 
     from ._client import Client
+    from ._transactions import Transaction
+    from ._unit import Unit
 
 W = TypeVar("W", bound="Write")
 
@@ -48,7 +48,7 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     root is named. Returns None where there must be no span: the topic is excluded, the application
     has suppressed instrumentation, or another instrumentation traces this very write.
     """
-    context = get_current()
+    context = current_context()
     parent = unit = None
     if context:
         span = get_current_span(context)
@@ -60,14 +60,16 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     attributes = client.attributes(topic)
     if attributes is None:
         return None
-    write = kind(client, attributes, context, parent)
+    write = kind(attributes, context, parent)
+    write.client = client
+    write.transaction = client.transaction
+    write.unit = unit
     write.key = key
     write.tombstone = tombstone
     if headers:
         write.carried = Carried(headers)
     if parent is None and settings().root_spans:
         write.root = Root(calling_frame(frame, package))
-    write.unit = unit
     write.sink = _pipeline.current()
     write.sink.open(write)
     client.open.add(write)
@@ -83,18 +85,10 @@ class Write(Operation):
 
     is_write = True
 
-    def __init__(
-        self,
-        client: Client,
-        attributes: dict[str, str | int],
-        context: Context,
-        parent: SpanContext | None,
-    ) -> None:
-        super().__init__(attributes, context, parent)
-        self.client = client
-        self.transaction = client.transaction
-        self.unit: Unit | None = None
-        """The unit of work that it belongs to, if that is one of the agent's."""
+    client: Client
+    transaction: Transaction | None
+    unit: Unit | None
+    """The unit of work that it belongs to, if that is one of the agent's."""
 
     def headers(self, headers: Headers | None) -> Headers | None:
         """Return the headers to send in place of the application's; None to leave them alone."""

@@ -61,13 +61,15 @@ class Report(Write):
 
     def __call__(self, error: Any, message: Any) -> None:
         """Record the answer, then call the application in the context of its own call."""
-        with guard:
-            partition = None if message is None else message.partition()
+        try:
             if error is None:
-                self.acknowledged(partition, message.offset())
+                self.acknowledged(message.partition(), message.offset())
             else:
+                partition = None if message is None else message.partition()
                 known = partition if partition is not None and partition >= 0 else None
                 self.failed(error_type(error), error.str(), known)
+        except Exception as own:  # noqa: BLE001 - the agent's own
+            guard.caught(own)
         callback = self.callback
         if callback is None:
             return

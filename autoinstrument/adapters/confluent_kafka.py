@@ -139,8 +139,10 @@ def _produce(self: Any, *args: Any, **kwargs: Any) -> Any:
             return _original.produce(self, *args, **kwargs)  # it will say what is wrong
         args, kwargs = (), {**named, **kwargs}
     opened = None
-    with guard:
+    try:
         opened = _open(self, args, kwargs, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+    except Exception as error:  # noqa: BLE001 - the agent's own
+        guard.caught(error)
     if opened is None:
         return _original.produce(self, *args, **kwargs)
     report, altered = opened
