@@ -7,18 +7,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ReferenceType, WeakSet, ref
 
-from opentelemetry.context import get_current
-from opentelemetry.trace import (
-    INVALID_SPAN,
-    NonRecordingSpan,
-    SpanKind,
-    get_current_span,
-    set_span_in_context,
-)
+from opentelemetry.trace import SpanKind, get_current_span
 
 from . import _pipeline, _threads
 from ._client import server_attributes
 from ._headers import Carried, extracted
+from ._operation import current_context
 from ._settings import settings
 from ._step import Step
 from ._suppression import suppressed
@@ -82,23 +76,25 @@ class Consumption:
     ) -> Unit | None:
         """Open the unit of work of one message, not yet current; None if there must be none."""
         attributes = self._attributes_of(topic)
-        base = without_units(without_ended(get_current()))
-        span = get_current_span(base) if base else INVALID_SPAN
-        if attributes is None or (base and suppressed(base, span)):
+        if attributes is None:
             return None
-        incoming, base = extracted(headers, base)
-        active = span.get_span_context()
-        if active.is_valid:
-            parent, context = active, base
-        elif incoming is not None and not settings().link_consumers:
-            parent, context = incoming, set_span_in_context(NonRecordingSpan(incoming), base)
-        else:
-            parent, context = None, base
-        unit = Unit(attributes, context, base, parent, incoming)
-        unit.partition, unit.offset = partition, offset
-        unit.key, unit.tombstone = key, tombstone
+        parent = incoming = carried = None
+        base = current_context()
+        if base:
+            base = without_units(without_ended(base))
+            span = get_current_span(base)
+            if suppressed(base, span):
+                return None
+            active = span.get_span_context()
+            parent = active if active.is_valid else None
         if headers:
-            unit.carried = Carried(headers)
+            carried = Carried(headers)
+            incoming, base = extracted(carried, base)
+        if parent is None and not settings().link_consumers:
+            parent = incoming
+        unit = Unit(attributes, base, parent, incoming)
+        unit.partition, unit.offset = partition, offset
+        unit.key, unit.tombstone, unit.carried = key, tombstone, carried
         unit.sink = _pipeline.current()
         unit.sink.open(unit)
         unit.opened()
@@ -123,7 +119,8 @@ class Consumption:
         topics, contexts, count = set(), [], 0
         for topic, headers in messages:
             topics.add(topic)
-            contexts.append(extracted(headers, step.context)[0])
+            if headers:
+                contexts.append(extracted(Carried(headers), step.context)[0])
             count += 1
         known: dict[str, str | int] = {"messaging.batch.message_count": count} if batch else {}
         if len(topics) == 1:
@@ -181,11 +178,11 @@ class Batch(list[Any]):
             if unit is None or unit.is_ended:
                 yield message
                 continue
-            before = unit.enter()
+            before, work = unit.enter()
             try:
                 yield message
             finally:  # also when the application leaves the loop
-                unit.leave(before)
+                unit.leave(before, work)
 
     def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
         return list, (list.copy(self),)

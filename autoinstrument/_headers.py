@@ -49,39 +49,39 @@ _MESSAGE_UUID = "_watermill_message_uuid"  # written by every Watermill marshale
 class Carried:
     """What a message's own headers say: its creation context, its id, the headers to capture."""
 
-    __slots__ = ("captured", "message_id", "traceparent")
+    __slots__ = ("captured", "fields", "message_id", "traceparent")
 
     def __init__(self, headers: Headers) -> None:
-        self.traceparent: SpanContext | None = None
         self.message_id: str | None = None
         self.captured: dict[str, list[str]] = {}
+        self.fields: dict[str, str] = {}
+        """All of them that have a text, by their names in lower case; the first of each counts."""
         capture = settings().capture_headers
         for name, value in _pairs(headers):
             lower = name.lower()
-            if lower == "traceparent":
-                self.traceparent = self.traceparent or _parse(_text(value))
-            elif name == _MESSAGE_UUID:
+            if lower not in self.fields:
+                self.fields[lower] = _text(value)
+            if name == _MESSAGE_UUID:
                 self.message_id = _text(value)
             if lower in capture:
                 self.captured.setdefault(lower, []).append(_text(value))
+        traceparent = self.fields.get("traceparent")
+        self.traceparent: SpanContext | None = None
+        if traceparent is not None:
+            self.traceparent = _parse(traceparent, self.fields.get("tracestate"))
 
 
-def extracted(headers: Headers | None, context: Context) -> tuple[SpanContext | None, Context]:
+def extracted(carried: Carried, context: Context) -> tuple[SpanContext | None, Context]:
     """Return the span that a consumed message was made in, and `context` with its baggage.
 
-    Malformed values are ignored; names are read in any case of letters, the first of each counts.
+    Malformed values are ignored; names are read in any case of letters.
     """
-    fields: dict[str, str] = {}
-    for name, value in _pairs(headers or []):
-        fields.setdefault(name.lower(), _text(value))
-    if not fields:
-        return None, context
     textmap = get_global_textmap()
     if textmap is _standard or _is_standard(textmap):
-        if "baggage" in fields:
-            context = _BAGGAGE.extract(fields, context)
-        return _parse(fields.get("traceparent", ""), fields.get("tracestate")), context
-    found = textmap.extract(fields, context)
+        if "baggage" in carried.fields:
+            context = _BAGGAGE.extract(carried.fields, context)
+        return carried.traceparent, context
+    found = textmap.extract(carried.fields, context)
     incoming = get_current_span(found).get_span_context()
     own = get_current_span(context)
     if not incoming.is_valid or incoming == own.get_span_context():

@@ -111,6 +111,11 @@ class Operation:
         return SpanKind.CLIENT
 
     @property
+    def parent_context(self) -> Context:
+        """The context in which the parent is the current span, for those who ask for one."""
+        return self.context
+
+    @property
     def links(self) -> tuple[SpanContext, ...]:
         """The contexts that the span has to do with, and that are not its parent."""
         return ()

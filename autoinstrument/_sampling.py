@@ -67,7 +67,7 @@ class Sampling:
             operation.recording = True
 
     def _ask(self, operation: Operation) -> None:
-        context, root = operation.context, operation.root
+        context, root = operation.parent_context, operation.root
         if root is not None:
             result: Any = self._sampler.should_sample(
                 context,

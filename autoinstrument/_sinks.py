@@ -81,7 +81,7 @@ class ApiSink:
 
     def open(self, operation: Operation) -> None:
         """Start the spans and take the ids that the provider has chosen."""
-        root, context = operation.root, operation.context
+        root, context = operation.root, operation.parent_context
         live_root = None
         if root is not None:
             live_root = self._tracer.start_span(

@@ -10,8 +10,9 @@ from __future__ import annotations
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context, attach
 from opentelemetry.trace import (
+    NonRecordingSpan,
     Span,
     SpanContext,
     SpanKind,
@@ -22,7 +23,7 @@ from opentelemetry.trace import (
 )
 
 from . import _errors
-from ._operation import Operation
+from ._operation import Operation, current_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,6 @@ class Unit(Operation):
         "_touched",
         "_until",
         "added",
-        "base",
         "events",
         "incoming",
         "is_ended",
@@ -52,23 +52,21 @@ class Unit(Operation):
         "work",
     )
 
-    work: Context
-    """The context in which the application works on the message."""
+    work: Context | None
+    """The context in which the application works on the message, until that has ended."""
 
     def __init__(
         self,
         attributes: Mapping[str, Any],
         context: Context,
-        base: Context,
         parent: SpanContext | None,
         incoming: SpanContext | None,
     ) -> None:
-        """`context` has the parent in it; `base` is what the work's own context is made of."""
+        """`context` is what the work's own is made of; `incoming` is what the message brought."""
         super().__init__(attributes, context, parent)
-        self.base = base
         self.incoming = incoming
         self._links = () if incoming is None or incoming is parent else (incoming,)
-        self._previous = get_current()
+        self._previous = context
         self._touched = self.ticks
         self._had_its_turn = False
         self._until = 0
@@ -92,6 +90,13 @@ class Unit(Operation):
         return SpanKind.CONSUMER
 
     @property
+    def parent_context(self) -> Context:
+        """The context in which the parent is current, be it the one that the message brought."""
+        if self.parent is None or self.parent is not self.incoming:
+            return self.context
+        return set_span_in_context(NonRecordingSpan(self.parent), self.context)
+
+    @property
     def links(self) -> tuple[SpanContext, ...]:
         """The context that the message has brought, where it is not the parent."""
         return self._links
@@ -113,21 +118,21 @@ class Unit(Operation):
             trace_flags=TraceFlags(self.flags),
             trace_state=self.trace_state,
         )
-        self.work = set_span_in_context(UnitSpan(self, context), self.base)
+        self.work = set_span_in_context(UnitSpan(self, context), self.context)
 
-    def enter(self) -> Context:
-        """Make the unit current, and return what was."""
-        before = get_current()
-        if before is not self.work:  # a loop within a loop over the same batch
+    def enter(self) -> tuple[Context, Context | None]:
+        """Make the unit current, and return what was and what is."""
+        before, work = current_context(), self.work
+        if work is not None and before is not work:  # else a loop within a loop over one batch
             self._previous = without_ended(before)
-            attach(self.work)
-        return before
+            attach(work)
+        return before, work
 
-    def leave(self, before: Context) -> None:
+    def leave(self, before: Context, work: Context | None) -> None:
         """End the turn of one message of a batch: what was current `before` is so again."""
         self._touched = perf_counter_ns()
         self._had_its_turn = True
-        if get_current() is self.work:
+        if current_context() is work:
             attach(without_ended(before))
 
     def end(self) -> None:
@@ -137,9 +142,10 @@ class Unit(Operation):
         if not self._had_its_turn:
             self._touched = perf_counter_ns()
         self.is_ended = True
-        if get_current() is self.work:
-            attach(without_ended(self._previous))
         self._previous = without_ended(self._previous)  # or units would hold each other for ever
+        if current_context() is self.work:
+            attach(self._previous)
+        self.work = None  # which holds the unit: without this circle it goes with its last user
         self._close()
 
     def failed(self, error: BaseException) -> None:
@@ -254,4 +260,4 @@ def without_ended(context: Context) -> Context:
 def without_units(context: Context) -> Context:
     """Return `context` without the units of work that are current in it: no message's parent."""
     unit = unit_of(get_current_span(context)) if context else None
-    return context if unit is None else unit.base
+    return context if unit is None else unit.context

@@ -97,7 +97,8 @@ def take(consumption: Consumption, message: Any, who: Hashable) -> None:
     """Make the unit of work of a message current, if it is a message."""
     if message is None or message.error() is not None:
         return
-    consumption.received(who, [(message.topic(), message.headers())], batch=False)
+    if settings().receives:
+        consumption.received(who, [(message.topic(), message.headers())], batch=False)
     unit = _begin(consumption, message)
     if unit is not None:
         consumption.hold(who, [unit])
@@ -120,8 +121,9 @@ def take_batch(consumption: Consumption, messages: list[Any], who: Hashable) -> 
     """Return the messages as a list that makes the unit of work of each current in its turn."""
     if not messages:
         return messages
-    records = (message for message in messages if message.error() is None)
-    consumption.received(who, ((record.topic(), record.headers()) for record in records))
+    if settings().receives:
+        records = [message for message in messages if message.error() is None]
+        consumption.received(who, [(each.topic(), each.headers()) for each in records])
     units: list[Unit] = []
     consumption.hold(who, units)
     return Batch(messages, lambda message: _begin(consumption, message), units)
