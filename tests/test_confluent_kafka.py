@@ -485,6 +485,19 @@ except RuntimeError as error:
     assert run(program, broker).stdout == run(program, broker, bare=True).stdout
 
 
+def test_a_client_without_configuration_fails_as_it_would(run: Runner) -> None:
+    """Its C code tells no arguments from empty ones."""
+    program = """
+from confluent_kafka import Consumer, Producer
+for kind in Producer, Consumer:
+    try:
+        kind()
+    except TypeError as error:
+        print(error)
+"""
+    assert run(program).stdout == "expected configuration dict\n" * 2
+
+
 def test_a_seeded_application_sees_its_own_random_numbers(run: Runner, broker: str) -> None:
     """Ids are not drawn from the module `random`, whose sequence belongs to the application."""
     program = f"""{HEAD}

@@ -20,7 +20,7 @@ from ._confluent_kafka_settling import (
     methods,
     watch_commits,
 )
-from ._confluent_kafka_writes import CLIENT, guard
+from ._confluent_kafka_writes import CLIENT, guard, initialize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -62,7 +62,7 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     with guard:
         if settings().consumers:
             args, awaited = watch_commits(args)
-    _original.__init__(self, *args, **kwargs)
+    initialize(_original, self, args, kwargs)
     with guard:
         if settings().consumers:
             configuration = {**(given[0] if given else {}), **kwargs}
@@ -151,7 +151,7 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _share_init(self: Any, *args: Any, **kwargs: Any) -> None:
-    _original_share.__init__(self, *args, **kwargs)
+    initialize(_original_share, self, args, kwargs)
     with guard:
         if settings().consumers:
             configuration = {**(args[0] if args else {}), **kwargs}

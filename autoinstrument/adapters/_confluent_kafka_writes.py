@@ -124,3 +124,11 @@ def take_callback(
 def client_of(producer: Any) -> ConfluentClient | None:
     """Return the client of a producer; None for one that was never initialised, or not traced."""
     return None if guard.broken else getattr(producer, CLIENT, None)
+
+
+def initialize(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Initialize a client; C tells no keywords from an empty dict of them."""
+    if kwargs:
+        original.__init__(client, *args, **kwargs)
+    else:
+        original.__init__(client, *args)

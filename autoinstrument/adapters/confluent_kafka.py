@@ -24,6 +24,7 @@ from ._confluent_kafka_writes import (
     Report,
     client_of,
     guard,
+    initialize,
     open_report,
     take_callback,
 )
@@ -126,7 +127,7 @@ def _subclass(producer: type) -> type:
 
 
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
-    _original.__init__(self, *args, **kwargs)
+    initialize(_original, self, args, kwargs)
     with guard:
         configuration = {**(args[0] if args else {}), **kwargs}
         setattr(self, CLIENT, ConfluentClient(self, configuration))
