@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakSet, ref
 
 from opentelemetry.trace import SpanKind, get_current_span
@@ -19,12 +20,9 @@ from ._suppression import suppressed
 from ._unit import Unit, without_ended, without_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from ._headers import Headers
-
-Message: TypeAlias = "tuple[str, Headers | None]"
-"""A topic, and the headers of a message in it."""
 
 _TOPICS_REMEMBERED = 1000
 
@@ -111,22 +109,31 @@ class Consumption:
         if settings().receives:
             self._receives[who] = Step(SpanKind.CLIENT, self._receiving)
 
-    def received(self, who: Hashable, messages: Iterable[Message], *, batch: bool = True) -> None:
+    def received(
+        self,
+        who: Hashable,
+        messages: Sequence[Any],
+        topic_of: Callable[[Any], str],
+        headers_of: Callable[[Any], Headers | None],
+        *,
+        batch: bool = True,
+    ) -> None:
         """Note what the poll by `who` has returned: one message, or a batch."""
+        topics = Counter(map(topic_of, messages))
+        for topic, count in topics.items():
+            of_topic = {**self._receiving, "messaging.destination.name": topic}
+            _pipeline.metrics().received(of_topic, count)
         step = self._receives.pop(who, None)
-        if step is None:
+        if step is None or not messages:
             return
-        topics, contexts, count = set(), [], 0
-        for topic, headers in messages:
-            topics.add(topic)
-            if headers:
-                contexts.append(extracted(Carried(headers), step.context)[0])
-            count += 1
-        known: dict[str, str | int] = {"messaging.batch.message_count": count} if batch else {}
+        carried = [Carried(headers) for headers in map(headers_of, messages) if headers]
+        contexts = [extracted(each, step.context)[0] for each in carried]
+        known: dict[str, str | int] = {}
+        if batch:
+            known["messaging.batch.message_count"] = len(messages)
         if len(topics) == 1:
-            known["messaging.destination.name"] = topics.pop()
-        if count:
-            step.received(known, filter(None, contexts))
+            known["messaging.destination.name"] = next(iter(topics))
+        step.received(known, filter(None, contexts))
 
     def end(self, error: BaseException | None = None) -> None:
         """End all that is open: the consumer is closed, or gone, or the program has died."""

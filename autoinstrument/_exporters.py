@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from importlib_metadata import entry_points
 
@@ -14,6 +15,7 @@ from ._recording import Recording
 from ._settings import settings
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
 _OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
@@ -21,40 +23,46 @@ _OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
 def exporters() -> list[SpanExporter | Recording]:
     """Return what spans are exported to; a missing exporter is told, and the others still serve."""
-    names, record = _wanted(), settings().record
-    loaded = map(_load, names)
+    names, record = _wanted("TRACES"), settings().record
+    loaded = [_load("traces", name) for name in names]
     found: list[SpanExporter | Recording] = [each for each in loaded if each is not None]
-    if record is not None or not (names or _switched_off()):
+    if record is not None or not (names or _switched_off("TRACES")):
         found.append(Recording(record))
     return found
 
 
-def _wanted() -> list[str]:
-    named = [name for name in _words("OTEL_TRACES_EXPORTER") if name != "none"]
-    if not named and not _switched_off() and _otlp_endpoint():
+def metric_exporters() -> list[MetricExporter]:
+    """Return what metrics are exported to, beside the recording, by the same rules."""
+    loaded = [_load("metrics", name) for name in _wanted("METRICS")]
+    return [each for each in loaded if each is not None]
+
+
+def _wanted(signal: str) -> list[str]:
+    named = [name for name in _words(f"OTEL_{signal}_EXPORTER") if name != "none"]
+    if not named and not _switched_off(signal) and _otlp_endpoint(signal):
         named = ["otlp"]
-    return [_otlp_entry_point() if name == "otlp" else name for name in named]
+    return [_otlp_entry_point(signal) if name == "otlp" else name for name in named]
 
 
-def _switched_off() -> bool:
-    return "none" in _words("OTEL_TRACES_EXPORTER")
+def _switched_off(signal: str) -> bool:
+    return "none" in _words(f"OTEL_{signal}_EXPORTER")
 
 
-def _otlp_endpoint() -> str | None:
-    return _first("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+def _otlp_endpoint(signal: str) -> str | None:
+    return _first(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
-def _otlp_entry_point() -> str:
-    protocol = _first("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+def _otlp_entry_point(signal: str) -> str:
+    protocol = _first(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     if protocol is not None and protocol not in _OTLP:
         tell("bad-setting", f"OTLP protocol {protocol!r} is ignored; accepted: {', '.join(_OTLP)}")
     return _OTLP.get(protocol or "", "otlp_proto_http")
 
 
-def _load(name: str) -> SpanExporter | None:
-    for entry in entry_points(group="opentelemetry_traces_exporter", name=name):
+def _load(signal: str, name: str) -> Any:
+    for entry in entry_points(group=f"opentelemetry_{signal}_exporter", name=name):
         try:
-            exporter: SpanExporter = entry.load()()
+            exporter = entry.load()()
         except ImportError:
             break
         _silence(exporter)
@@ -68,12 +76,12 @@ def _load(name: str) -> SpanExporter | None:
     return None
 
 
-def _silence(exporter: SpanExporter) -> None:
+def _silence(exporter: object) -> None:
     """Keep an exporter's own log lines, one a retry, out of the application's log.
 
     They are logged by the exporter's modules; what they mean for the user is told as one warning.
     """
-    package = type(exporter).__module__.partition(".trace_exporter")[0]
+    package = re.split(r"\.(?:trace|metric)_exporter", type(exporter).__module__)[0]
     for name in list(logging.root.manager.loggerDict):
         if name.startswith((package, "opentelemetry.exporter.otlp")):
             logging.getLogger(name).addFilter(_not_from_our_thread)

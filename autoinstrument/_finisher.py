@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._destinations import Destination
+    from ._meter import Meter
     from ._operation import Operation
 
 # The interpreter's lock is given up after so many, for the application that waits for it: some
@@ -38,6 +39,7 @@ class Finisher:
     def __init__(
         self,
         destinations: Sequence[Destination],
+        meter: Meter | None,
         *,
         interval: float,
         batch: int,
@@ -49,6 +51,7 @@ class Finisher:
         self.failed = 0
         """Of the exported writes, those that the broker has not taken."""
         self._destinations = destinations
+        self._meter = meter
         self._interval = interval
         self._batch = batch
         self._most_waiting = most_waiting
@@ -57,17 +60,18 @@ class Finisher:
         self._batches = 0
         self._in_hand = 0
         self._closing = False
+        self._is_answered = True
         self._guard = Guard("the export of spans")
         self._thread: threading.Thread | None = None
         self._thread_lock = threading.Lock()
 
     def add(self, operation: Operation) -> None:
         """Queue one ended operation; never blocks."""
-        if not self._destinations:
+        if self._meter is None and not self._is_wanted(operation):
             return
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
-            self.dropped += 1
+            self._drop(operation)
             tell("spans-dropped", f"{waiting} writes wait for their export; more are dropped")
             return
         self._waiting.append(operation)
@@ -90,8 +94,10 @@ class Finisher:
                 before = self._batches
                 self._thread.join(_PATIENCE_AT_EXIT)
         else:
-            self._drain()
-        self.dropped += len(self._waiting) + self._in_hand
+            self._drain_at_exit()
+        while self._waiting:
+            self._drop(self._waiting.popleft())
+        self.dropped += self._in_hand
         for destination in self._destinations:
             with self._guard:
                 destination.shutdown()
@@ -115,7 +121,10 @@ class Finisher:
                 self._wake.wait(self._interval)
                 self._wake.clear()
                 self._drain()
-            self._drain()
+                if self._meter is not None:
+                    with self._guard:
+                        self._meter.export_when_due()
+            self._drain_at_exit()
         finally:
             context_api.detach(token)
 
@@ -124,19 +133,32 @@ class Finisher:
             accepted = self._export()
             self._batches += 1
             self._in_hand = 0
+            self._is_answered = accepted
             if self._closing and not accepted:
                 return
 
+    def _drain_at_exit(self) -> None:
+        self._drain()
+        if self._meter is not None and self._is_answered:  # else nobody answers, metrics neither
+            with self._guard:
+                self._meter.finish()
+            self._batches += 1
+
     def _export(self) -> bool:
-        """Export one batch; whether anyone has taken it."""
-        writes = failed = 0
+        """Count and export one batch; whether anyone has taken it."""
+        writes = failed = wanted = 0
         accepted = False
+        begun = time.thread_time_ns()
         with self._guard:
             while self._waiting and self._in_hand < self._batch:
                 operations = self._slice()
+                if self._meter is not None:
+                    self._meter.count(operations)
+                spans = [operation for operation in operations if self._is_wanted(operation)]
+                wanted += len(spans)
                 for destination in self._destinations:
-                    destination.take(operations)
-                for operation in operations:
+                    destination.take(spans)
+                for operation in spans:
                     if operation.is_write:
                         writes += 1
                         failed += operation.error_type is not None
@@ -144,13 +166,24 @@ class Finisher:
             refused = [each.name for each in self._destinations if not each.send()]
             if refused:
                 tell("export-failed", f"{refused[0]} could not export; the spans are dropped")
-            accepted = len(refused) < len(self._destinations)
+            accepted = not self._destinations or len(refused) < len(self._destinations)
+        if self._meter is not None:
+            taken = time.thread_time_ns() - begun
+            self._meter.metrics.background.add(taken, self._in_hand)
         if accepted:
             self.exported += writes
             self.failed += failed
         else:
-            self.dropped += self._in_hand
+            self.dropped += wanted
         return accepted
+
+    def _drop(self, operation: Operation) -> None:
+        self.dropped += self._is_wanted(operation)
+        if self._meter is not None:
+            self._meter.count([operation])
+
+    def _is_wanted(self, operation: Operation) -> bool:
+        return bool(self._destinations) and operation.is_wanted
 
     def _slice(self) -> list[Operation]:
         waiting = len(self._waiting)

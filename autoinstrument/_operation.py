@@ -120,12 +120,16 @@ class Operation:
         """The contexts that the span has to do with, and that are not its parent."""
         return ()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is to be a span: the sampler has said so, or it is worth keeping."""
+        return self.recording or self.kept is not None
+
     def emit(self) -> None:
-        """Hand the ended operation over to the pipeline, if it is recorded or worth keeping."""
+        """Hand the ended operation over to the pipeline."""
         if not self.recording:
             self.kept = self._reason_to_keep()
-        if self.recording or self.kept:
-            self.sink.close(self)
+        self.sink.close(self)
 
     def _reason_to_keep(self) -> str | None:
         wanted = settings()

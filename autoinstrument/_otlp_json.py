@@ -6,6 +6,7 @@ numbers are strings, enumerations are numbers, absent is left out.
 
 from __future__ import annotations
 
+import json
 from json.encoder import encode_basestring_ascii as quoted
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -110,3 +111,51 @@ def _value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f'{{"arrayValue":{{"values":[{",".join(map(_value, value))}]}}}}'
     return f'{{"stringValue":{quoted(str(value))}}}'
+
+
+def metrics_request(data: Any) -> bytes:
+    """Return the SDK's `MetricsData` as one export request, a line of JSON with its newline."""
+    (resource_metrics,) = data.resource_metrics
+    (scope_metrics,) = resource_metrics.scope_metrics
+    resource = {"attributes": _pairs(resource_metrics.resource.attributes)}
+    scope = {"name": scope_metrics.scope.name, "version": scope_metrics.scope.version or ""}
+    metrics = [_metric(metric) for metric in scope_metrics.metrics]
+    of_scope = {"scope": scope, "metrics": metrics}
+    request = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [of_scope]}]}
+    return json.dumps(request, separators=(",", ":")).encode() + b"\n"
+
+
+def _metric(metric: Any) -> dict[str, Any]:
+    data, kind = metric.data, type(metric.data).__name__.lower()
+    content: dict[str, Any] = {"dataPoints": [_point(point) for point in data.data_points]}
+    if kind != "gauge":
+        content["aggregationTemporality"] = data.aggregation_temporality.value
+    if kind == "sum":
+        content["isMonotonic"] = data.is_monotonic
+    named = {"name": metric.name, "description": metric.description, "unit": metric.unit}
+    return {**named, kind: content}
+
+
+def _point(point: Any) -> dict[str, Any]:
+    common = {
+        "attributes": _pairs(point.attributes),
+        "startTimeUnixNano": str(point.start_time_unix_nano),
+        "timeUnixNano": str(point.time_unix_nano),
+    }
+    if not hasattr(point, "bucket_counts"):
+        value = point.value
+        own = {"asInt": str(value)} if isinstance(value, int) else {"asDouble": value}
+        return {**common, **own}
+    return {
+        **common,
+        "count": str(point.count),
+        "sum": point.sum,
+        "bucketCounts": [str(count) for count in point.bucket_counts],
+        "explicitBounds": list(point.explicit_bounds),
+        "min": point.min,
+        "max": point.max,
+    }
+
+
+def _pairs(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": name, "value": json.loads(_value(value))} for name, value in attributes.items()]

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from importlib_metadata import entry_points
 from opentelemetry import trace
@@ -18,16 +18,33 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider
 
 from . import __version__, _closing, _exit
 from ._destinations import destination
-from ._exporters import exporters
+from ._exporters import exporters, metric_exporters
 from ._finisher import Finisher
+from ._meter import Meter
+from ._metrics import Metrics
 from ._notices import tell
+from ._recording import Recording
 from ._sampling import Sampling
+from ._settings import settings
 from ._sinks import SCOPE, OwnSink, Sink, application_sink
+from ._spans import parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from ._metric_export import MetricExport
 
 _UNASKED = object()
 _asked_for: Any = _UNASKED
 _sink: Sink
 _own: OwnSink | None = None
+_counting: Finisher | None = None
+_metrics: Metrics | None = None
+in_flight: Callable[[], int] = int
+"""Counts the writes that have no answer yet; set by who knows them."""
 _lock = threading.Lock()
 
 
@@ -46,8 +63,16 @@ _has_private_name = hasattr(trace, "_TRACER_PROVIDER")
 
 def forget() -> None:
     """Drop everything: a forked child shares neither threads nor connections with its parent."""
-    global _asked_for, _own
-    _asked_for, _own = _UNASKED, None
+    global _asked_for, _own, _counting, _metrics
+    _asked_for, _own, _counting, _metrics = _UNASKED, None, None, None
+
+
+def metrics() -> Metrics:
+    """Return what counts in this process, be it for nobody."""
+    global _metrics  # noqa: PLW0603 - the process's one
+    if _metrics is None:
+        _metrics = Metrics(in_flight)
+    return _metrics
 
 
 def _choose(provider: trace.TracerProvider | None) -> None:
@@ -56,7 +81,7 @@ def _choose(provider: trace.TracerProvider | None) -> None:
         if provider is None or isinstance(provider, trace.ProxyTracerProvider):
             _sink = _own_sink()
         else:
-            _sink = application_sink(provider)
+            _sink = application_sink(provider, _counting_finisher().add)
             _exit.before_shutdown_of(provider)
         _asked_for = provider
 
@@ -74,16 +99,47 @@ def _own_sink() -> OwnSink:
         if not isinstance(tracer, Tracer):
             raise TypeError(f"the SDK gave a {type(tracer).__name__} where a Tracer was asked for")
         found = exporters()
-        finisher = Finisher(
-            [destination(exporter, tracer) for exporter in found],
-            interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
-            batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1024),
-            most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**17),
-        )
+        recording = [each for each in found if isinstance(each, Recording)]
+        finisher = _finisher(found, tracer, recording)
         _exit.at_the_end(lambda: _closing.say(finisher, found))
         _exit.at_the_end(finisher.finish)  # the last registered comes first
         _own = OwnSink(Sampling(tracer.sampler, tracer.id_generator), finisher, current)
     return _own
+
+
+def _counting_finisher() -> Finisher:
+    """Return one that only counts: the spans are the application's provider's to export."""
+    global _counting  # noqa: PLW0603 - the process's one
+    if _counting is None:
+        tracer = TracerProvider(resource=_resource(), shutdown_on_exit=False).get_tracer(
+            SCOPE, __version__
+        )
+        _counting = _finisher([], tracer, [])
+        _exit.at_the_end(_counting.finish)
+    return _counting
+
+
+def _finisher(
+    found: list[SpanExporter | Recording], tracer: Any, recording: list[Recording]
+) -> Finisher:
+    def metric_export() -> MetricExport | None:
+        destinations: list[MetricExporter | Recording] = [*metric_exporters(), *recording]
+        if not destinations:
+            return None
+        from ._metric_export import MetricExport  # noqa: PLC0415 - at the first export only
+
+        resource, scope, _ = parts_of(tracer)
+        return MetricExport(metrics(), destinations, resource, scope, lambda: finisher.dropped)
+
+    interval = _number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
+    finisher = Finisher(
+        [destination(exporter, tracer) for exporter in found],
+        Meter(metrics(), interval, metric_export) if settings().metrics else None,
+        interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
+        batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1024),
+        most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**17),
+    )
+    return finisher
 
 
 def _resource() -> Resource:

@@ -13,7 +13,7 @@ from ._notices import tell
 DEFAULT_FOLDER = ".autoinstrument"
 _MOST_BYTES = 64 * 1024 * 1024  # of all recordings in a folder
 _PARTS = 8  # a file is rotated when it holds this share of the whole
-BEGINNING = b'{"resourceS'
+BEGINNING = b'{"resource'
 
 
 class Recording:

@@ -35,6 +35,7 @@ class Settings:
     """Whether a consumed message begins a unit of work."""
     receives: bool
     """Whether the call that has returned it is a span, too."""
+    metrics: bool
     link_consumers: bool
     """Whether such a unit begins a trace of its own, with a link to the producer's."""
 
@@ -86,6 +87,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ),
         consumers=consumers,
         receives=receives,
+        metrics=read("METRICS", "1, 0", _SWITCH.__getitem__, default=True),
         link_consumers=read(
             "LINKS", "parent, link", {"parent": False, "link": True}.__getitem__, default=False
         ),

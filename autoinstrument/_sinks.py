@@ -58,8 +58,9 @@ class OwnSink:
 class ApplicationSink:
     """The application's own SDK provider: spans go to its processors as they are answered."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Tracer, count: Callable[[Operation], None]) -> None:
         self._tracer = tracer
+        self._count = count
         self.open = Sampling(tracer.sampler, tracer.id_generator).open
         self._resource: Resource | None = None
 
@@ -69,15 +70,18 @@ class ApplicationSink:
         if tracer.resource is not self._resource:  # the SDK replaces it in a forked child
             self._resource = tracer.resource
             self._builder = SpanBuilder(*parts_of(tracer))
-        for span in self._builder.spans(operation):
-            tracer.span_processor.on_end(span)
+        if operation.is_wanted:
+            for span in self._builder.spans(operation):
+                tracer.span_processor.on_end(span)
+        self._count(operation)
 
 
 class ApiSink:
     """Any provider through the public API: spans are started with the call, as usual."""
 
-    def __init__(self, provider: trace.TracerProvider) -> None:
+    def __init__(self, provider: trace.TracerProvider, count: Callable[[Operation], None]) -> None:
         self._tracer = provider.get_tracer(SCOPE, __version__)
+        self._count = count
 
     def open(self, operation: Operation) -> None:
         """Start the spans and take the ids that the provider has chosen."""
@@ -116,15 +120,16 @@ class ApiSink:
         live.end(end_time=end)
         if live_root is not None:
             live_root.end(end_time=end)
+        self._count(operation)
 
 
-def application_sink(provider: trace.TracerProvider) -> Sink:
-    """Return the sink for a provider that the application has set."""
+def application_sink(provider: trace.TracerProvider, count: Callable[[Operation], None]) -> Sink:
+    """Return the sink for a provider that the application has set; `count` is told of each end."""
     if isinstance(provider, TracerProvider):
         tracer = provider.get_tracer(SCOPE, __version__)
         if isinstance(tracer, Tracer) and _takes_finished_spans(tracer):
-            return ApplicationSink(tracer)
-    return ApiSink(provider)
+            return ApplicationSink(tracer, count)
+    return ApiSink(provider, count)
 
 
 def _takes_finished_spans(tracer: Tracer) -> bool:

@@ -59,6 +59,46 @@ class Span:
     flags: int
 
 
+@dataclass(frozen=True)
+class Point:
+    """A metric's value for one set of attributes as it was exported.
+
+    `value` is a sum's or a gauge's, or how many measurements a histogram has in its `buckets`.
+    """
+
+    name: str
+    unit: str
+    attributes: dict[str, Any]
+    value: float
+    buckets: list[int]
+    is_delta: bool
+
+
+def points_of_recording(path: Path) -> list[Point]:
+    """Return what the metrics of a recording were at the end."""
+    metrics = [each for each in _requests(path) if isinstance(each, ExportMetricsServiceRequest)]
+    return list(points_of(metrics[-1])) if metrics else []
+
+
+def points_of(request: ExportMetricsServiceRequest) -> Iterator[Point]:
+    """Yield the points of one export request, in its order."""
+    for resource_metrics in request.resource_metrics:
+        for scope_metrics in resource_metrics.scope_metrics:
+            for metric in scope_metrics.metrics:
+                data = getattr(metric, metric.WhichOneof("data"))
+                delta = getattr(data, "aggregation_temporality", 0) == 1
+                for point in data.data_points:
+                    is_histogram = hasattr(point, "bucket_counts")
+                    value = point.count if is_histogram else getattr(point, _kind_of(point))
+                    buckets = list(point.bucket_counts) if is_histogram else []
+                    attributes = _attributes(point.attributes)
+                    yield Point(metric.name, metric.unit, attributes, value, buckets, delta)
+
+
+def _kind_of(point: Any) -> str:
+    return str(point.WhichOneof("value"))
+
+
 def spans_of_recording(path: Path) -> list[Span]:
     """Return the spans of a recording and its rotated parts, or of all in a folder.
 
@@ -67,10 +107,13 @@ def spans_of_recording(path: Path) -> list[Span]:
     Raises ValueError for what is not OTLP/JSON.
     https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
     """
-    files = sorted(path.iterdir() if path.is_dir() else path.parent.glob(f"{path.name}*"))
-    requests = [_request(line) for file in files for line in file.read_bytes().splitlines()]
-    traces = (each for each in requests if isinstance(each, ExportTraceServiceRequest))
+    traces = (each for each in _requests(path) if isinstance(each, ExportTraceServiceRequest))
     return [span for request in traces for span in spans_of(request)]
+
+
+def _requests(path: Path) -> list[Message]:
+    files = sorted(path.iterdir() if path.is_dir() else path.parent.glob(f"{path.name}*"))
+    return [request_of_line(line) for file in files for line in file.read_bytes().splitlines()]
 
 
 def spans_of(request: ExportTraceServiceRequest) -> Iterator[Span]:
@@ -118,7 +161,7 @@ def _value(value: AnyValue) -> Any:
     return getattr(value, kind) if kind else None
 
 
-def _request(line: bytes) -> Message:
+def request_of_line(line: bytes) -> Message:
     """Return one line of a recording, decoded by protobuf's own JSON rules where they agree."""
     content = json.loads(line)
     (field,) = content

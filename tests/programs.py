@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import confluent_kafka
 import pytest
-from otlp import Span, spans_of_recording
+from otlp import points_of_recording, spans_of_recording
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from otlp import Point, Span
 
 _NEEDS = {
     "batches": (
@@ -60,12 +62,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @dataclass(frozen=True)
 class Run:
-    """One finished program: what it printed, how it ended, and its spans."""
+    """One finished program: what it printed, how it ended, its spans and its metrics."""
 
     stdout: str
     stderr: str
     code: int
     spans: list[Span] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
 
     @property
     def writes(self) -> list[Span]:
@@ -124,6 +127,7 @@ def run(tmp_path: Path) -> Runner:
         )
         assert "agent-failed" not in done.stderr, done.stderr
         spans = spans_of_recording(recording) if recording.exists() else []
-        return Run(done.stdout, done.stderr, done.returncode, spans)
+        points = points_of_recording(recording) if recording.exists() else []
+        return Run(done.stdout, done.stderr, done.returncode, spans, points)
 
     return start

@@ -77,7 +77,8 @@ import asyncio
 from aiokafka import AIOKafkaProducer
 async def main():
     global number
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", request_timeout_ms=3000) as producer:
+    known = dict(bootstrap_servers=bootstrap, acks="all", request_timeout_ms=3000)
+    async with AIOKafkaProducer(**known) as producer:
         while going:
             try:
                 await producer.send(topic, b"v", key=str(number).encode())

@@ -97,8 +97,8 @@ def take(consumption: Consumption, message: Any, who: Hashable) -> None:
     """Make the unit of work of a message current, if it is a message."""
     if message is None or message.error() is not None:
         return
-    if settings().receives:
-        consumption.received(who, [(message.topic(), message.headers())], batch=False)
+    kind = type(message)
+    consumption.received(who, [message], kind.topic, kind.headers, batch=False)
     unit = _begin(consumption, message)
     if unit is not None:
         consumption.hold(who, [unit])
@@ -121,9 +121,9 @@ def take_batch(consumption: Consumption, messages: list[Any], who: Hashable) -> 
     """Return the messages as a list that makes the unit of work of each current in its turn."""
     if not messages:
         return messages
-    if settings().receives:
-        records = [message for message in messages if message.error() is None]
-        consumption.received(who, [(each.topic(), each.headers()) for each in records])
+    kind = type(messages[0])
+    records = [message for message in messages if message.error() is None]
+    consumption.received(who, records, kind.topic, kind.headers)
     units: list[Unit] = []
     consumption.hold(who, units)
     return Batch(messages, lambda message: _begin(consumption, message), units)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument._consumption import Batch, Consumption, Message
+from autoinstrument._consumption import Batch, Consumption
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from autoinstrument._headers import Headers
     from autoinstrument._unit import Unit
 
 
 def take(consumption: Consumption, record: Any, who: Hashable) -> None:
     """Make the unit of work of a record current until the next poll of `who`."""
-    consumption.received(who, [_message(record)], batch=False)
+    consumption.received(who, [record], _topic, _headers, batch=False)
     unit = _begin(consumption, record)
     if unit is not None:
         consumption.hold(who, [unit])
@@ -23,16 +25,19 @@ def take(consumption: Consumption, record: Any, who: Hashable) -> None:
 
 def take_batches(consumption: Consumption, batches: Any, who: Hashable) -> None:
     """Let the lists in `batches`, a dict by partition, make each record's unit current in turn."""
-    every = (_message(record) for records in batches.values() for record in records)
-    consumption.received(who, every)
+    every = [record for records in batches.values() for record in records]
+    consumption.received(who, every, _topic, _headers)
     units: list[Unit] = []
     consumption.hold(who, units)
     for partition, records in batches.items():
         batches[partition] = Batch(records, lambda record: _begin(consumption, record), units)
 
 
-def _message(record: Any) -> Message:
-    return record.topic, list(record.headers or ())
+_topic = attrgetter("topic")
+
+
+def _headers(record: Any) -> Headers:
+    return list(record.headers or ())
 
 
 def _begin(consumption: Consumption, record: Any) -> Unit | None:
@@ -41,6 +46,6 @@ def _begin(consumption: Consumption, record: Any) -> Unit | None:
         record.partition,
         record.offset,
         key=record.key,
-        headers=list(record.headers or ()),
+        headers=_headers(record),
         tombstone=record.value is None,
     )

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from autoinstrument._embedded_broker import NotStarted, embedded_broker, unsettled
+
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
     from types import FrameType
 
 SUMMARY = "run the example pipeline on an embedded broker and show its report"
@@ -42,13 +41,13 @@ def execute(parsed: argparse.Namespace) -> int:  # noqa: ARG001 - there is nothi
         return _show()
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except (OSError, _DemoError) as reason:
+    except (OSError, NotStarted, _DemoError) as reason:
         return _refuse(f"failed: {reason}")
 
 
 def _show() -> int:
     record = tempfile.mkdtemp(prefix="autoinstrument-demo-")
-    with _broker() as broker:
+    with embedded_broker(_TOPICS) as broker:
         _run_pipeline(broker, record)
     from .report import print_report  # noqa: PLC0415 - only now
 
@@ -76,41 +75,12 @@ def _run(program: str, broker: str, record: str, *options: str) -> None:
     try:
         # On Ctrl-C, or when time is over, this kills what it has started.
         code = subprocess.run(  # noqa: S603 - our own program
-            command, env=_environment(), stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False
+            command, env=unsettled(), stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False
         ).returncode
     except subprocess.TimeoutExpired:
         raise _DemoError(f"{program} has not ended within {_PATIENCE} s") from None
     if code:
         raise _DemoError(f"{program} has ended with exit code {code}")
-
-
-@contextmanager
-def _broker() -> Iterator[str]:
-    """Give the address of a broker that ends with the block, and with this process."""
-    with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "autoinstrument._mock_broker", *_TOPICS],
-        env=_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is for this process, which then ends the broker
-    ) as process:
-        try:
-            address = process.stdout.readline().strip() if process.stdout else ""
-            if not address:
-                said = process.communicate()[1].strip().rpartition("\n")[2]
-                raise _DemoError(f"the embedded broker has not started: {said}")
-            yield address
-        finally:
-            process.kill()
-
-
-def _environment() -> dict[str, str]:
-    """Return this environment without what would make the demo another one, or export it."""
-    ours = ("AUTOINSTRUMENT_", "OTEL_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}  # the examples' folder is not ours to fill
 
 
 def _examples() -> Path:

@@ -1,0 +1,184 @@
+"""Metrics on their way out: to the application's provider, an exporter, or the recording.
+
+An exporter is given what the SDK's own reader would give it, once an interval. A provider of the
+application's takes each duration as it comes: the API has no way to hand over a whole histogram.
+"""
+
+from __future__ import annotations
+
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import metrics as api
+from opentelemetry.sdk.metrics import Counter, Histogram
+from opentelemetry.sdk.metrics import export as sdk
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExportResult
+
+from . import __version__
+from ._metrics import BOUNDS
+from ._notices import tell
+from ._otlp_json import metrics_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    from ._metrics import Durations, Labels, Metrics
+    from ._operation import Operation
+    from ._recording import Recording
+
+_NANO = 1e9
+_CUMULATIVE = AggregationTemporality.CUMULATIVE
+_DURATIONS = {
+    "messaging.client.operation.duration": "Duration of an operation that a client initiated.",
+    "messaging.process.duration": "Duration of the processing of a message.",
+}
+
+
+class MetricExport:
+    """Hands the metrics of this process on; `dropped` counts operations without a span."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        exporters: Iterable[sdk.MetricExporter | Recording],
+        resource: Resource,
+        scope: InstrumentationScope,
+        dropped: Callable[[], int],
+    ) -> None:
+        self._metrics = metrics
+        self._exporters = list(exporters)
+        self._resource = resource
+        self._scope = scope
+        self._dropped = dropped
+        self._last: dict[int, dict[Any, Any]] = {}
+        self._since = metrics.started
+
+    def export(self) -> None:
+        """Export what there is since the beginning, or since the last time as an exporter asks."""
+        now = time_ns()
+        for exporter in self._exporters:
+            if hasattr(exporter, "append"):
+                exporter.append(metrics_request(self._data(now)))
+                continue
+            data = self._data(now, exporter)
+            if exporter.export(data) is not MetricExportResult.SUCCESS:
+                name = type(exporter).__name__
+                words = f"{name} could not export; OTEL_METRICS_EXPORTER=none asks for no metrics"
+                tell("export-failed", words, "metrics")
+        self._since = now
+
+    def shutdown(self) -> None:
+        """Close what is open."""
+        for exporter in self._exporters:
+            exporter.shutdown()
+
+    def _data(self, now: int, exporter: sdk.MetricExporter | None = None) -> sdk.MetricsData:
+        preferred = getattr(exporter, "_preferred_temporality", None) or {}
+        started = self._metrics.started
+        last = self._last.setdefault(id(exporter), {})
+
+        def since(kind: type, key: Any, values: list[int]) -> tuple[int, Any, list[int]]:
+            temporality = preferred.get(kind, _CUMULATIVE)
+            if temporality is _CUMULATIVE:
+                return started, temporality, values
+            before, last[key] = last.get(key, [0] * len(values)), values
+            difference = [new - old for new, old in zip(values, before, strict=True)]
+            return self._since, temporality, difference
+
+        found = [*self._histograms(now, since), *self._sums(now, since), *self._gauges(now)]
+        scope = sdk.ScopeMetrics(self._scope, found, "")
+        return sdk.MetricsData([sdk.ResourceMetrics(self._resource, [scope], "")])
+
+    def _histograms(self, now: int, since: Any) -> list[sdk.Metric]:
+        points: dict[str, list[sdk.HistogramDataPoint]] = {}
+        temporality: Any = _CUMULATIVE
+        for key, series in list(self._metrics.series.items()):
+            values = [*series.buckets, series.total]
+            start, temporality, (*buckets, total) = since(Histogram, key, values)
+            if any(buckets):
+                point = sdk.HistogramDataPoint(
+                    attributes=series.attributes,
+                    start_time_unix_nano=start,
+                    time_unix_nano=now,
+                    count=sum(buckets),
+                    sum=total / _NANO,
+                    bucket_counts=buckets,
+                    explicit_bounds=BOUNDS,
+                    min=series.least / _NANO,
+                    max=series.most / _NANO,
+                )
+                points.setdefault(series.name, []).append(point)
+        return [
+            sdk.Metric(name, _DURATIONS[name], "s", sdk.Histogram(of_name, temporality))
+            for name, of_name in points.items()
+        ]
+
+    def _sums(self, now: int, since: Any) -> list[sdk.Metric]:
+        sums = [(*counter[:3], counter.points) for counter in self._metrics.counters()]
+        dropped: dict[Labels, int] = {(): self._dropped()}
+        sums.append(("autoinstrument.spans.dropped", "{span}", "Spans nobody took.", dropped))
+        found = []
+        for name, unit, description, values in sums:
+            points, temporality = [], _CUMULATIVE
+            for labels, value in values.items():
+                start, temporality, (own,) = since(Counter, (name, labels), [value])
+                if own:
+                    points.append(sdk.NumberDataPoint(dict(labels), start, now, own))
+            if points:
+                of_name = sdk.Sum(points, temporality, is_monotonic=True)
+                found.append(sdk.Metric(name, description, unit, of_name))
+        return found
+
+    def _gauges(self, now: int) -> list[sdk.Metric]:
+        costs = {"call": self._metrics.call, "background": self._metrics.background}
+        taken = {
+            (("autoinstrument.part", part),): cost.total / cost.calls / _NANO
+            for part, cost in costs.items()
+            if cost.calls
+        }
+        open_now: dict[Any, float] = {(): self._metrics.in_flight()}
+        return [
+            _gauge("autoinstrument.messages.in_flight", "{message}", "Unanswered.", open_now, now),
+            _gauge("autoinstrument.cost", "s", "What the agent takes an operation.", taken, now),
+        ]
+
+
+def _gauge(
+    name: str, unit: str, description: str, values: dict[Any, float], now: int
+) -> sdk.Metric:
+    points = [
+        sdk.NumberDataPoint(dict(labels), now, now, value) for labels, value in values.items()
+    ]
+    return sdk.Metric(name, description, unit, sdk.Gauge(points))
+
+
+class ApplicationMetrics:
+    """The application's own MeterProvider, to which each duration is told as it comes."""
+
+    def __init__(self, provider: api.MeterProvider, metrics: Metrics) -> None:
+        meter = provider.get_meter("autoinstrument", __version__)
+        self._histograms = {
+            name: meter.create_histogram(
+                name, "s", description, explicit_bucket_boundaries_advisory=list(BOUNDS)
+            )
+            for name, description in _DURATIONS.items()
+        }
+        self._metrics = metrics
+        for counter in metrics.counters():
+            meter.create_observable_counter(
+                counter.name, [self._observed(counter.name)], counter.unit, counter.description
+            )
+
+    def record(self, series: Durations, operation: Operation) -> None:
+        """Tell it of one operation, which `series` has counted."""
+        self._histograms[series.name].record(operation.elapsed / _NANO, series.attributes)
+
+    def _observed(self, name: str) -> Callable[[api.CallbackOptions], Iterable[api.Observation]]:
+        def observe(_: api.CallbackOptions) -> Iterable[api.Observation]:
+            found = next(each for each in self._metrics.counters() if each.name == name)
+            return [api.Observation(value, dict(labels)) for labels, value in found.points.items()]
+
+        return observe

@@ -1,0 +1,196 @@
+"""What all operations add up to: plain counters and buckets, filled off the hot path.
+
+The metrics of the OpenTelemetry messaging conventions v1.44.0, and the agent's own. They count what
+the sampler has dropped, too.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from time import time_ns
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from . import _errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ._operation import Operation
+
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""The upper bounds of the buckets in seconds, as the conventions advise."""
+Labels: TypeAlias = "tuple[tuple[str, str | int], ...]"
+
+_BOUNDS = [int(bound * 1_000_000_000) for bound in BOUNDS]
+_COMMON = (
+    "messaging.system",
+    "messaging.operation.name",
+    "messaging.destination.name",
+    "messaging.consumer.group.name",
+    "server.address",
+    "server.port",
+)
+_MOST_SERIES = 2000  # the SDK's limit, beyond which it counts under one attribute as well
+_OVERFLOW: Labels = (("otel.metric.overflow", True),)
+_MOST_KNOWN = 4096
+_MESSAGE = "{message}"
+# What has failed in the process, before the client had taken the message.
+_NOT_SENT = {
+    _errors.QUEUE_FULL,
+    _errors.SERIALIZATION,
+    _errors.CLOSED,
+    _errors.INVALID_ARGUMENT,
+    _errors.INVALID_STATE,
+}
+
+
+class Counter(NamedTuple):
+    """A sum of messages or spans since the beginning."""
+
+    name: str
+    unit: str
+    description: str
+    points: dict[Labels, int]
+
+
+class Cost:
+    """What one part of the agent has taken: `calls` were measured, `total` is in nanoseconds."""
+
+    __slots__ = ("calls", "total")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.total = 0
+
+    def add(self, elapsed: int, calls: int = 1) -> None:
+        """Add what was measured."""
+        self.calls += calls
+        self.total += elapsed
+
+
+class Durations:
+    """A histogram of one kind of operation with one outcome; times in nanoseconds."""
+
+    __slots__ = ("buckets", "labels", "least", "most", "operation_type", "outcome", "total")
+
+    def __init__(self, labels: Labels, operation_type: str, outcome: str | None) -> None:
+        self.labels = labels
+        self.operation_type = operation_type
+        self.outcome = outcome
+        self.buckets = [0] * (len(_BOUNDS) + 1)
+        self.total = 0
+        self.least = 1 << 63
+        self.most = 0
+
+    @property
+    def name(self) -> str:
+        """The metric that it belongs to."""
+        if self.operation_type == "process":
+            return "messaging.process.duration"
+        return "messaging.client.operation.duration"
+
+    @property
+    def attributes(self) -> dict[str, str | int]:
+        """The attributes of its points."""
+        found = dict(self.labels)
+        if self.operation_type != "process":
+            found["messaging.operation.type"] = self.operation_type
+        return found if self.outcome is None else {**found, "error.type": self.outcome}
+
+    @property
+    def count(self) -> int:
+        """How many operations it holds."""
+        return sum(self.buckets)
+
+
+class Metrics:
+    """The counts of this process; one thread collects, any may count."""
+
+    def __init__(self, in_flight: Callable[[], int]) -> None:
+        """`in_flight` counts the writes that have no answer yet."""
+        self.started = time_ns()
+        self.call = Cost()
+        """Before the client is called; measured on one call in 256."""
+        self.background = Cost()
+        """In the background thread, which ends each operation."""
+        self.in_flight = in_flight
+        self._received: dict[Labels, int] = {}
+        self.series: dict[tuple[Labels, str, str | None], Durations] = {}
+        self._known: dict[tuple[int, str | None], tuple[Mapping[str, str | int], Durations]] = {}
+        self._lock = threading.Lock()
+
+    def count(self, operation: Operation) -> Durations | None:
+        """Add an ended operation; one without a type of the conventions is left out."""
+        elapsed = operation.elapsed
+        with self._lock:
+            known = self._known.get((id(operation.attributes), operation.error_type))
+            series = known[1] if known is not None else self._find(operation)
+            if series is None:
+                return None
+            series.buckets[bisect_left(_BOUNDS, elapsed)] += 1
+            series.total += elapsed
+            series.least = min(series.least, elapsed)
+            series.most = max(series.most, elapsed)
+        return series
+
+    def _find(self, operation: Operation) -> Durations | None:
+        attributes, outcome = operation.attributes, operation.error_type
+        operation_type = attributes.get("messaging.operation.type")
+        if operation_type is None:
+            return None
+        labels = labels_of(attributes)
+        key = labels, operation_type, outcome
+        if key not in self.series and len(self.series) >= _MOST_SERIES:
+            key = _OVERFLOW, operation_type, None
+        series = self.series.get(key)
+        if series is None:
+            series = self.series[key] = Durations(*key)
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[id(attributes), outcome] = attributes, series  # see Encoder._remembered
+        return series
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was counted yet."""
+        return not (self.series or self._received)
+
+    def received(self, attributes: Mapping[str, str | int], messages: int) -> None:
+        """Add messages that a consumer was given, whose receive has these attributes."""
+        labels = labels_of(attributes)
+        with self._lock:
+            self._received[labels] = self._received.get(labels, 0) + messages
+
+    def counters(self) -> list[Counter]:
+        """Return the sums: messages received, and what follows from the durations."""
+        sent: dict[Labels, int] = {}
+        refused: dict[Labels, int] = {}
+        lost: dict[Labels, int] = {}
+        for series in list(self.series.values()):
+            if series.operation_type != "send":
+                continue
+            labels, outcome = series.labels, series.outcome
+            if outcome == _errors.QUEUE_FULL:
+                refused[labels] = refused.get(labels, 0) + series.count
+            if outcome == _errors.LOST_AT_EXIT:
+                lost[labels] = lost.get(labels, 0) + series.count
+            if outcome not in _NOT_SENT:
+                failed = () if outcome is None else (("error.type", outcome),)
+                sent[labels + failed] = sent.get(labels + failed, 0) + series.count
+        return [
+            Counter("messaging.client.sent.messages", _MESSAGE, "Sent to a broker.", sent),
+            Counter(
+                "messaging.client.consumed.messages",
+                _MESSAGE,
+                "Delivered to the application.",
+                dict(self._received),
+            ),
+            Counter("autoinstrument.messages.refused", _MESSAGE, "Met a full queue.", refused),
+            Counter("autoinstrument.messages.lost", _MESSAGE, "Had no answer at the end.", lost),
+        ]
+
+
+def labels_of(attributes: Mapping[str, str | int]) -> Labels:
+    """Return those of a span's attributes that metrics have as well: of few different values."""
+    return tuple((name, attributes[name]) for name in _COMMON if name in attributes)

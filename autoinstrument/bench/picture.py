@@ -1,0 +1,52 @@
+"""The ratios of all cases as one picture."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .comparing import ratio
+from .text import rounds_of
+
+if TYPE_CHECKING:
+    from .running import Outcome
+
+_KINDS = {".svg", ".png"}
+_MEASURES = ("start", "in the call", "CPU")
+_COLOURS = {"start": "#7f7f7f", "in the call": "#1f77b4", "CPU": "#2ca02c"}
+_INCHES_A_BAR = 0.32
+
+
+def complaint(file: str) -> str | None:
+    """Return why no picture can be drawn into `file`, if so."""
+    if Path(file).suffix not in _KINDS:
+        return f"--picture {file!r} is neither .svg nor .png"
+    if importlib.util.find_spec("matplotlib") is None:
+        return "a picture needs matplotlib: pip install 'autoinstrument[bench]'"
+    return None
+
+
+def draw(outcomes: list[Outcome], file: str) -> None:
+    """Draw a bar a ratio, with its interval of confidence, and the other agent at 1."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow
+
+    bars: list[tuple[str, str, Any]] = []
+    for outcome in outcomes:
+        measures = next(iter(outcome.rounds.values()))[0]
+        for measure in _MEASURES:
+            if measure in measures:
+                found = ratio(rounds_of(outcome, measure))
+                if found is not None:
+                    bars.append((outcome.case.name, measure, found))
+    figure = Figure(figsize=(9, 1.4 + _INCHES_A_BAR * len(bars)), layout="constrained")
+    axes = figure.subplots()
+    for place, (_, measure, found) in enumerate(reversed(bars)):
+        around = [[max(0, found.value - found.low)], [max(0, found.high - found.value)]]
+        axes.barh(place, found.value, color=_COLOURS[measure], xerr=around, capsize=2)
+        axes.text(found.high + 0.01, place, f"{found.value:.2g}", va="center", fontsize=8)
+    axes.set_yticks(range(len(bars)), [f"{n}: {m}" for n, m, _ in reversed(bars)], fontsize=8)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_xlabel("what autoinstrument adds, by what the other agent adds (1 = as much)")
+    axes.set_xlim(left=0)
+    figure.savefig(file)

@@ -1,0 +1,199 @@
+"""Runs the cases: each variant in turn, so that noise meets all alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument._embedded_broker import embedded_broker, unsettled
+
+from .sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .cases import Case
+
+_WORKLOAD = str(Path(__file__).with_name("workload.py"))
+_TRACEPARENT = b"00-%032x-%016x-01"
+_STARTS = 4  # the start of a program is short: so many for a round
+
+Measures = dict[str, float]
+"""A round's figures: microseconds a message, milliseconds, or what `UNITS` says."""
+UNITS = {
+    "in the call": "us a message",
+    "CPU": "us a message",
+    "throughput": "messages a second",
+    "memory": "MB",
+    "start": "ms",
+}
+
+
+class NotMeasured(Exception):  # noqa: N818 - it is an answer to the user, not a mishap
+    """Why a case or a command cannot be measured, in words for the user."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to run a program."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+
+
+@dataclass
+class Outcome:
+    """All rounds of one case by variant: figures, messages in the log, and spans received."""
+
+    case: Case
+    rounds: dict[str, list[Measures]] = field(default_factory=dict)
+    delivered: dict[str, int] = field(default_factory=dict)
+    spans: dict[str, int] = field(default_factory=dict)
+
+
+def variants(other: list[str]) -> list[Variant]:
+    """Return plain and ours, and the other agent with its own plain: it may be elsewhere."""
+    ours, theirs = sys.executable, interpreter_of(other[0])
+    found = [
+        Variant("plain", [ours], {}),
+        Variant("autoinstrument", [ours], {"AUTOINSTRUMENT_ENABLED": "1"}),
+    ]
+    if os.path.realpath(theirs) != os.path.realpath(ours):
+        found.append(Variant("plain, other", [theirs], {}))
+    return [*found, Variant(Path(other[0]).name, [*other, theirs], {})]
+
+
+def interpreter_of(command: str) -> str:
+    """Return the interpreter that `command` belongs to, which may be another environment's."""
+    beside = Path(shutil.which(command) or "").with_name("python")
+    return str(beside) if beside.exists() else sys.executable
+
+
+def measured(case: Case, ways: list[Variant], rounds: int, tell: Callable[[], None]) -> Outcome:
+    """Return `rounds` of each variant; `tell` is called after each.
+
+    Raises NotMeasured with what a program has complained of.
+    """
+    outcome = Outcome(case)
+    with closing(Sink()) as sink, _broker(case) as address:
+        for way in ways:  # a first one that does not count: files are cached, topics are there
+            _round(case, way, address, sink)
+        for _ in range(rounds):
+            for way in ways:
+                before = _in_log(case, address)
+                figures, spans = _round(case, way, address, sink)
+                outcome.rounds.setdefault(way.name, []).append(figures)
+                written = _in_log(case, address) - before
+                delivered = outcome.delivered.get(way.name, 0)
+                outcome.delivered[way.name] = delivered + written
+                outcome.spans[way.name] = outcome.spans.get(way.name, 0) + spans
+                tell()
+    return outcome
+
+
+def _round(case: Case, way: Variant, address: str, sink: Sink) -> tuple[Measures, int]:
+    environment = unsettled() | way.environment | _exporting(case, sink.url)
+    if case.action == "start":
+        return _start(way, environment), sink.taken()
+    given = json.dumps(case.as_arguments())
+    ended, usage = _ended([*way.command, _WORKLOAD, given, address], environment)
+    own = json.loads(ended)
+    cpu = usage.ru_utime + usage.ru_stime - own["cpu_before"]
+    figures = {
+        "in the call": own["in_calls"] / case.messages * 1e6,
+        "CPU": cpu / case.messages * 1e6,
+        "throughput": case.messages / own["elapsed"],
+        "memory": usage.ru_maxrss / 1024,
+    }
+    return figures, sink.taken()
+
+
+def _exporting(case: Case, url: str) -> dict[str, str]:
+    """Return settings that are the same for every agent; a full queue would be an advantage."""
+    return {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+        "OTEL_BSP_MAX_QUEUE_SIZE": "1000000",
+        "OTEL_TRACES_SAMPLER": case.sampler,
+        "OTEL_TRACES_SAMPLER_ARG": case.sampler_arg,
+    }
+
+
+def _start(way: Variant, environment: dict[str, str]) -> Measures:
+    begun = perf_counter()
+    for _ in range(_STARTS):
+        _ended([*way.command, "-c", "pass"], environment)
+    return {"start": (perf_counter() - begun) / _STARTS * 1e3}
+
+
+def _ended(command: list[str], environment: dict[str, str]) -> tuple[str, Any]:
+    """Run a command; return its stdout and what it has used of the machine."""
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        # Not run(): only wait4 says what this very child has used.
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=err)  # noqa: S603 - the user's own
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        said, complaint = out.read(), err.read().strip().rpartition("\n")[2]
+    if complaint or process.returncode:
+        shown = shlex.join(Path(part).name for part in command[:2])
+        words = complaint or f"exit code {process.returncode}"
+        raise NotMeasured(f"{shown} does not start cleanly: {words}")
+    return said, usage
+
+
+@contextmanager
+def _broker(case: Case) -> Iterator[str]:
+    """Run a broker for one case, with something to consume; give its address."""
+    if case.action == "start":
+        yield ""
+        return
+    with embedded_broker(["in", *(f"out-{number}" for number in range(case.topics))]) as address:
+        if case.action == "consume":
+            _fill(address, case.messages + case.warm_up)
+        yield address
+
+
+def _fill(address: str, messages: int) -> None:
+    from confluent_kafka import Producer  # noqa: PLC0415 - an extra
+
+    producer = Producer({"bootstrap.servers": address, "queue.buffering.max.messages": 100_000})
+    for number in range(1, messages + 1):
+        header: list[tuple[str, str | bytes | None]] = [
+            ("traceparent", _TRACEPARENT % (number, number))
+        ]
+        producer.produce("in", b"x" * 100, partition=0, headers=header)
+    producer.flush()
+
+
+def _in_log(case: Case, address: str) -> int:
+    """Count what the broker has of the topics that are written to."""
+    if case.action != "produce":
+        return 0
+    from confluent_kafka import Consumer, TopicPartition  # noqa: PLC0415 - an extra
+
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "bench", "log_level": 0})
+    topics = consumer.list_topics(timeout=5).topics
+    ends = [
+        consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=5)[1]
+        for name, topic in topics.items()
+        if name.startswith("out-")
+        for partition in topic.partitions
+    ]
+    consumer.close()
+    return sum(ends)

@@ -1,0 +1,84 @@
+"""An OTLP/HTTP endpoint that takes everything and counts the spans when it is asked."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Sink:
+    """The endpoint at `url`, until it is closed."""
+
+    def __init__(self) -> None:
+        self._bodies: list[bytes] = []
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.bodies = self._bodies
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Take nothing any more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def taken(self) -> int:
+        """Return how many spans have come since the last time, Kafka's and their roots."""
+        bodies, self._bodies[:] = list(self._bodies), []
+        return sum(map(_spans_in, bodies))
+
+
+class _Server(ThreadingHTTPServer):
+    bodies: list[bytes]
+    daemon_threads = True
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/v1/traces":
+            self.server.bodies.append(body)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def _spans_in(request: bytes) -> int:
+    """Count the spans of an `ExportTraceServiceRequest`: its field 1, then 2, then 2."""
+    return sum(
+        1
+        for of_resource in _fields(request, 1)
+        for of_scope in _fields(of_resource, 2)
+        for _ in _fields(of_scope, 2)
+    )
+
+
+def _fields(message: bytes, wanted: int) -> Iterator[bytes]:
+    """Yield the contents of a field; all fields of these messages are of bytes."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        size, at = _varint(message, at)
+        if key >> 3 == wanted:
+            yield message[at : at + size]
+        at += size
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:  # noqa: PLR2004 - the last byte has its high bit clear
+            return value, at
+        shift += 7

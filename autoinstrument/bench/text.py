@@ -1,0 +1,74 @@
+"""The outcome of a case as a table."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from .comparing import Ratio, Rounds, ratio, spread
+from .running import UNITS
+
+if TYPE_CHECKING:
+    from .running import Outcome
+
+_HIGHER_IS_BETTER = {"throughput"}
+
+
+def table(outcome: Outcome) -> str:
+    """Return the table of one case: every measure of every variant, and the ratios."""
+    lines = [f"{outcome.case.name}: {outcome.case.words}"]
+    measures = next(iter(outcome.rounds.values()))[0]
+    for measure in measures:
+        lines.append(f"  {measure}, {UNITS[measure]}")
+        for name, rounds in outcome.rounds.items():
+            values = [each[measure] for each in rounds]
+            low, middle, high = spread(values)
+            shown = f"    {name:24}{middle:>12,.1f}   {f'{low:,.1f} to {high:,.1f}':>22}"
+            lines.append(shown + _added(outcome, measure, name))
+    lines += _counts(outcome)
+    return "\n".join(lines) + "\n"
+
+
+def _added(outcome: Outcome, measure: str, name: str) -> str:
+    names = list(outcome.rounds)
+    if name.startswith("plain"):
+        return ""
+    rounds = rounds_of(outcome, measure)
+    plain, own = (
+        (rounds.plain, rounds.ours) if name == names[1] else (rounds.their_plain, rounds.theirs)
+    )
+    shown = f"{median(own) - median(plain):+12,.1f}"
+    found = ratio(rounds) if name == names[1] and measure not in _HIGHER_IS_BETTER else None
+    return shown if found is None else f"{shown}   {words_of(found)}"
+
+
+def rounds_of(outcome: Outcome, measure: str) -> Rounds:
+    """Return the figures of a measure, each agent's with those of its own plain program."""
+    ours = list(outcome.rounds)[1]
+    theirs = list(outcome.rounds)[-1]
+    their_plain = "plain, other" if "plain, other" in outcome.rounds else "plain"
+    return Rounds(
+        *(
+            [each[measure] for each in outcome.rounds[name]]
+            for name in ("plain", ours, their_plain, theirs)
+        )
+    )
+
+
+def words_of(found: Ratio) -> str:
+    """Return a ratio in words, such as `0.13 of the other's (0.11 to 0.16)`."""
+    return f"{found.value:.3g} of the other's ({found.low:.3g} to {found.high:.3g})"
+
+
+def _counts(outcome: Outcome) -> list[str]:
+    if outcome.case.action == "start":
+        return []
+    rounds = len(next(iter(outcome.rounds.values())))
+    expected = (outcome.case.messages + outcome.case.warm_up) * rounds
+    lines = [f"  in {rounds} rounds, {expected:,} messages handled, the warm-up included"]
+    for name in outcome.rounds:
+        delivered = ""
+        if outcome.case.action == "produce":
+            delivered = f"{outcome.delivered[name]:>12,} in the log"
+        lines.append(f"    {name:24}{delivered}{outcome.spans[name]:>12,} spans received")
+    return lines

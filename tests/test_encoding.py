@@ -1,0 +1,150 @@
+"""What is encoded without the SDK, against what the SDK encodes for the same operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, TraceState
+from otlp import request_of_line
+
+from autoinstrument._operation import Operation
+from autoinstrument._otlp_json import JsonEncoder
+from autoinstrument._otlp_protobuf import ProtobufEncoder
+from autoinstrument._spans import SpanBuilder
+from autoinstrument._work import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+_IS_REMOTE = 0x300  # the SDK leaves out the trace flags, in the low bits
+_words = st.text(max_size=200)
+_names = st.text(min_size=1, max_size=90)
+_plain = _words | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
+_values = _plain | st.lists(_words, max_size=3)
+_attributes = st.dictionaries(_names, _values, max_size=5)
+_contexts = st.builds(
+    SpanContext,
+    st.integers(1, 2**128 - 1),
+    st.integers(1, 2**64 - 1),
+    st.booleans(),
+    st.builds(TraceFlags, st.integers(0, 3)),
+    st.sampled_from([None, TraceState([("vendor", "state")])]),
+)
+_times = st.integers(0, 2**62)
+
+
+class Ended(Operation):
+    """An operation that has everything that a write, a unit or a step may have."""
+
+    __slots__ = ("added", "events", "links")
+
+    def __init__(self, attributes: Mapping[str, Any], parent: SpanContext | None) -> None:
+        super().__init__(attributes, Context(), parent)
+
+
+@st.composite
+def _operations(draw: Callable[..., Any]) -> Operation:
+    named = {"messaging.operation.name": draw(_names), **draw(_attributes)}
+    operation = Ended(named, draw(st.none() | _contexts))
+    operation.links = tuple(draw(st.lists(_contexts, max_size=3)))
+    operation.events = draw(st.lists(st.tuples(_names, _attributes, _times), max_size=3))
+    operation.added = draw(_attributes)
+    operation.extra = draw(st.none() | _attributes)
+    operation.trace_id, operation.span_id = draw(_times) + 1, draw(_times) + 1
+    operation.flags = draw(st.integers(0, 3))
+    operation.trace_state = draw(st.sampled_from([None, TraceState([("vendor", "state")])]))
+    operation.started, operation.elapsed = draw(_times), draw(_times)
+    operation.partition = draw(st.none() | st.integers(0, 300))
+    operation.offset = draw(st.none() | st.integers(0, 2**63 - 1))
+    operation.key = draw(st.none() | st.binary(max_size=300) | _words)
+    operation.tombstone = draw(st.booleans())
+    operation.error_type = draw(st.none() | _words)
+    operation.description = draw(st.none() | _words)
+    operation.recording = True
+    if draw(st.booleans()):
+        operation.root = Root(_frame())
+        operation.root.span_id = draw(_times) + 1
+    return operation
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        SpanLimits(),
+        SpanLimits(max_span_attributes=3, max_span_attribute_length=5),
+        SpanLimits(max_links=1, max_events=1),
+    ],
+    ids=["no limits", "limited attributes", "limited links and events"],
+)
+@given(operation=_operations())
+def test_both_encodings_say_what_the_sdk_would(operation: Operation, limits: SpanLimits) -> None:
+    """Field by field; only the order of attributes is our own, and the trace flags are there."""
+    parts = (
+        Resource({"service.name": "s", "process.pid": 7}),
+        InstrumentationScope("a", "1"),
+        limits,
+    )
+    expected = encode_spans(SpanBuilder(*parts).spans(operation))
+    binary, lines = ProtobufEncoder(*parts), JsonEncoder(*parts)
+    for _ in range(2):  # the second time from what is remembered
+        sent = binary.request(binary.spans(operation))
+        assert _comparable(ExportTraceServiceRequest.FromString(sent)) == _comparable(expected)
+        line = lines.request(lines.spans(operation))
+        assert line.count(b"\n") == 1
+        assert _comparable(request_of_line(line)) == _comparable(expected)
+
+
+def test_what_is_remembered_does_not_grow_without_bound() -> None:
+    """More topics than are remembered are all encoded, each with its own name."""
+    parts = Resource({}), InstrumentationScope("a", "1"), SpanLimits()
+    encoder = ProtobufEncoder(*parts)
+    for number in range(10_000):
+        own = encoder._remembered("n", SpanKind.PRODUCER, {"topic": str(number)}, None)
+        assert str(number).encode() in own
+    assert len(encoder._known) <= 4096
+
+
+def _frame() -> FrameType:
+    import sys
+
+    return sys._getframe()
+
+
+def _comparable(request: Any) -> list[Any]:
+    (resource_spans,) = request.resource_spans
+    (scope_spans,) = resource_spans.scope_spans
+    scope = scope_spans.scope.name, scope_spans.scope.version
+    resource = _by_key(resource_spans.resource.attributes)
+    return [scope, resource, *map(_fields, scope_spans.spans)]
+
+
+def _fields(span: Span) -> list[Any]:
+    return [
+        (span.trace_id, span.span_id, span.parent_span_id, span.trace_state),
+        (span.name, span.kind, span.start_time_unix_nano, span.end_time_unix_nano),
+        span.flags & _IS_REMOTE,
+        _by_key(span.attributes),
+        span.dropped_attributes_count,
+        (span.status.code, span.status.message),
+        [(event.name, event.time_unix_nano, _by_key(event.attributes)) for event in span.events],
+        [
+            (link.trace_id, link.span_id, link.flags & _IS_REMOTE)  # nor has it their trace state
+            for link in span.links
+        ],
+    ]
+
+
+def _by_key(attributes: Any) -> list[Any]:
+    return sorted((pair.key, str(pair.value)) for pair in attributes)

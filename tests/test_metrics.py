@@ -1,0 +1,169 @@
+"""What all messages add up to, whatever becomes of their spans.
+
+Each test starts a program, since one process has one set of metrics.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from otlp import points_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from brokers import MockBroker
+    from collectors import Endpoint
+    from otlp import Point
+    from programs import Runner
+
+WRITES = """
+import sys
+from confluent_kafka import Producer
+producer = Producer({"bootstrap.servers": sys.argv[1], "log_level": 0})
+for number in range(1000):
+    producer.produce("orders", b"v", partition=0)
+for _ in range(2):
+    try:
+        producer.produce("orders", b"v" * 2_000_000)
+    except Exception:
+        pass
+producer.flush()
+"""
+PROVIDER = """
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader]))
+"""
+
+
+@pytest.fixture
+def broker(mock_broker: Callable[..., MockBroker]) -> str:
+    """Return the address of an embedded broker."""
+    return mock_broker().bootstrap
+
+
+def _named(points: list[Point], name: str) -> dict[str | None, Point]:
+    """Return a metric's points by their `error.type`."""
+    return {point.attributes.get("error.type"): point for point in points if point.name == name}
+
+
+@pytest.mark.parametrize("sampler", ["always_on", "always_off", "traceidratio"])
+def test_metrics_are_complete_whatever_is_sampled(run: Runner, broker: str, sampler: str) -> None:
+    """Durations by outcome, with the attributes and the buckets of the conventions."""
+    done = run(WRITES, broker, OTEL_TRACES_SAMPLER=sampler, OTEL_TRACES_SAMPLER_ARG="0.01")
+    assert (done.code, done.stderr) == (0, "")
+    durations = _named(done.points, "messaging.client.operation.duration")
+    assert {error: point.value for error, point in durations.items()} == {
+        None: 1000,
+        "MESSAGE_TOO_LARGE": 2,
+    }
+    host, _, port = broker.rpartition(":")
+    common = {
+        "messaging.system": "kafka",
+        "messaging.operation.name": "send",
+        "messaging.destination.name": "orders",
+        "server.address": host,
+        "server.port": int(port),
+    }
+    assert durations[None].attributes == {**common, "messaging.operation.type": "send"}
+    assert (durations[None].unit, len(durations[None].buckets)) == ("s", 15)
+    assert sum(durations[None].buckets) == 1000
+    sent = _named(done.points, "messaging.client.sent.messages")
+    assert (sent[None].value, sent[None].attributes) == (1000, common)
+
+
+def test_consumption_is_measured_too(run: Runner, broker: str) -> None:
+    """Each delivery is counted, and the processing of what is iterated over is timed."""
+    program = f"""{WRITES}
+from confluent_kafka import Consumer, TopicPartition
+consumer = Consumer({{"bootstrap.servers": sys.argv[1], "log_level": 0, "group.id": "g"}})
+consumer.assign([TopicPartition("orders", 0, 0)])
+seen = 0
+while seen < 10:
+    seen += len(consumer.consume(10 - seen, 5))
+while seen < 20:
+    seen += consumer.poll(5) is not None
+consumer.close()
+"""
+    done = run(program, broker)
+    consumed = _named(done.points, "messaging.client.consumed.messages")
+    assert consumed[None].value == 20
+    assert consumed[None].attributes["messaging.consumer.group.name"] == "g"
+    assert _named(done.points, "messaging.process.duration")[None].value == 10
+
+
+def test_an_exporter_gets_metrics_as_it_prefers_them(
+    run: Runner, broker: str, otlp_endpoint: Endpoint
+) -> None:
+    """Over OTLP at the interval asked for; differences, where those are preferred, add up."""
+    settings = {
+        "OTEL_METRICS_EXPORTER": "otlp",
+        "OTEL_METRIC_EXPORT_INTERVAL": "100",
+        "OTEL_BSP_SCHEDULE_DELAY": "50",
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
+    }
+    pause = "import time\ntime.sleep(0.3)\n"
+    done = run(f"{WRITES}{pause}{WRITES}", broker, **otlp_endpoint.environment, **settings)
+    assert done.code == 0
+    assert "autoinstrument:" not in done.stderr
+    exports = [
+        _named(list(points_of(request.message)), "messaging.client.operation.duration")
+        for request in otlp_endpoint.requests
+        if request.path == "/v1/metrics"
+    ]
+    written = [export[None] for export in exports if None in export]
+    assert len(written) > 1
+    assert sum(point.value for point in written) == 2000
+    assert all(point.is_delta for point in written)
+
+
+def test_the_applications_meter_provider_wins(run: Runner, broker: str) -> None:
+    """Durations and counts are in its own readers, and nowhere else."""
+    shown = """
+import time
+time.sleep(1.5)
+(resource,) = reader.get_metrics_data().resource_metrics
+(scope,) = resource.scope_metrics
+for metric in scope.metrics:
+    for point in metric.data.data_points:
+        print(metric.name, point.attributes.get("error.type"),
+              getattr(point, "count", None) or point.value)
+"""
+    done = run(f"{PROVIDER}{WRITES}{shown}", broker)
+    assert (done.stderr, done.points) == ("", [])
+    assert sorted(done.stdout.splitlines()) == [
+        "messaging.client.operation.duration MESSAGE_TOO_LARGE 2",
+        "messaging.client.operation.duration None 1000",
+        "messaging.client.sent.messages MESSAGE_TOO_LARGE 2",
+        "messaging.client.sent.messages None 1000",
+    ]
+
+
+def test_spans_may_go_to_a_provider_and_metrics_to_an_exporter(
+    run: Runner, broker: str, otlp_endpoint: Endpoint
+) -> None:
+    """An application that has set up tracing alone loses no metrics."""
+    own = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+"""
+    settings = {**otlp_endpoint.environment, "OTEL_METRICS_EXPORTER": "otlp"}
+    assert run(f"{own}{WRITES}", broker, **settings).stderr == ""
+    (export,) = [each for each in otlp_endpoint.requests if each.path == "/v1/metrics"]
+    durations = _named(list(points_of(export.message)), "messaging.client.operation.duration")
+    assert durations[None].value == 1000
+    assert otlp_endpoint.spans() == []
+
+
+def test_the_agent_says_what_it_costs(run: Runner, broker: str) -> None:
+    """In the calls and in the background, in seconds an operation; and nothing if not asked."""
+    done = run(WRITES, broker)
+    cost = {p.attributes["autoinstrument.part"]: p for p in done.points if "cost" in p.name}
+    assert 0 < cost["background"].value < 0.01
+    assert all(point.unit == "s" for point in cost.values())
+    assert run(WRITES, broker, AUTOINSTRUMENT_METRICS="0").points == []
