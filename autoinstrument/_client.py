@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakSet, ref
 
+from ._common import Common
 from ._errors import LOST_AT_EXIT
 from ._settings import settings
 from ._transactions import Transaction
@@ -35,34 +36,37 @@ class Client:
         self.lost = 0
         """How many writes have got no answer by the end of the process."""
         self.transaction: Transaction | None = None
-        self._attributes = {
+        self._attributes: dict[str, str | int] = {
             "messaging.system": "kafka",
             "messaging.operation.name": "send",
             "messaging.operation.type": "send",
             "messaging.client.id": client_id,
             **server_attributes(servers),
         }
-        self.flushing = {
-            "messaging.system": "kafka",
-            "messaging.operation.name": "flush",
-            "messaging.client.id": client_id,
-        }
+        self.flushing = Common(
+            {
+                "messaging.system": "kafka",
+                "messaging.operation.name": "flush",
+                "messaging.client.id": client_id,
+            }
+        )
         """The attributes of a flush."""
-        self._topics: dict[str, dict[str, str | int] | None] = {}
+        self._topics: dict[str, Common | None] = {}
         self._producer: ReferenceType[Any] = ref(producer, self._dropped)
         with _clients_lock:
             _clients.add(self)
 
-    def attributes(self, topic: str) -> dict[str, str | int] | None:
+    def attributes(self, topic: str) -> Common | None:
         """Return what each span of `topic` starts with; None if the user excludes the topic."""
         try:
             return self._topics[topic]
         except KeyError:
             return self._remember(topic)
 
-    def _remember(self, topic: str) -> dict[str, str | int] | None:
+    def _remember(self, topic: str) -> Common | None:
         excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
-        known = None if excluded else {**self._attributes, "messaging.destination.name": topic}
+        of_topic = {**self._attributes, "messaging.destination.name": topic}
+        known = None if excluded else Common(of_topic)
         if len(self._topics) < _TOPICS_REMEMBERED:
             self._topics[topic] = known
         return known

@@ -12,7 +12,9 @@ from opentelemetry.trace import SpanKind, get_current_span
 
 from . import _pipeline, _threads
 from ._client import server_attributes
+from ._common import Common
 from ._headers import Carried, extracted
+from ._metrics import labels_of
 from ._operation import current_context
 from ._settings import settings
 from ._step import Step
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from ._headers import Headers
+    from ._metrics import Labels
 
 _TOPICS_REMEMBERED = 1000
 
@@ -43,19 +46,24 @@ class Consumption:
         }
         if group:
             self._attributes["messaging.consumer.group.name"] = group
-        self.settling = {
-            **self._attributes,
-            "messaging.operation.name": "commit",
-            "messaging.operation.type": "settle",
-        }
+        self.settling = Common(
+            {
+                **self._attributes,
+                "messaging.operation.name": "commit",
+                "messaging.operation.type": "settle",
+            }
+        )
         """The attributes of a commit."""
-        self._receiving = {
-            **self._attributes,
-            "messaging.operation.name": "poll",
-            "messaging.operation.type": "receive",
-        }
+        self._receiving = Common(
+            {
+                **self._attributes,
+                "messaging.operation.name": "poll",
+                "messaging.operation.type": "receive",
+            }
+        )
         self._receives: dict[Hashable, Step] = {}
-        self._topics: dict[str, dict[str, str | int] | None] = {}
+        self._labels: dict[str, Labels] = {}
+        self._topics: dict[str, Common | None] = {}
         self._units: dict[Hashable, list[Unit]] = {}
         self._consumer: ReferenceType[Any] = ref(consumer, lambda _: self.end())
         with _lock:
@@ -92,7 +100,9 @@ class Consumption:
             parent = incoming
         unit = Unit(attributes, base, parent, incoming)
         unit.partition, unit.offset = partition, offset
-        unit.key, unit.tombstone, unit.carried = key, tombstone, carried
+        unit.key, unit.tombstone = key, tombstone
+        if carried is not None and (carried.message_id or carried.captured):
+            unit.carried = carried
         unit.sink = _pipeline.current()
         unit.sink.open(unit)
         unit.opened()
@@ -119,11 +129,14 @@ class Consumption:
         batch: bool = True,
     ) -> None:
         """Note what the poll by `who` has returned: one message, or a batch."""
-        topics = Counter(map(topic_of, messages))
+        topics = Counter(map(topic_of, messages)) if batch else {topic_of(messages[0]): 1}
         for topic, count in topics.items():
-            of_topic = {**self._receiving, "messaging.destination.name": topic}
-            _pipeline.metrics().received(of_topic, count)
-        step = self._receives.pop(who, None)
+            labels = self._labels.get(topic)
+            if labels is None:
+                of_topic = {**self._receiving, "messaging.destination.name": topic}
+                labels = self._labels[topic] = labels_of(of_topic)
+            _pipeline.metrics().received(labels, count)
+        step = self._receives.pop(who, None) if self._receives else None
         if step is None or not messages:
             return
         carried = [Carried(headers) for headers in map(headers_of, messages) if headers]
@@ -152,12 +165,13 @@ class Consumption:
         self._units.clear()
         self._receives.clear()
 
-    def _attributes_of(self, topic: str) -> dict[str, str | int] | None:
+    def _attributes_of(self, topic: str) -> Common | None:
         try:
             return self._topics[topic]
         except KeyError:
             excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
-            known = None if excluded else {**self._attributes, "messaging.destination.name": topic}
+            of_topic = {**self._attributes, "messaging.destination.name": topic}
+            known = None if excluded else Common(of_topic)
             if len(self._topics) < _TOPICS_REMEMBERED:
                 self._topics[topic] = known
             return known

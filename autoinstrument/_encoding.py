@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SAMPLED = 1
 _HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
-_MOST_KNOWN = 4096  # topics and calling lines whose parts are remembered
+_MOST_KNOWN = 1000  # partitions of a topic, and names that the application gives
 
 
 class Encoder(ABC, Generic[AnyStr]):
@@ -38,7 +38,6 @@ class Encoder(ABC, Generic[AnyStr]):
         self._limited = are_limited(limits)
         self._resource: AnyStr = self._of_resource(resource.attributes)
         self._scope = scope
-        self._known: dict[tuple[int, int | None, str, int], tuple[Any, AnyStr]] = {}
 
     @abstractmethod
     def request(self, spans: Sequence[AnyStr]) -> bytes:
@@ -112,14 +111,13 @@ class Encoder(ABC, Generic[AnyStr]):
         return spans
 
     def _parts(self, operation: Operation) -> tuple[AnyStr, AnyStr, AnyStr]:
-        name, kind, links = operation.name, operation.kind, operation.links
-        events, dropped = operation.events, 0
+        links, events, dropped = operation.links, operation.events, 0
         if self._limited or operation.extra or operation.added:
             bounded = self._bounded(attributes_of(operation))
-            common, dropped = self._common(name, kind, bounded), bounded.dropped
-            attributes = self._nothing
+            common = self._common(operation.name, operation.kind, bounded)
+            attributes, dropped = self._nothing, bounded.dropped
         else:
-            common = self._remembered(name, kind, operation.attributes, operation.partition)
+            common = self._remembered(operation, bool(links))
             attributes = self.attributes(outcome_attributes(operation))
         if operation.error_type is None and not (
             links or events or dropped or operation.trace_state
@@ -132,24 +130,31 @@ class Encoder(ABC, Generic[AnyStr]):
             self._rest(operation, links[:most_links], events[:most_events], dropped),
         )
 
+    def _remembered(self, operation: Operation, is_linked: bool) -> AnyStr:  # noqa: FBT001 - ours
+        made = operation.attributes.made.get(self)
+        if made is None:
+            made = operation.attributes.made[self] = {}
+        key: Any = operation.partition
+        if is_linked or operation.renamed is not None:  # which may have another name and kind
+            key = key, operation.name, id(operation.kind)
+        found: AnyStr | None = made.get(key)
+        if found is None:
+            if len(made) >= _MOST_KNOWN:
+                made.clear()
+            own = {**operation.attributes, **partition_attributes(operation.partition)}
+            found = made[key] = self._common(operation.name, operation.kind, own)
+        return found
+
     def _site(self, site: CallSite, extra: Mapping[str, Any] | None) -> AnyStr:
         if extra or self._limited:
             bounded = self._bounded({**site.attributes, **(extra or {})})
             return self._common(site.name, SpanKind.INTERNAL, bounded)
-        return self._remembered(site.name, SpanKind.INTERNAL, site.attributes, None)
-
-    def _remembered(
-        self, name: str, kind: SpanKind, attributes: Mapping[str, Any], partition: int | None
-    ) -> AnyStr:
-        key = id(attributes), partition, name, id(kind)  # an enumeration takes long to hash
-        found = self._known.get(key)
-        if found is not None:
-            return found[1]
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        common = self._common(name, kind, {**attributes, **partition_attributes(partition)})
-        self._known[key] = attributes, common  # kept alive, or another could get its id
-        return common
+        made = site.attributes.made.get(self)
+        if made is None:
+            common = self._common(site.name, SpanKind.INTERNAL, site.attributes)
+            made = site.attributes.made[self] = {None: common}
+        own: AnyStr = made[None]
+        return own
 
     def _bounded(self, attributes: dict[str, Any]) -> BoundedAttributes:
         return BoundedAttributes(

@@ -154,14 +154,13 @@ class Finisher:
                 operations = self._slice()
                 if self._meter is not None:
                     self._meter.count(operations)
-                spans = [operation for operation in operations if self._is_wanted(operation)]
+                spans = [each for each in operations if each.recording or each.kept is not None]
                 wanted += len(spans)
                 for destination in self._destinations:
                     destination.take(spans)
-                for operation in spans:
-                    if operation.is_write:
-                        writes += 1
-                        failed += operation.error_type is not None
+                written = [each.error_type for each in spans if each.is_write]
+                writes += len(written)
+                failed += len(written) - written.count(None)
                 time.sleep(0)
             refused = [each.name for each in self._destinations if not each.send()]
             if refused:

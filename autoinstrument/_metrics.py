@@ -33,7 +33,6 @@ _COMMON = (
 )
 _MOST_SERIES = 2000  # the SDK's limit, beyond which it counts under one attribute as well
 _OVERFLOW: Labels = (("otel.metric.overflow", True),)
-_MOST_KNOWN = 4096
 _MESSAGE = "{message}"
 # What has failed in the process, before the client had taken the message.
 _NOT_SENT = {
@@ -117,15 +116,15 @@ class Metrics:
         self.in_flight = in_flight
         self._received: dict[Labels, int] = {}
         self.series: dict[tuple[Labels, str, str | None], Durations] = {}
-        self._known: dict[tuple[int, str | None], tuple[Mapping[str, str | int], Durations]] = {}
         self._lock = threading.Lock()
 
     def count(self, operation: Operation) -> Durations | None:
         """Add an ended operation; one without a type of the conventions is left out."""
         elapsed = operation.elapsed
         with self._lock:
-            known = self._known.get((id(operation.attributes), operation.error_type))
-            series = known[1] if known is not None else self._find(operation)
+            known = operation.attributes.made.get(self)
+            series = known.get(operation.error_type) if known is not None else None
+            series = series or self._find(operation)
             if series is None:
                 return None
             series.buckets[bisect_left(_BOUNDS, elapsed)] += 1
@@ -146,9 +145,7 @@ class Metrics:
         series = self.series.get(key)
         if series is None:
             series = self.series[key] = Durations(*key)
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[id(attributes), outcome] = attributes, series  # see Encoder._remembered
+        attributes.made.setdefault(self, {})[outcome] = series
         return series
 
     @property
@@ -156,9 +153,8 @@ class Metrics:
         """Whether nothing was counted yet."""
         return not (self.series or self._received)
 
-    def received(self, attributes: Mapping[str, str | int], messages: int) -> None:
-        """Add messages that a consumer was given, whose receive has these attributes."""
-        labels = labels_of(attributes)
+    def received(self, labels: Labels, messages: int) -> None:
+        """Add messages that a consumer was given."""
         with self._lock:
             self._received[labels] = self._received.get(labels, 0) + messages
 

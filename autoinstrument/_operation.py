@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext, TraceState
 
+    from ._common import Common
     from ._headers import Carried
     from ._sinks import Sink
     from ._work import Root
@@ -64,6 +65,8 @@ class Operation:
     is_write = False
     added: Mapping[str, Any] = MappingProxyType({})
     """The attributes that the application has added."""
+    renamed: str | None = None
+    """The name that it has given to the span."""
     events: Sequence[tuple[str, Any, int]] = ()
     """The events that it has added: names, attributes and times."""
 
@@ -77,9 +80,7 @@ class Operation:
     description: str | None
     elapsed: int
 
-    def __init__(
-        self, attributes: Mapping[str, Any], context: Context, parent: SpanContext | None
-    ) -> None:
+    def __init__(self, attributes: Common, context: Context, parent: SpanContext | None) -> None:
         self.started = time_ns()
         # A second clock, since the first may be set back in the meantime.
         self.ticks = perf_counter_ns()

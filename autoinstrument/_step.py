@@ -9,6 +9,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import SpanKind, get_current_span
 
 from . import _pipeline
+from ._common import Common
 from ._guard import Guard
 from ._operation import Operation
 from ._suppression import suppressed
@@ -95,7 +96,7 @@ class Step(Operation):
     def __init__(
         self,
         kind: SpanKind,
-        attributes: Mapping[str, Any],
+        attributes: Common,
         *,
         long_only: bool = False,
     ) -> None:
@@ -120,7 +121,7 @@ class Step(Operation):
 
     def received(self, attributes: Mapping[str, Any], links: Iterable[SpanContext]) -> None:
         """End it with what it has learned of the messages that it received."""
-        self.attributes = {**self.attributes, **attributes}
+        self.attributes = Common({**self.attributes, **attributes})
         self._links = tuple(links)
         self.end()
 

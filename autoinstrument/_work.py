@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._common import Common
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import CodeType, FrameType
@@ -43,7 +45,7 @@ class CallSite(NamedTuple):
 
     name: str
     """The function with its module; before Python 3.11 without the classes around it."""
-    attributes: dict[str, str | int]
+    attributes: Common
     """OpenTelemetry's code attributes, semantic conventions v1.44.0."""
 
 
@@ -61,7 +63,7 @@ def _call_site(code: CodeType, module: str, instruction: int) -> CallSite:
     for start, end, line in code.co_lines():
         if start <= instruction < end and line is not None:
             known["code.line.number"] = line
-    return CallSite(name, known)
+    return CallSite(name, Common(known))
 
 
 def calling_frame(frame: FrameType, passed_over: str) -> FrameType:

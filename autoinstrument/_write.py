@@ -76,7 +76,7 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     write.sink.open(write)
     client.open.add(write)
     if unit is not None:
-        unit.open.add(write)
+        unit.began(write)
     return write
 
 

@@ -13,9 +13,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, TraceState
+from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 from otlp import request_of_line
 
+from autoinstrument._common import Common
 from autoinstrument._operation import Operation
 from autoinstrument._otlp_json import JsonEncoder
 from autoinstrument._otlp_protobuf import ProtobufEncoder
@@ -23,7 +24,7 @@ from autoinstrument._spans import SpanBuilder
 from autoinstrument._work import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import FrameType
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -50,14 +51,14 @@ class Ended(Operation):
 
     __slots__ = ("added", "events", "links")
 
-    def __init__(self, attributes: Mapping[str, Any], parent: SpanContext | None) -> None:
+    def __init__(self, attributes: Common, parent: SpanContext | None) -> None:
         super().__init__(attributes, Context(), parent)
 
 
 @st.composite
 def _operations(draw: Callable[..., Any]) -> Operation:
     named = {"messaging.operation.name": draw(_names), **draw(_attributes)}
-    operation = Ended(named, draw(st.none() | _contexts))
+    operation = Ended(Common(named), draw(st.none() | _contexts))
     operation.links = tuple(draw(st.lists(_contexts, max_size=3)))
     operation.events = draw(st.lists(st.tuples(_names, _attributes, _times), max_size=3))
     operation.added = draw(_attributes)
@@ -104,16 +105,6 @@ def test_both_encodings_say_what_the_sdk_would(operation: Operation, limits: Spa
         line = lines.request(lines.spans(operation))
         assert line.count(b"\n") == 1
         assert _comparable(request_of_line(line)) == _comparable(expected)
-
-
-def test_what_is_remembered_does_not_grow_without_bound() -> None:
-    """More topics than are remembered are all encoded, each with its own name."""
-    parts = Resource({}), InstrumentationScope("a", "1"), SpanLimits()
-    encoder = ProtobufEncoder(*parts)
-    for number in range(10_000):
-        own = encoder._remembered("n", SpanKind.PRODUCER, {"topic": str(number)}, None)
-        assert str(number).encode() in own
-    assert len(encoder._known) <= 4096
 
 
 def _frame() -> FrameType:

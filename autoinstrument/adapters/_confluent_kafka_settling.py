@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind
 
+from autoinstrument._common import Common
 from autoinstrument._consumption import Consumption
 from autoinstrument._step import Step, Taking, commit
 
@@ -166,7 +167,7 @@ def _settle(
     kind = named.get("ack_type", 1)
     verb = _VERBS.get(kind, "acknowledge") if isinstance(kind, int) else "acknowledge"
     of_topic = {"messaging.operation.name": verb, "messaging.destination.name": topic}
-    step = Step(SpanKind.CLIENT, {**consumption.settling, **of_topic})
+    step = Step(SpanKind.CLIENT, Common({**consumption.settling, **of_topic}))
     step.partition, step.offset = partition, offset
     return step
 
