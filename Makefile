@@ -7,6 +7,7 @@ PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 help:
 	@echo "make demo    run the demonstration, in .venv"
 	@echo "make test    run the tests; those on Apache Kafka need Java 17 and Maven"
+	@echo "make soak    send a million messages past exporters in four states"
 	@echo "make lint    check the style and the types"
 	@echo "make wheel   build dist/"
 	@echo "make clean   remove all that was made"
@@ -16,6 +17,9 @@ demo: .venv/demo
 
 test: test-setup
 	@$(BIN)/python -m pytest -n auto
+
+soak: test-setup
+	@SOAK_MESSAGES=1000000 $(BIN)/python -m pytest -n auto tests/test_soak.py
 
 test-setup: .venv/test kafka
 

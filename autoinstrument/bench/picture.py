@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .comparing import ratio
-from .text import rounds_of
+from .text import rounds_of, ways_of_ours
 
 if TYPE_CHECKING:
     from .running import Outcome
@@ -34,18 +34,19 @@ def draw(outcomes: list[Outcome], file: str) -> None:
     bars: list[tuple[str, str, Any]] = []
     for outcome in outcomes:
         measures = next(iter(outcome.rounds.values()))[0]
-        for measure in _MEASURES:
-            if measure in measures:
-                found = ratio(rounds_of(outcome, measure))
+        for measure in filter(measures.__contains__, _MEASURES):
+            for ours in ways_of_ours(outcome):
+                found = ratio(rounds_of(outcome, measure, ours))
                 if found is not None:
-                    bars.append((outcome.case.name, measure, found))
+                    name = f"{measure}, {ours}" if measure == "start" else measure
+                    bars.append((f"{outcome.case.name}: {name}", _COLOURS[measure], found))
     figure = Figure(figsize=(9, 1.4 + _INCHES_A_BAR * len(bars)), layout="constrained")
     axes = figure.subplots()
-    for place, (_, measure, found) in enumerate(reversed(bars)):
+    for place, (_, colour, found) in enumerate(reversed(bars)):
         around = [[max(0, found.value - found.low)], [max(0, found.high - found.value)]]
-        axes.barh(place, found.value, color=_COLOURS[measure], xerr=around, capsize=2)
+        axes.barh(place, found.value, color=colour, xerr=around, capsize=2)
         axes.text(found.high + 0.01, place, f"{found.value:.2g}", va="center", fontsize=8)
-    axes.set_yticks(range(len(bars)), [f"{n}: {m}" for n, m, _ in reversed(bars)], fontsize=8)
+    axes.set_yticks(range(len(bars)), [name for name, _, _ in reversed(bars)], fontsize=8)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xlabel("what autoinstrument adds, by what the other agent adds (1 = as much)")
     axes.set_xlim(left=0)

@@ -62,13 +62,20 @@ class Outcome:
     spans: dict[str, int] = field(default_factory=dict)
 
 
-def variants(other: list[str]) -> list[Variant]:
-    """Return plain and ours, and the other agent with its own plain: it may be elsewhere."""
+def variants(case: Case, other: list[str]) -> list[Variant]:
+    """Return plain, the ways to start ours, and the other agent.
+
+    With its own plain, where it belongs to another interpreter.
+    """
     ours, theirs = sys.executable, interpreter_of(other[0])
     found = [
         Variant("plain", [ours], {}),
-        Variant("autoinstrument", [ours], {"AUTOINSTRUMENT_ENABLED": "1"}),
+        Variant("AUTOINSTRUMENT_ENABLED=1", [ours], {"AUTOINSTRUMENT_ENABLED": "1"}),
     ]
+    if case.action == "start":  # what differs between the two ways
+        command = shutil.which("autoinstrument", path=str(Path(ours).parent))
+        run = [command] if command else [ours, "-m", "autoinstrument"]
+        found.append(Variant("autoinstrument run --", [*run, "run", "--", ours], {}))
     if os.path.realpath(theirs) != os.path.realpath(ours):
         found.append(Variant("plain, other", [theirs], {}))
     return [*found, Variant(Path(other[0]).name, [*other, theirs], {})]

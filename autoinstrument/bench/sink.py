@@ -1,22 +1,24 @@
-"""An OTLP/HTTP endpoint that takes everything and counts the spans when it is asked."""
+"""An OTLP/HTTP endpoint that counts the spans that it has taken when it is asked."""
 
 from __future__ import annotations
 
 import threading
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Sink:
-    """The endpoint at `url`, until it is closed."""
+    """The endpoint at `url`, until it is closed; `answer` gives the status of each request."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Callable[[], int] = lambda: 200) -> None:
         self._bodies: list[bytes] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.bodies = self._bodies
+        self._server.answer = answer
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -33,6 +35,7 @@ class Sink:
 
 class _Server(ThreadingHTTPServer):
     bodies: list[bytes]
+    answer: Callable[[], int]
     daemon_threads = True
 
 
@@ -42,9 +45,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        if self.path == "/v1/traces":
+        status = self.server.answer()
+        if self.path == "/v1/traces" and status == HTTPStatus.OK:
             self.server.bodies.append(body)
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("content-length", "0")
         self.end_headers()
 

@@ -30,29 +30,30 @@ def table(outcome: Outcome) -> str:
 
 
 def _added(outcome: Outcome, measure: str, name: str) -> str:
-    names = list(outcome.rounds)
     if name.startswith("plain"):
         return ""
-    rounds = rounds_of(outcome, measure)
-    plain, own = (
-        (rounds.plain, rounds.ours) if name == names[1] else (rounds.their_plain, rounds.theirs)
-    )
-    shown = f"{median(own) - median(plain):+12,.1f}"
-    found = ratio(rounds) if name == names[1] and measure not in _HIGHER_IS_BETTER else None
+    rounds = rounds_of(outcome, measure, name)
+    if name == list(outcome.rounds)[-1]:
+        return f"{median(rounds.theirs) - median(rounds.their_plain):+12,.1f}"
+    shown = f"{median(rounds.ours) - median(rounds.plain):+12,.1f}"
+    found = None if measure in _HIGHER_IS_BETTER else ratio(rounds)
     return shown if found is None else f"{shown}   {words_of(found)}"
 
 
-def rounds_of(outcome: Outcome, measure: str) -> Rounds:
+def rounds_of(outcome: Outcome, measure: str, ours: str) -> Rounds:
     """Return the figures of a measure, each agent's with those of its own plain program."""
-    ours = list(outcome.rounds)[1]
-    theirs = list(outcome.rounds)[-1]
     their_plain = "plain, other" if "plain, other" in outcome.rounds else "plain"
     return Rounds(
         *(
             [each[measure] for each in outcome.rounds[name]]
-            for name in ("plain", ours, their_plain, theirs)
+            for name in ("plain", ours, their_plain, list(outcome.rounds)[-1])
         )
     )
+
+
+def ways_of_ours(outcome: Outcome) -> list[str]:
+    """Return the names of the variants that are neither plain nor the other agent."""
+    return [name for name in list(outcome.rounds)[:-1] if not name.startswith("plain")]
 
 
 def words_of(found: Ratio) -> str:

@@ -91,7 +91,7 @@ def _complaint(parsed: argparse.Namespace, other: list[str]) -> str | None:
 
 
 def _measured(case: Case, other: list[str], rounds: int) -> Outcome:
-    ways = variants(other)
+    ways = variants(case, other)
     done, of = 0, rounds * len(ways)
 
     def tell() -> None:
