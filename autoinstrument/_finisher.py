@@ -154,7 +154,7 @@ class Finisher:
                 operations = self._slice()
                 if self._meter is not None:
                     self._meter.count(operations)
-                spans = [each for each in operations if each.recording or each.kept is not None]
+                spans = self._wanted(operations)
                 wanted += len(spans)
                 for destination in self._destinations:
                     destination.take(spans)
@@ -180,6 +180,11 @@ class Finisher:
         self.dropped += self._is_wanted(operation)
         if self._meter is not None:
             self._meter.count([operation])
+
+    def _wanted(self, operations: list[Operation]) -> list[Operation]:
+        if not self._destinations:
+            return []
+        return [each for each in operations if each.recording or each.kept is not None]
 
     def _is_wanted(self, operation: Operation) -> bool:
         return bool(self._destinations) and operation.is_wanted

@@ -62,7 +62,7 @@ def test_the_readme_lists_each_setting(readme: str) -> None:
     """Every variable that is read, and none besides."""
     listed = set(re.findall(r"^\| `AUTOINSTRUMENT_([A-Z_]+)` ", readme, re.MULTILINE))
     variables = {"semconv_names": "SPAN_NAMES", "link_consumers": "LINKS"}
-    variables |= {"keep_failures": "KEEP", "keep_slower_than": "KEEP"}
+    variables |= {"keep_failures": "KEEP", "keep_slower_than": "KEEP", "receives": "CONSUMERS"}
     read = {variables.get(name, name.upper()) for name in Settings.__dataclass_fields__}
     assert listed == {*read, "ENABLED", "DISABLE"}
 

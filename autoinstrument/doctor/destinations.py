@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 
 from autoinstrument import _pipeline
+from autoinstrument._destinations import lean_transport
 from autoinstrument._exporters import exporters
 from autoinstrument._recording import BEGINNING, DEFAULT_FOLDER, Recording
 from autoinstrument._settings import settings
@@ -46,6 +48,9 @@ def _destination(exporter: Any) -> list[Line]:
     protocol = module.removeprefix(_OTLP).partition(".")[0] if module.startswith(_OTLP) else None
     name = f"OTLP over {protocol.upper() if protocol == 'http' else 'gRPC'}" if protocol else module
     line = Line("ok", "exporter", f"{name}, as {_reason()} says, unless the program sets its own")
+    if protocol and lean_transport(exporter) is None:
+        slowly = f"{line.what}; encoded by the SDK, as this version sends in a way of its own"
+        line = replace(line, what=slowly)
     target = getattr(exporter, "_endpoint", None)
     if protocol not in {"http", "grpc"} or not isinstance(target, str):
         return [line]
