@@ -31,6 +31,8 @@ _HEADS = [
     ]
     for number in range(16)
 ]
+_SMALL_NUMBERS = [bytes((number,)) for number in range(_SMALL)]
+_TWO = Struct("2B")
 # How a field that is a number begins.
 _NUMBERS = [bytes((number << 3 | _VARINT,)) for number in range(16)]
 
@@ -55,7 +57,7 @@ class ProtobufEncoder(Encoder[bytes]):
         parts: list[bytes] = []
         for name, value in attributes.items():
             key = _names.get(name) or _name(name)
-            content = _value(value)
+            content = b"\x18" + _varint(value) if type(value) is int else _value(value)
             size = len(key) + len(content) + 2
             if size < _SMALL:
                 parts += (_HEADS[number][size], key, _HEADS[2][len(content)], content)
@@ -166,7 +168,11 @@ def _number(number: int, value: int) -> bytes:
 
 def _varint(value: int) -> bytes:
     if 0 <= value < _SMALL << 7:
-        return bytes((value,) if value < _SMALL else (value & 0x7F | _SMALL, value >> 7))
+        return (
+            _SMALL_NUMBERS[value]
+            if value < _SMALL
+            else _TWO.pack(value & 0x7F | _SMALL, value >> 7)
+        )
     value &= 0xFFFF_FFFF_FFFF_FFFF  # a negative number is its two's complement
     encoded = bytearray()
     while value >= _SMALL:

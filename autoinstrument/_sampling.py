@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from functools import partial
 from random import Random
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
     from ._operation import Operation
 
+_RATIO_BITS = 0xFFFF_FFFF_FFFF_FFFF  # of a trace id, that TraceIdRatioBased looks at
+_OF_CHILDREN = (
+    "_remote_parent_sampled",
+    "_remote_parent_not_sampled",
+    "_local_parent_sampled",
+    "_local_parent_not_sampled",
+)
 _SAMPLED = int(TraceFlags.SAMPLED)
 _RANDOM = 2  # W3C trace context level 2; the SDK has a name for it only since 1.41
 
@@ -44,7 +52,7 @@ class Sampling:
         self._span_id = partial(_random.getrandbits, 64) if own else ids.generate_span_id
         is_random = getattr(ids, "is_trace_id_random", None)
         self._random = _RANDOM if is_random is not None and is_random() else 0
-        self._follows_parent = sampler is sampling.DEFAULT_ON
+        self._bound, self._follows_parent = _known(sampler)
 
     def open(self, operation: Operation) -> None:
         """Give `write`, and its root if it has one, their ids, flags and trace state."""
@@ -60,11 +68,18 @@ class Sampling:
         operation.span_id = self._span_id()
         if root is not None:
             root.span_id = self._span_id()
-        if not self._follows_parent:
+        bound = self._bound
+        if bound is None:
             self._ask(operation)
-        elif parent is None or parent.trace_flags & _SAMPLED:
+        elif (
+            operation.trace_id & _RATIO_BITS < bound
+            if parent is None or not self._follows_parent
+            else parent.trace_flags & _SAMPLED
+        ):
             operation.flags |= _SAMPLED
             operation.recording = True
+        elif root is not None:
+            root.recording = False
 
     def _ask(self, operation: Operation) -> None:
         context, root = operation.parent_context, operation.root
@@ -95,6 +110,26 @@ class Sampling:
         operation.flags |= _SAMPLED if result.decision.is_sampled() else 0
         operation.trace_state = result.trace_state
         operation.extra = result.attributes
+
+
+def _known(sampler: Any) -> tuple[int | None, bool]:
+    """Return what a standard sampler decides by: a bound of trace ids, and whether parents count.
+
+    No bound: it must be asked, which takes 2 us a span. The names are the SDK's private ones.
+    """
+    asked = getattr(type(sampler), "should_sample", None)
+    if sampler is sampling.ALWAYS_ON:
+        return _RATIO_BITS + 1, False
+    if sampler is sampling.ALWAYS_OFF:
+        return 0, False
+    if asked is sampling.TraceIdRatioBased.should_sample:
+        return getattr(sampler, "bound", None), False
+    if asked is sampling.ParentBased.should_sample:
+        children = [getattr(sampler, name, None) for name in _OF_CHILDREN]
+        standard = [sampling.ALWAYS_ON, sampling.ALWAYS_OFF] * 2
+        if all(map(operator.is_, children, standard)):
+            return _known(getattr(sampler, "_root", None))[0], True
+    return None, False
 
 
 def _inside(trace_id: int, span_id: int, flags: int, state: Any, context: Context) -> Context:

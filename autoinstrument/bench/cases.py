@@ -14,7 +14,7 @@ class Case:
     client: str = "confluent_kafka"
     action: str = "produce"
     """`start`, `produce` or `consume`."""
-    messages: int = 8000
+    messages: int = 20_000
     warm_up: int = 500
     """Messages before those that are measured."""
     bytes: int = 100
@@ -56,17 +56,17 @@ CASES = (
     Case("produce-8-threads", "confluent-kafka writes from 8 threads", threads=8),
     Case("produce-100-kB", "confluent-kafka writes 100 kB each", messages=500, bytes=100_000),
     Case("produce-1000-topics", "confluent-kafka writes to 1,000 topics", topics=1000),
-    Case("produce-kafka-python", "kafka-python writes", client="kafka", messages=4000),
-    Case("produce-aiokafka", "aiokafka writes", client="aiokafka", messages=4000),
+    Case("produce-kafka-python", "kafka-python writes", client="kafka", messages=8000),
+    Case("produce-aiokafka", "aiokafka writes", client="aiokafka", messages=8000),
     Case(
         "consume-kafka-python",
         "kafka-python is iterated",
         client="kafka",
         action="consume",
-        messages=4000,
+        messages=8000,
     ),
     Case(
-        "consume-aiokafka", "aiokafka's getone", client="aiokafka", action="consume", messages=4000
+        "consume-aiokafka", "aiokafka's getone", client="aiokafka", action="consume", messages=8000
     ),
 )
 USUAL = ("start", "produce", "produce-sampled-out", "consume")

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import perf_counter
@@ -94,12 +94,12 @@ def measured(case: Case, ways: list[Variant], rounds: int, tell: Callable[[], No
     """
     outcome = Outcome(case)
     with closing(Sink()) as sink, _broker(case) as address:
-        for way in ways:  # a first one that does not count: files are cached, topics are there
-            _round(case, way, address, sink)
+        idle = {way.name: _idle(case, way, address, sink) for way in ways}
         for _ in range(rounds):
             for way in ways:
                 before = _in_log(case, address)
                 figures, spans = _round(case, way, address, sink)
+                figures = _without_exit(case, figures, idle[way.name])
                 outcome.rounds.setdefault(way.name, []).append(figures)
                 written = _in_log(case, address) - before
                 delivered = outcome.delivered.get(way.name, 0)
@@ -109,6 +109,24 @@ def measured(case: Case, ways: list[Variant], rounds: int, tell: Callable[[], No
     return outcome
 
 
+def _idle(case: Case, way: Variant, address: str, sink: Sink) -> float:
+    """Return the seconds of CPU that the end of a program takes that has only warmed up.
+
+    Files are cached and topics are there after this first run.
+    """
+    if case.action == "start":
+        _round(case, way, address, sink)
+        return 0.0
+    figures, _ = _round(replace(case, messages=0), way, address, sink)
+    return figures["CPU"]
+
+
+def _without_exit(case: Case, figures: Measures, idle: float) -> Measures:
+    if case.action == "start":
+        return figures
+    return {**figures, "CPU": (figures["CPU"] - idle) / case.messages * 1e6}
+
+
 def _round(case: Case, way: Variant, address: str, sink: Sink) -> tuple[Measures, int]:
     environment = unsettled() | way.environment | _exporting(case, sink.url)
     if case.action == "start":
@@ -116,10 +134,10 @@ def _round(case: Case, way: Variant, address: str, sink: Sink) -> tuple[Measures
     given = json.dumps(case.as_arguments())
     ended, usage = _ended([*way.command, _WORKLOAD, given, address], environment)
     own = json.loads(ended)
-    cpu = usage.ru_utime + usage.ru_stime - own["cpu_before"]
+    messages = max(case.messages, 1)
     figures = {
-        "in the call": own["in_calls"] / case.messages * 1e6,
-        "CPU": cpu / case.messages * 1e6,
+        "in the call": own["in_calls"] / messages * 1e6,
+        "CPU": usage.ru_utime + usage.ru_stime - own["cpu_before"],
         "throughput": case.messages / own["elapsed"],
         "memory": usage.ru_maxrss / 1024,
     }
