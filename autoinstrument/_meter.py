@@ -53,7 +53,9 @@ class Meter:
             self._export.shutdown()
 
     def _export_now(self) -> None:
-        if self._application is None and not self.metrics.is_empty:
+        if self._application is not None:
+            self._application.refresh()
+        elif not self.metrics.is_empty:
             self._export = self._export or self._make_export()
             if self._export is not None:
                 self._export.export()

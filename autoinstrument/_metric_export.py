@@ -20,12 +20,12 @@ from ._notices import tell
 from ._otlp_json import metrics_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    from ._metrics import Durations, Labels, Metrics
+    from ._metrics import Durations, Kind, Labels, Metrics
     from ._operation import Operation
     from ._recording import Recording
 
@@ -38,7 +38,7 @@ _DURATIONS = {
 
 
 class MetricExport:
-    """Hands the metrics of this process on; `dropped` counts operations without a span."""
+    """Hands the metrics of this process on."""
 
     def __init__(
         self,
@@ -46,13 +46,11 @@ class MetricExport:
         exporters: Iterable[sdk.MetricExporter | Recording],
         resource: Resource,
         scope: InstrumentationScope,
-        dropped: Callable[[], int],
     ) -> None:
         self._metrics = metrics
         self._exporters = list(exporters)
         self._resource = resource
         self._scope = scope
-        self._dropped = dropped
         self._last: dict[int, dict[Any, Any]] = {}
         self._since = metrics.started
 
@@ -117,42 +115,28 @@ class MetricExport:
         ]
 
     def _sums(self, now: int, since: Any) -> list[sdk.Metric]:
-        sums = [(*counter[:3], counter.points) for counter in self._metrics.counters()]
-        dropped: dict[Labels, int] = {(): self._dropped()}
-        sums.append(("autoinstrument.spans.dropped", "{span}", "Spans nobody took.", dropped))
         found = []
-        for name, unit, description, values in sums:
+        for kind, values in self._metrics.counters().items():
             points, temporality = [], _CUMULATIVE
             for labels, value in values.items():
-                start, temporality, (own,) = since(Counter, (name, labels), [value])
+                start, temporality, (own,) = since(Counter, (kind, labels), [value])
                 if own:
                     points.append(sdk.NumberDataPoint(dict(labels), start, now, own))
             if points:
                 of_name = sdk.Sum(points, temporality, is_monotonic=True)
-                found.append(sdk.Metric(name, description, unit, of_name))
+                found.append(sdk.Metric(kind.name, kind.description, kind.unit, of_name))
         return found
 
     def _gauges(self, now: int) -> list[sdk.Metric]:
-        costs = {"call": self._metrics.call, "background": self._metrics.background}
-        taken = {
-            (("autoinstrument.part", part),): cost.total / cost.calls / _NANO
-            for part, cost in costs.items()
-            if cost.calls
-        }
-        open_now: dict[Any, float] = {(): self._metrics.in_flight()}
-        return [
-            _gauge("autoinstrument.messages.in_flight", "{message}", "Unanswered.", open_now, now),
-            _gauge("autoinstrument.cost", "s", "What the agent takes an operation.", taken, now),
-        ]
-
-
-def _gauge(
-    name: str, unit: str, description: str, values: dict[Any, float], now: int
-) -> sdk.Metric:
-    points = [
-        sdk.NumberDataPoint(dict(labels), now, now, value) for labels, value in values.items()
-    ]
-    return sdk.Metric(name, description, unit, sdk.Gauge(points))
+        found = []
+        for kind, values in self._metrics.gauges().items():
+            points = [
+                sdk.NumberDataPoint(dict(labels), now, now, value)
+                for labels, value in values.items()
+            ]
+            gauge = sdk.Gauge(points)
+            found.append(sdk.Metric(kind.name, kind.description, kind.unit, gauge))
+        return found
 
 
 class ApplicationMetrics:
@@ -167,18 +151,30 @@ class ApplicationMetrics:
             for name, description in _DURATIONS.items()
         }
         self._metrics = metrics
-        for counter in metrics.counters():
-            meter.create_observable_counter(
-                counter.name, [self._observed(counter.name)], counter.unit, counter.description
-            )
+        self._known: set[Kind] = set()
+        self._meter = meter
+        self._observe(metrics.counters, meter.create_observable_counter)
+        self.refresh()
 
     def record(self, series: Durations, operation: Operation) -> None:
         """Tell it of one operation, which `series` has counted."""
         self._histograms[series.name].record(operation.elapsed / _NANO, series.attributes)
 
-    def _observed(self, name: str) -> Callable[[api.CallbackOptions], Iterable[api.Observation]]:
-        def observe(_: api.CallbackOptions) -> Iterable[api.Observation]:
-            found = next(each for each in self._metrics.counters() if each.name == name)
-            return [api.Observation(value, dict(labels)) for labels, value in found.points.items()]
+    def refresh(self) -> None:
+        """Let it observe what has come to be measured since the last time."""
+        self._observe(self._metrics.gauges, self._meter.create_observable_gauge)
 
-        return observe
+    def _observe(self, current: Callable[[], Mapping[Kind, Any]], create: Any) -> None:
+        for kind in current().keys() - self._known:
+            self._known.add(kind)
+            create(kind.name, [_observed(current, kind)], kind.unit, kind.description)
+
+
+def _observed(
+    current: Callable[[], Mapping[Kind, Mapping[Labels, float]]], kind: Kind
+) -> Callable[[api.CallbackOptions], Iterable[api.Observation]]:
+    def observe(_: api.CallbackOptions) -> Iterable[api.Observation]:
+        points = current().get(kind, {})
+        return [api.Observation(value, dict(labels)) for labels, value in points.items()]
+
+    return observe

@@ -10,6 +10,7 @@ import threading
 from bisect import bisect_left
 from time import time_ns
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from weakref import WeakSet
 
 from . import _errors
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ._operation import Operation
+    from ._statistics import Statistics
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The upper bounds of the buckets in seconds, as the conventions advise."""
@@ -34,6 +36,7 @@ _COMMON = (
 _MOST_SERIES = 2000  # the SDK's limit, beyond which it counts under one attribute as well
 _OVERFLOW: Labels = (("otel.metric.overflow", True),)
 _MESSAGE = "{message}"
+_NANO = 1e9
 # What has failed in the process, before the client had taken the message.
 _NOT_SENT = {
     _errors.QUEUE_FULL,
@@ -44,13 +47,23 @@ _NOT_SENT = {
 }
 
 
-class Counter(NamedTuple):
-    """A sum of messages or spans since the beginning."""
+class Kind(NamedTuple):
+    """What a metric is called, and what it measures."""
 
     name: str
     unit: str
     description: str
-    points: dict[Labels, int]
+
+
+Gauges: TypeAlias = "dict[Kind, dict[Labels, float]]"
+
+_SENT = Kind("messaging.client.sent.messages", _MESSAGE, "Sent to a broker.")
+_CONSUMED = Kind("messaging.client.consumed.messages", _MESSAGE, "Delivered to the application.")
+_REFUSED = Kind("autoinstrument.messages.refused", _MESSAGE, "Met a full queue.")
+_LOST = Kind("autoinstrument.messages.lost", _MESSAGE, "Had no answer at the end.")
+_DROPPED = Kind("autoinstrument.spans.dropped", "{span}", "Spans nobody took.")
+_IN_FLIGHT = Kind("autoinstrument.messages.in_flight", _MESSAGE, "Unanswered.")
+_COST = Kind("autoinstrument.cost", "s", "What the agent takes an operation.")
 
 
 class Cost:
@@ -114,6 +127,9 @@ class Metrics:
         self.background = Cost()
         """In the background thread, which ends each operation."""
         self.in_flight = in_flight
+        self.dropped: Callable[[], int] = int
+        """Counts the spans that nobody took."""
+        self.statistics: WeakSet[Statistics] = WeakSet()
         self._received: dict[Labels, int] = {}
         self.series: dict[tuple[Labels, str, str | None], Durations] = {}
         self._lock = threading.Lock()
@@ -151,14 +167,14 @@ class Metrics:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was counted yet."""
-        return not (self.series or self._received)
+        return not (self.series or self._received or self.statistics)
 
     def received(self, labels: Labels, messages: int) -> None:
         """Add messages that a consumer was given."""
         with self._lock:
             self._received[labels] = self._received.get(labels, 0) + messages
 
-    def counters(self) -> list[Counter]:
+    def counters(self) -> dict[Kind, dict[Labels, int]]:
         """Return the sums: messages received, and what follows from the durations."""
         sent: dict[Labels, int] = {}
         refused: dict[Labels, int] = {}
@@ -174,17 +190,29 @@ class Metrics:
             if outcome not in _NOT_SENT:
                 failed = () if outcome is None else (("error.type", outcome),)
                 sent[labels + failed] = sent.get(labels + failed, 0) + series.count
-        return [
-            Counter("messaging.client.sent.messages", _MESSAGE, "Sent to a broker.", sent),
-            Counter(
-                "messaging.client.consumed.messages",
-                _MESSAGE,
-                "Delivered to the application.",
-                dict(self._received),
-            ),
-            Counter("autoinstrument.messages.refused", _MESSAGE, "Met a full queue.", refused),
-            Counter("autoinstrument.messages.lost", _MESSAGE, "Had no answer at the end.", lost),
-        ]
+        return {
+            _SENT: sent,
+            _CONSUMED: dict(self._received),
+            _REFUSED: refused,
+            _LOST: lost,
+            _DROPPED: {(): self.dropped()},
+        }
+
+    def gauges(self) -> Gauges:
+        """Return what is so now: in flight, the agent's cost, and the clients' statistics."""
+        costs = {"call": self.call, "background": self.background}
+        found: Gauges = {
+            _IN_FLIGHT: {(): self.in_flight()},
+            _COST: {
+                (("autoinstrument.part", part),): cost.total / cost.calls / _NANO
+                for part, cost in costs.items()
+                if cost.calls
+            },
+        }
+        for statistics in list(self.statistics):
+            for kind, points in statistics.gauges.items():
+                found.setdefault(kind, {}).update(points)
+        return found
 
 
 def labels_of(attributes: Mapping[str, str | int]) -> Labels:

@@ -101,6 +101,7 @@ def _own_sink() -> OwnSink:
         found = exporters()
         recording = [each for each in found if isinstance(each, Recording)]
         finisher = _finisher(found, tracer, recording)
+        metrics().dropped = lambda: finisher.dropped
         _exit.at_the_end(lambda: _closing.say(finisher, found))
         _exit.at_the_end(finisher.finish)  # the last registered comes first
         _own = OwnSink(Sampling(tracer.sampler, tracer.id_generator), finisher, current)
@@ -129,17 +130,16 @@ def _finisher(
         from ._metric_export import MetricExport  # noqa: PLC0415 - at the first export only
 
         resource, scope, _ = parts_of(tracer)
-        return MetricExport(metrics(), destinations, resource, scope, lambda: finisher.dropped)
+        return MetricExport(metrics(), destinations, resource, scope)
 
     interval = _number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
-    finisher = Finisher(
+    return Finisher(
         [destination(exporter, tracer) for exporter in found],
         Meter(metrics(), interval, metric_export) if settings().metrics else None,
         interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
         batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1024),
         most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**16),
     )
-    return finisher
 
 
 def _resource() -> Resource:

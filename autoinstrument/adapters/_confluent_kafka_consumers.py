@@ -20,6 +20,7 @@ from ._confluent_kafka_settling import (
     methods,
     watch_commits,
 )
+from ._confluent_kafka_statistics import watch_statistics
 from ._confluent_kafka_writes import CLIENT, guard, initialize
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     with guard:
         if settings().consumers:
             args, awaited = watch_commits(args)
+            args = watch_statistics(args, kwargs)
     initialize(_original, self, args, kwargs)
     with guard:
         if settings().consumers:

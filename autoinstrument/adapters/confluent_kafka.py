@@ -17,6 +17,7 @@ from autoinstrument._transactions import Transaction
 
 from . import _confluent_kafka_consumers
 from ._confluent_kafka_errors import error_type, exception_type, is_too_large
+from ._confluent_kafka_statistics import watch_statistics
 from ._confluent_kafka_writes import (
     CLIENT,
     OPENED,
@@ -127,9 +128,12 @@ def _subclass(producer: type) -> type:
 
 
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+    given = args
+    with guard:
+        args = watch_statistics(args, kwargs)
     initialize(_original, self, args, kwargs)
     with guard:
-        configuration = {**(args[0] if args else {}), **kwargs}
+        configuration = {**(given[0] if given else {}), **kwargs}
         setattr(self, CLIENT, ConfluentClient(self, configuration))
 
 
