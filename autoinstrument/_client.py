@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOPICS_REMEMBERED = 1000
 _DEFAULT_PORT = 9092
+_MOST_WAITED_FOR = 64  # one a thread: with more open, somebody has written several before waiting
 
 
 class Client:
@@ -43,6 +44,8 @@ class Client:
             "messaging.client.id": client_id,
             **server_attributes(servers),
         }
+        if unconfirmed:
+            self._attributes["autoinstrument.acks"] = "0"
         self.flushing = Common(
             {
                 "messaging.system": "kafka",
@@ -70,6 +73,17 @@ class Client:
         if len(self._topics) < _TOPICS_REMEMBERED:
             self._topics[topic] = known
         return known
+
+    def waits(self, how: str) -> None:
+        """Note that the application waits, by `how`, if it is for one message alone.
+
+        Those that other threads wait for are noted already.
+        """
+        if len(self.open) > _MOST_WAITED_FOR:
+            return
+        alone = [write for write in self.open.copy() if not write.is_waited_for]
+        if len(alone) == 1:
+            alone[0].waited_for(how)
 
     def begin_transaction(self) -> None:
         """Hold what is written from now on; that the client has begun decides on the one before."""

@@ -19,6 +19,7 @@ FENCED = "fenced"
 CANCELLED = "cancelled"
 LOST_AT_EXIT = "lost_at_exit"
 TRANSACTION_ABORTED = "transaction_aborted"
+MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
 OTHER = "_OTHER"
 
 # The names of codes 1 and up, in order: org.apache.kafka.common.protocol.Errors of Kafka 4.3.1.

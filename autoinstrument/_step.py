@@ -83,6 +83,8 @@ def flush(client: Client | None) -> Step | None:
     None also where no span is active: there is no trace that it could show to be waiting.
     """
     with _guard:
+        if client and client.open:
+            client.waits("flush")
         if client and client.open and get_current_span().get_span_context().is_valid:
             return Step(SpanKind.INTERNAL, client.flushing, long_only=True)
     return None

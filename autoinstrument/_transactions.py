@@ -39,7 +39,7 @@ class Transaction:
 
     def end(self) -> None:
         """Release what is held at the end of the process; the broker aborts what is uncommitted."""
-        self._decide(_undecided if self.committing else _abort)
+        self._decide(_undecided if self.committing else _forget)
 
     def _decide(self, resolve: Callable[[Write], None]) -> None:
         self._resolve = resolve
@@ -55,6 +55,10 @@ def _keep(_: Write) -> None:
 
 def _abort(write: Write) -> None:
     write.abort()
+
+
+def _forget(write: Write) -> None:
+    write.abort(at_the_end=True)
 
 
 def _undecided(write: Write) -> None:

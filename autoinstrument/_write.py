@@ -6,6 +6,7 @@ the header. What a span needs beyond that is worked out after the answer, off th
 
 from __future__ import annotations
 
+from threading import get_ident
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ from ._unit import unit_of
 from ._work import Root, calling_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import FrameType
 
     from opentelemetry.trace import SpanContext
@@ -103,6 +105,23 @@ class Write(Operation):
             _pipeline.metrics().call.add(perf_counter_ns() - self.ticks)
         return sent
 
+    def note(self, attributes: Mapping[str, str | int]) -> None:
+        """Add what few writes have to tell."""
+        self.extra = {**(self.extra or {}), **attributes}
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the application waits for the answer to this one message."""
+        return self.extra is not None and "autoinstrument.waited" in self.extra
+
+    def waited_for(self, how: str) -> None:
+        """Note that the application waits for the answer to this one message, by `how`."""
+        self.note({"autoinstrument.waited": how, "thread.id": get_ident()})
+
+    def sent_without_header(self) -> None:
+        """Note that the message only fits without the trace context."""
+        self.note({"autoinstrument.header": "omitted"})
+
     @property
     def name(self) -> str:
         """The span's name, the user's choice of two."""
@@ -144,8 +163,17 @@ class Write(Operation):
         """Close the write without a verdict: the client itself cannot know."""
         self._settle(partition, outcome="unconfirmed")
 
-    def failed(self, error_type: str, description: str, partition: int | None = None) -> None:
-        """Close the write as failed, with a cause of `_errors` and the client's own words."""
+    def failed(
+        self, error_type: str, description: str, partition: int | None = None, *, sent: bool = False
+    ) -> None:
+        """Close the write as failed, with a cause of `_errors` and the client's own words.
+
+        `sent` says that the client had taken the message, with our header.
+        """
+        too_large = sent and error_type == _errors.MESSAGE_TOO_LARGE
+        if too_large and self.trace_id and settings().propagate:
+            # Without the header the message might have fitted.
+            self.extra = {"autoinstrument.header": "sent", **(self.extra or {})}
         self._settle(partition, error_type=error_type, description=description)
 
     def lost(self) -> None:
@@ -154,9 +182,14 @@ class Write(Operation):
         words = "the program ended before the broker had answered"
         self._settle(None, error_type=_errors.LOST_AT_EXIT, description=words)
 
-    def abort(self) -> None:
-        """Turn an answer into a failure: the transaction that it belongs to was aborted."""
+    def abort(self, *, at_the_end: bool = False) -> None:
+        """Turn an answer into a failure: the transaction that it belongs to was aborted.
+
+        Nobody has decided that if the program was `at_the_end`.
+        """
         self.offset = None
+        if at_the_end:
+            self.outcome = "uncommitted"
         if self.error_type in (None, _errors.PURGED):
             self.error_type = _errors.TRANSACTION_ABORTED
             self.description = "the transaction was aborted"

@@ -69,6 +69,8 @@ class Run:
     code: int
     spans: list[Span] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
+    recording: str = ""
+    """Where they stand; a file that is not there if there are none."""
 
     @property
     def writes(self) -> list[Span]:
@@ -128,6 +130,6 @@ def run(tmp_path: Path) -> Runner:
         assert "agent-failed" not in done.stderr, done.stderr
         spans = spans_of_recording(recording) if recording.exists() else []
         points = points_of_recording(recording) if recording.exists() else []
-        return Run(done.stdout, done.stderr, done.returncode, spans, points)
+        return Run(done.stdout, done.stderr, done.returncode, spans, points, str(recording))
 
     return start

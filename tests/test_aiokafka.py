@@ -86,6 +86,8 @@ asyncio.run(main())
         "messaging.operation.name": "send",
         "messaging.operation.type": "send",
         "messaging.client.id": "shop",
+        "autoinstrument.waited": "send_and_wait",
+        "thread.id": ANY,
         "messaging.destination.name": "orders",
         "messaging.kafka.offset": 0,
         "messaging.kafka.message.key": "k",

@@ -7,6 +7,7 @@ program loses at its end can be seen only from outside.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest.mock import ANY
 
 import pytest
 from contract import Contract
@@ -100,6 +101,8 @@ producer.flush()
         "messaging.operation.name": "send",
         "messaging.operation.type": "send",
         "messaging.client.id": "shop",
+        "autoinstrument.waited": "flush",
+        "thread.id": ANY,
         "messaging.destination.name": "orders",
         "messaging.kafka.offset": 0,
         "messaging.kafka.message.key": "café" + "x" * 252,

@@ -84,6 +84,8 @@ producer.flush()
         "messaging.operation.name": "send",
         "messaging.operation.type": "send",
         "messaging.client.id": "shop",
+        "autoinstrument.waited": "flush",
+        "thread.id": ANY,
         "messaging.destination.name": "orders",
         "messaging.kafka.offset": 0,
         "messaging.kafka.message.key": "k",

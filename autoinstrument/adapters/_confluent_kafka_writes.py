@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, detach, get_current
@@ -22,6 +23,9 @@ CLIENT = "_autoinstrument"
 """The one attribute of a producer that is ours."""
 OPENED = "autoinstrument"
 """Where a message that AIOProducer buffers keeps its open write."""
+
+LATE = 100_000_000
+"""Nanoseconds: a report that waits longer for the application to poll makes a span untrue."""
 
 guard = Guard("the tracing of confluent-kafka")
 
@@ -50,6 +54,22 @@ class ConfluentClient(Client):
         self.on_delivery: Callable[[Any, Any], Any] | None = configuration.get("on_delivery")
         only_error = str(configuration.get("delivery.report.only.error", "")).lower()
         self.only_errors = only_error in {"true", "1"}
+        self.served = perf_counter_ns()
+        """When the application has last let reports be served."""
+        self.unserved = 0
+        """For how long it had not, before it does so now."""
+        self._noted = 0
+
+    def serves(self) -> None:
+        """Note that the application lets reports be served, and how long it had not."""
+        self.unserved = perf_counter_ns() - self.served if self.open else 0
+
+    def note_delay(self, report: Report) -> None:
+        """Tell that a report has come late for want of a poll; of one in 100 ms, as each costs."""
+        now = perf_counter_ns()
+        if now - self._noted > LATE and now - report.ticks > LATE:
+            self._noted = now
+            report.note({"autoinstrument.unserved": self.unserved})
 
 
 class Report(Write):
@@ -57,17 +77,20 @@ class Report(Write):
 
     __slots__ = ("callback",)
 
+    client: ConfluentClient
     callback: Callable[[Any, Any], Any] | None
 
     def __call__(self, error: Any, message: Any) -> None:
         """Record the answer, then call the application in the context of its own call."""
         try:
             if error is None:
+                if self.client.unserved > LATE:
+                    self.client.note_delay(self)
                 self.acknowledged(message.partition(), message.offset())
             else:
                 partition = None if message is None else message.partition()
                 known = partition if partition is not None and partition >= 0 else None
-                self.failed(error_type(error), error.str(), known)
+                self.failed(error_type(error), error.str(), known, sent=True)
         except Exception as own:  # noqa: BLE001 - the agent's own
             guard.caught(own)
         callback = self.callback

@@ -115,7 +115,7 @@ class Report(Write):
             error = future._exception  # noqa: SLF001 - see above
             metadata = None if error is not None else future.result()
             if error is not None:
-                self.failed(error_type(error), str(error))
+                self.failed(error_type(error), str(error), sent=True)
             elif metadata is None:  # acks=0: the broker does not answer
                 self.unconfirmed()
             else:
@@ -133,13 +133,17 @@ async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
         return await _originals["send"](self, *args, **kwargs)
     token = _sending.set(report)
     try:
-        return await _originals["send"](self, *args, **kwargs)
+        future = await _originals["send"](self, *args, **kwargs)
     except BaseException as error:
         with guard:
             report.failed(error_type(error), str(error))
         raise
     finally:
         _sending.reset(token)
+    with guard:
+        if sys._getframe(1).f_code.co_name == "send_and_wait":  # noqa: SLF001 - as above
+            report.client.waits("send_and_wait")
+    return future
 
 
 def _open(
@@ -206,7 +210,9 @@ def _headers(report: Report, args: tuple[Any, ...], headers: Any) -> Any:
     """Return what the record is to carry; the client may ask again, for another batch."""
     if report.sent is None and isinstance(headers, list):  # the client refuses anything else
         sent = report.headers(headers)
-        if sent is not None and not _is_too_large(report, args, sent):
+        if sent is not None and _is_too_large(report, args, sent):
+            report.sent_without_header()
+        else:
             report.sent = sent
     return headers if report.sent is None else report.sent
 

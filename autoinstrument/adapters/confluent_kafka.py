@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from functools import update_wrapper
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument import _exit
@@ -18,6 +19,7 @@ from autoinstrument._transactions import Transaction
 from . import _confluent_kafka_consumers
 from ._confluent_kafka_errors import error_type, exception_type, is_too_large
 from ._confluent_kafka_statistics import watch_statistics
+from ._confluent_kafka_transactions import decide, transactions
 from ._confluent_kafka_writes import (
     CLIENT,
     OPENED,
@@ -121,7 +123,7 @@ def _subclass(producer: type) -> type:
         "__module__": producer.__module__,
         "__doc__": producer.__doc__,
     }
-    for name, method in _METHODS.items():
+    for name, method in {**_METHODS, **transactions(producer)}.items():
         if hasattr(producer, name):  # older versions have fewer
             names[name] = update_wrapper(method, getattr(producer, name), updated=())
     return type("Producer", (producer,), names)
@@ -160,6 +162,8 @@ def _produce(self: Any, *args: Any, **kwargs: Any) -> Any:
             raise
     # Without our header it may fit. It is not too late: the client has kept nothing.
     altered["headers"] = kwargs.get("headers")
+    with guard:
+        report.sent_without_header()
     try:
         return _original.produce(self, *args, **altered)
     except Exception as error:
@@ -247,10 +251,28 @@ def _take_batch_error(message: dict[str, Any], sent: dict[str, Any], report: Rep
         report.failed(error_type(error), error.str())
 
 
+def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
+    client = client_of(self)
+    if client is None:
+        return _original.poll(self, *args, **kwargs)
+    client.serves()
+    try:
+        return _original.poll(self, *args, **kwargs)
+    finally:
+        client.served = perf_counter_ns()
+
+
 def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
+    client = client_of(self)
+    if client is None:
+        return _original.flush(self, *args, **kwargs)
     unreported = _unreported(self)
-    with Taking(flush(client_of(self)), exception_type):
-        remaining = _original.flush(self, *args, **kwargs)
+    client.serves()
+    try:
+        with Taking(flush(client), exception_type):
+            remaining = _original.flush(self, *args, **kwargs)
+    finally:
+        client.served = perf_counter_ns()
     if remaining == 0:
         _confirm_nothing(unreported)
     return remaining
@@ -285,46 +307,7 @@ def _confirm_nothing(writes: set[Write]) -> None:
 def _after_close(producer: Any, unreported: set[Write]) -> None:
     """Decide on what was open: closing aborts a transaction."""
     _confirm_nothing(unreported)
-    _decide(producer, Transaction.aborted)
-
-
-def _begin_transaction(self: Any, *args: Any) -> Any:
-    result = _original.begin_transaction(self, *args)
-    with guard:
-        client = client_of(self)
-        if client is not None:
-            client.begin_transaction()
-    return result
-
-
-def _commit_transaction(self: Any, *args: Any) -> Any:
-    client = client_of(self)
-    transaction = None if client is None else client.transaction
-    if transaction is not None:
-        transaction.committing = True
-    try:
-        result = _original.commit_transaction(self, *args)
-    except Exception as error:
-        with guard:
-            cause = error.args[0] if error.args else None
-            if transaction is not None and getattr(cause, "txn_requires_abort", bool)():
-                transaction.committing = False
-        raise
-    _decide(self, Transaction.committed)
-    return result
-
-
-def _abort_transaction(self: Any, *args: Any) -> Any:
-    result = _original.abort_transaction(self, *args)
-    _decide(self, Transaction.aborted)
-    return result
-
-
-def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
-    with guard:
-        client = client_of(producer)
-        if client is not None:
-            client.decide(outcome)
+    decide(producer, Transaction.aborted)
 
 
 def _reduce(self: Any, protocol: Any) -> Any:
@@ -340,11 +323,9 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "__init__": _init,
     "produce": _produce,
     "produce_batch": _produce_batch,
+    "poll": _poll,
     "flush": _flush,
     "close": _close,
     "__exit__": _leave,
-    "begin_transaction": _begin_transaction,
-    "commit_transaction": _commit_transaction,
-    "abort_transaction": _abort_transaction,
     "__reduce_ex__": _reduce,
 }

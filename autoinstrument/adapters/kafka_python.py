@@ -148,7 +148,7 @@ class Report(Write):
             if _exit.begun():
                 self.lost()
             else:
-                self.failed(error_type(error), str(error))
+                self.failed(error_type(error), str(error), sent=True)
 
 
 def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -226,7 +226,10 @@ def _headers(report: Report, args: tuple[Any, ...]) -> Headers:
     if report.sent is None:  # the client may ask twice, for another batch
         client: Any = report.client
         sent = report.headers(headers) if client.takes_headers else None
-        report.sent = headers if sent is None or _is_too_large(key, value, sent) else sent
+        if sent is not None and _is_too_large(key, value, sent):
+            report.sent_without_header()
+            sent = None
+        report.sent = headers if sent is None else sent
     return report.sent
 
 
@@ -269,6 +272,15 @@ def _add_errback(self: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
     return _originals["add_errback"](
         self, _InContext(f, context) if context else f, *args, **kwargs
     )
+
+
+def _get(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with guard:
+        for callback in self._callbacks or () if not self.is_done else ():
+            report = getattr(callback, "__self__", None)
+            if isinstance(report, Report):
+                report.client.waits("get")
+    return _originals["get"](self, *args, **kwargs)
 
 
 def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -320,7 +332,7 @@ def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
             client.decide(outcome)
 
 
-_FUTURE = {"add_callback": _add_callback, "add_errback": _add_errback}
+_FUTURE = {"add_callback": _add_callback, "add_errback": _add_errback, "get": _get}
 _METHODS = {
     "flush": _flush,
     "begin_transaction": _begin_transaction,

@@ -23,10 +23,13 @@ def as_data(report: Report) -> dict[str, Any]:
     - `messages`: totals, an object with `written` (acknowledged by the broker), `failed`,
       `unconfirmed` (the client itself cannot know) and `undecided` (of a transaction whose end is
       not known).
+    - `findings`, gravest first: `slug`, `headline`, `evidence`, `remedy`, up to 5
+      `traces` and, of `synchronous-writes`, `numbers`: `before_ns`, and `after_ns` without waiting.
     - `topics`, most messages first: `name`, the four counts, `partitions` (distinct ones written
       to, up to 1,000), `per_second` (written, over `duration_ns`) or null, `latency_ns` (from the
       call to the acknowledgement: `p50`, `p90`, `p99`, at most 1 % too long, and `max`, exact) or
-      null.
+      null, `over_time` (messages written, by their call: `started`, nanoseconds since 1970,
+      `width` of each step, `counts`) or null.
     - `causes` of failure, most frequent first: `error_type`, `topic`, `count`, and of the last one
       `description` (the client's words) and `trace_id`.
     - `flows` from topic to topic, most messages first: `source`, `target`, `messages` (written to
@@ -38,6 +41,8 @@ def as_data(report: Report) -> dict[str, Any]:
       `span_id`, `topic`, `partition`, `offset`, `duration_ns`, `error_type`, `description`,
       `called_from` (the application's function). What a span does not say is null, or empty for
       the description.
+    - `cost_ns`: what the agent took an operation, in the application's `call` and in the
+      `background`, and the spans that were `dropped`; null where the recording has no metrics.
     - `kept`: spans that a sampler had dropped and the agent kept. If there are any, other messages
       are in no count.
     - `untimed`: spans without a start or with an end before it. They count, but in no time.
@@ -57,12 +62,16 @@ def as_data(report: Report) -> dict[str, Any]:
         "ended": _instant(report.ended),
         "duration_ns": report.duration,
         "messages": {outcome: report.count(outcome) for outcome in OUTCOMES},
+        "findings": [
+            {**asdict(finding), "traces": list(finding.traces)} for finding in report.findings
+        ],
         "topics": [_topic(topic) for topic in report.topics],
         "causes": [asdict(cause) for cause in report.causes],
         "flows": [asdict(flow) for flow in report.flows],
         "longest": None if report.longest is None else _trace(report.longest),
         "slowest": [_write(write) for write in report.slowest],
         "failed": [_write(write) for write in report.failed],
+        "cost_ns": None if report.cost is None else asdict(report.cost),
         "kept": report.kept,
         "untimed": report.untimed,
         "not_understood": {
@@ -83,6 +92,8 @@ def _instant(nanoseconds: int | None) -> str | None:
 def _topic(topic: Topic) -> dict[str, Any]:
     fields = asdict(topic)
     fields["latency_ns"] = fields.pop("latency")
+    if topic.over_time is not None:
+        fields["over_time"]["counts"] = list(topic.over_time.counts)
     return fields
 
 

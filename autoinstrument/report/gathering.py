@@ -7,6 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
 from . import waterfall
+from .evidence import Evidence
+from .findings import Facts, findings
 from .latency import Latencies
 from .model import (
     MOST_DISTINCT,
@@ -21,6 +23,7 @@ from .model import (
 )
 from .pipeline import Pipeline
 from .reading import NotARecording, Tally, recording_files, spans
+from .timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +79,7 @@ class _Gathered:
         self.slowest = _Top()
         self.failed = _Top()
         self.pipeline = Pipeline()
+        self._evidence = Evidence()
         self._topics: dict[str, _TopicCounts] = {}
         self._causes: dict[tuple[str, str], _Failures] = {}
         self._processes: set[Process] = set()
@@ -94,6 +98,7 @@ class _Gathered:
             self._ended = max(span.ended, self._ended or span.ended)
         self._kept += "autoinstrument.kept" in span.attributes
         self.pipeline.add(span)
+        self._evidence.add(span)
         if span.is_write:
             self._add_write(span)
 
@@ -116,8 +121,18 @@ class _Gathered:
         longest: Trace | None,
     ) -> Report:
         observed = (self._ended or 0) - (self._started or 0)
-        topics = [counts.topic(name, observed) for name, counts in self._topics.items()]
-        causes = [failures.cause(*key) for key, failures in self._causes.items()]
+        topics = tuple(
+            sorted(
+                (counts.topic(name, observed) for name, counts in self._topics.items()),
+                key=lambda topic: (-topic.messages, topic.name),
+            )
+        )
+        causes = tuple(
+            sorted(
+                (failures.cause(*key) for key, failures in self._causes.items()),
+                key=lambda cause: (-cause.count, cause.error_type, cause.topic),
+            )
+        )
         return Report(
             path=path,
             files=files,
@@ -128,14 +143,14 @@ class _Gathered:
             processes=len(self._processes),
             started=self._started,
             ended=self._ended,
-            topics=tuple(sorted(topics, key=lambda topic: (-topic.messages, topic.name))),
-            causes=tuple(
-                sorted(causes, key=lambda cause: (-cause.count, cause.error_type, cause.topic))
-            ),
+            findings=findings(Facts(topics, causes, self._evidence)),
+            topics=topics,
+            causes=causes,
             flows=self.pipeline.flows(observed),
             longest=longest,
             slowest=tuple(_write(span, callers) for span in self.slowest.spans),
             failed=tuple(_write(span, callers) for span in self.failed.spans),
+            cost=tally.costs.cost(),
             kept=self._kept,
             untimed=self._untimed,
             lines_not_understood=tally.lines_not_understood,
@@ -169,6 +184,7 @@ class _TopicCounts:
         self._outcomes: Counter[Outcome] = Counter()
         self._partitions: set[int] = set()
         self._latencies = Latencies()
+        self._timeline = Timeline()
 
     def add(self, span: Span) -> None:
         self._outcomes[span.outcome] += 1
@@ -178,6 +194,7 @@ class _TopicCounts:
             self._partitions.add(span.partition)
         if span.duration is not None:
             self._latencies.add(span.duration)
+            self._timeline.add(span.started)
 
     def topic(self, name: str, observed: int) -> Topic:
         of, latencies = self._outcomes, self._latencies
@@ -192,6 +209,7 @@ class _TopicCounts:
             latency=Percentiles(*map(latencies.percentile, (50, 90, 99, 100)))
             if latencies.count
             else None,
+            over_time=self._timeline.steps(),
         )
 
 

@@ -28,6 +28,26 @@ class Percentiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """Counts over time: step i begins `width * i` after `started`."""
+
+    started: int
+    width: int
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the agent takes an operation; None where nothing was measured."""
+
+    call: int | None
+    """In the application's call."""
+    background: int | None
+    dropped: int
+    """Spans that no exporter has taken."""
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """What was written to one topic."""
 
@@ -42,6 +62,8 @@ class Topic:
     """Messages written, over the time that the whole recording observed; None if it is nothing."""
     latency: Percentiles | None
     """Of the messages written; None if there is none with a usable clock."""
+    over_time: Steps | None
+    """The messages written, by the time of the call; None likewise."""
 
     @property
     def messages(self) -> int:
@@ -112,6 +134,22 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that the user should know, and can do something about."""
+
+    slug: str
+    headline: str
+    """What is so, in one sentence."""
+    evidence: str
+    """The numbers that say it."""
+    remedy: str
+    traces: tuple[str, ...]
+    """Ids of traces that show it, up to 5."""
+    numbers: dict[str, int]
+    """What the evidence goes by, where it is more than counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a recording says."""
 
@@ -124,6 +162,8 @@ class Report:
     started: int | None
     ended: int | None
     """First start and last end of any span; None if no span has a usable clock."""
+    findings: tuple[Finding, ...]
+    """Gravest first."""
     topics: tuple[Topic, ...]
     """Most messages first."""
     causes: tuple[Cause, ...]
@@ -136,6 +176,8 @@ class Report:
     """The slowest of the messages written, slowest first."""
     failed: tuple[Write, ...]
     """The last of the failed writes, last first."""
+    cost: Cost | None
+    """What the agent says of itself; None where the recording has no metrics."""
     kept: int
     """Spans that a sampler had dropped and the agent kept: others are missing in every count."""
     untimed: int

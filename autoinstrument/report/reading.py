@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from .cost import Costs
 from .span import Source, Span, decode, source
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ class Tally:
     files_not_read: int = 0
     reason: str = ""
     """Why the last of them was not, in the system's words."""
+    costs: Costs = field(default_factory=Costs)
 
 
 def recording_files(path: str) -> tuple[Path, ...]:
-    """Return the files of the recording at `path`, in the order of their names.
+    """Return the files of the recording at `path`, by name, what was rotated away first.
 
     A file is itself and its rotated siblings (`name.1`); a folder is every `*.jsonl` and rotated
     `*.jsonl.1` in it and in its subfolders. Raises `NotARecording`.
@@ -45,11 +47,14 @@ def recording_files(path: str) -> tuple[Path, ...]:
     place = Path(path)
     try:
         if place.is_dir():
-            found = sorted(_files_in(place))
+            found = sorted(_files_in(place), key=_oldest_first)
         else:
             rotated = re.compile(re.escape(place.name) + r"\.[0-9]+")
-            found = [place] if place.is_file() else []
-            found += sorted(file for file in _siblings(place) if rotated.fullmatch(file.name))
+            found = sorted(
+                (each for each in _siblings(place) if rotated.fullmatch(each.name)),
+                key=_oldest_first,
+            )
+            found += [place] if place.is_file() else []
     except OSError as error:
         raise NotARecording(f"`{path}` cannot be read: {error.strerror}") from error
     if found:
@@ -64,6 +69,11 @@ def recording_files(path: str) -> tuple[Path, ...]:
         f"there is no recording at `{path}`: expected a file or folder that"
         " `autoinstrument run -- COMMAND` has written"
     )
+
+
+def _oldest_first(file: Path) -> tuple[str, int]:
+    name, _, rotation = str(file).partition(".jsonl.")
+    return (f"{name}.jsonl", -int(rotation)) if rotation.isdigit() else (str(file), 0)
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
@@ -129,6 +139,7 @@ def _spans_in(line: bytes, tally: Tally) -> Iterator[Span]:
         tally.lines_not_understood += 1
         return
     tally.lines += 1
+    tally.costs.add(request.get("resourceMetrics"))
     for described, origin in _described(request.get("resourceSpans", []), tally):
         span = decode(described, origin)
         if span is None:

@@ -53,6 +53,8 @@ class Span(NamedTuple):
     error: bool
     description: str
     attributes: dict[str, Value]
+    is_linked: bool
+    """Whether it has a link to any other span."""
     source: Source
 
     @property
@@ -152,6 +154,7 @@ def _decode(span: Any, origin: Source) -> Span:
         _is_error(status.get("code", 0)),
         _text(status.get("message", "")),
         _attributes(attributes),
+        bool(span.get("links")),
         origin,
     )
 

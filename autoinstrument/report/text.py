@@ -6,11 +6,16 @@ import shlex
 import textwrap
 
 from . import waterfall
-from .model import OUTCOMES, Flow, Report, Topic, Write
+from .model import OUTCOMES, Cost, Finding, Flow, Report, Topic, Write
 from .table import Column, table
+from .timeline import sparkline
 from .wording import counted, distinct, duration, foreign, number, period, shortened, significant
 
 _NARROWEST = 80
+_FINDINGS = 8
+_EXPLAINED = 3
+_LONGEST_SENTENCE = 300
+_SPARKLINE = 12
 _TOPICS = 10
 _CAUSES = 5
 _WRITES = 5
@@ -27,6 +32,7 @@ def render(report: Report, width: int = 100) -> str:
     width = max(width, _NARROWEST)
     sections = (
         _summary(report, width),
+        _findings(report.findings, width),
         _topics(report, width),
         _flows(report.flows, width),
         _causes(report, width),
@@ -34,7 +40,8 @@ def render(report: Report, width: int = 100) -> str:
         _writes("Last failed writes", report.failed, report.count("failed"), width),
         waterfall.render(report.longest),
         _notes(report, width),
-        f"As data: autoinstrument report {foreign(shlex.quote(report.path))} --json",
+        _cost(report.cost, width),
+        f"Closer: autoinstrument report {foreign(shlex.quote(report.path))} --html report.html",
     )
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -67,6 +74,31 @@ def _writers(report: Report) -> str:
     return f"{'service' if len(names) == 1 else 'services'} {', '.join(names)}, {processes}"
 
 
+def _findings(findings: tuple[Finding, ...], width: int) -> str:
+    if not findings:
+        return ""
+    lines = ["Findings"]
+    for finding in findings[:_FINDINGS]:
+        lines.append(_filled(f"  {finding.slug}: {_foreign(finding.headline)}", width, 4))
+        if len(lines) <= 3 * _EXPLAINED:
+            lines.append(_filled(f"    {_foreign(finding.evidence)}", width, 4))
+            lines.append(_filled(f"    Do: {_foreign(finding.remedy)}", width, 8))
+    return "\n".join([*lines, *_more(len(findings) - _FINDINGS)])
+
+
+def _foreign(sentence: str) -> str:
+    return shortened(foreign(sentence), _LONGEST_SENTENCE)
+
+
+def _cost(cost: Cost | None, width: int) -> str:
+    if cost is None:
+        return ""
+    call = "" if cost.call is None else f"{duration(cost.call)} in the call and "
+    background = duration(cost.background or 0)
+    dropped = f"; {counted(cost.dropped, 'span')} dropped" if cost.dropped else ""
+    return _filled(f"The agent took {call}{background} beside it an operation{dropped}.", width)
+
+
 def _topics(report: Report, width: int) -> str:
     if not report.topics:
         return ""
@@ -84,10 +116,17 @@ def _topics(report: Report, width: int) -> str:
             Column(name, cells, leaves=1 if name == "p90" else 0)
             for name, cells in latencies.items()
         ),
+        Column("over time", [_over_time(topic, report) for topic in shown], right=False, leaves=4),
     ]
     explained = "  p50 to max: call to acknowledgement; percentiles at most 1 % high."
     more = _more(len(report.topics) - len(shown))
     return "\n".join([table(columns, width), *more, _filled(explained, width)])
+
+
+def _over_time(topic: Topic, report: Report) -> str:
+    if topic.over_time is None or report.started is None or report.ended is None:
+        return ""
+    return sparkline(topic.over_time, report.started, report.ended, _SPARKLINE)
 
 
 def _rate(topic: Topic) -> str:
@@ -190,5 +229,5 @@ def _notes(report: Report, width: int) -> str:
     return "\n".join(_filled(note, width) for note, applies in notes.items() if applies)
 
 
-def _filled(sentence: str, width: int) -> str:
-    return textwrap.fill(sentence, width, break_on_hyphens=False, subsequent_indent="  ")
+def _filled(sentence: str, width: int, indent: int = 2) -> str:
+    return textwrap.fill(sentence, width, break_on_hyphens=False, subsequent_indent=" " * indent)

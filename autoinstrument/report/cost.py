@@ -1,0 +1,60 @@
+"""What the agent says of itself, in the metrics that stand between a recording's spans."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .model import MOST_DISTINCT, Cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PARTS = {"call": 0, "background": 1}
+
+
+class Costs:
+    """The last that each process has said."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, list[float | None]] = {}
+        self._dropped: dict[str, int] = {}
+
+    def add(self, resources: Any) -> None:
+        """Take the `resourceMetrics` of a request; what cannot be understood says nothing."""
+        for resource in resources if isinstance(resources, list) else ():
+            with suppress(KeyError, TypeError, ValueError, AttributeError):
+                self._add(resource)
+
+    def _add(self, resource: Any) -> None:
+        process = str(resource["resource"])
+        if process not in self._taken and len(self._taken) >= MOST_DISTINCT:
+            return
+        taken = self._taken.setdefault(process, [None, None])
+        for metric in _metrics(resource):
+            if metric["name"] == "autoinstrument.cost":
+                for point in metric["gauge"]["dataPoints"]:
+                    (part,) = point["attributes"]
+                    taken[_PARTS[part["value"]["stringValue"]]] = float(point["asDouble"])
+            if metric["name"] == "autoinstrument.spans.dropped":
+                (point,) = metric["sum"]["dataPoints"]
+                self._dropped[process] = int(point["asInt"])
+
+    def cost(self) -> Cost | None:
+        """Return what an operation costs, the average of the processes; None if none says it."""
+        call, background = (
+            [float(each[at]) for each in self._taken.values() if each[at] is not None]  # type: ignore[arg-type]
+            for at in (0, 1)
+        )
+        if not background:
+            return None
+        return Cost(_mean(call), _mean(background), sum(self._dropped.values()))
+
+
+def _metrics(resource: Any) -> Iterator[Any]:
+    for scope in resource["scopeMetrics"]:
+        yield from scope["metrics"]
+
+
+def _mean(seconds: list[float]) -> int | None:
+    return round(sum(seconds) / len(seconds) * 1e9) if seconds else None

@@ -1,0 +1,323 @@
+"""What a user should do something about: each function is one finding, named for its slug.
+
+A function's first sentence is what the README says of it. Each threshold has its reason beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .evidence import MOST_TRACES
+from .model import Finding
+from .wording import counted, duration, number, shortened, significant
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .evidence import Evidence, Sequence
+    from .model import Cause, Topic
+
+_FEWEST = 20  # fewer writes are a try, and no way of writing
+_MOSTLY = 0.5  # more often than not
+_WORTH_IT = 0.1  # of the time: a gain of less is not felt
+_NEVER_ALONE = 0.05  # writes that overlap by chance, where a program does not wait
+_ONLY_WAITS = 0.9  # who writes at his own pace has pauses; who waits goes on at once
+_UNSERVED = 1_000_000_000  # ns in all: less is one late poll
+_MANY = 100  # messages that a good key would have spread over any number of partitions
+_SLOW_MEDIAN = 250_000_000  # ns: brokers of one region answer acks=all in some 10 ms
+_SLOW_TAIL = 1_000_000_000  # ns: where the first client-side deadlines are
+_ORPHANS = 0.1  # a few messages may be older than the agent
+_MOST_CAUSES = 5
+_LONGEST_NAME = 60
+_OWN_FINDING = ("lost_at_exit", "queue_full", "transaction_aborted")
+
+
+class Facts(NamedTuple):
+    """What there is to go by."""
+
+    topics: tuple[Topic, ...]
+    causes: tuple[Cause, ...]
+    evidence: Evidence
+
+
+def findings(facts: Facts) -> tuple[Finding, ...]:
+    """Return what there is to tell of a recording, gravest first."""
+    return tuple(Finding(slug, *told) for slug, find in FINDINGS.items() for told in find(facts))
+
+
+class _Told(NamedTuple):
+    headline: str
+    evidence: str
+    remedy: str
+    traces: tuple[str, ...]
+    numbers: dict[str, int] = {}  # noqa: RUF012 - nobody changes it
+
+
+def _lost_at_exit(facts: Facts) -> Iterator[_Told]:
+    """Messages had no answer when the program ended: nobody knows whether they were written."""
+    causes = [cause for cause in facts.causes if cause.error_type == "lost_at_exit"]
+    if causes:
+        lost = sum(cause.count for cause in causes)
+        yield _Told(
+            f"{counted(lost, 'message')} without an answer when the program ended.",
+            f"Topics: {_topics(cause.topic for cause in causes)}.",
+            "Call flush() before the program ends, also when it is told to stop (kafka-python:"
+            " close(), aiokafka: await stop()).",
+            _traces(causes),
+        )
+
+
+def _failures_by_cause(facts: Facts) -> Iterator[_Told]:
+    """Writes failed, each cause with its remedy."""
+    causes = [cause for cause in facts.causes if cause.error_type not in _OWN_FINDING]
+    for cause in causes[:_MOST_CAUSES]:
+        yield _Told(
+            f"{counted(cause.count, 'write')} to {_name(cause.topic)} failed:"
+            f" {_name(cause.error_type)}.",
+            f"In the client's words: {_name(cause.description) or 'none'}",
+            _REMEDIES.get(cause.error_type, _LOOK),
+            (cause.trace_id,),
+        )
+    if len(causes) > _MOST_CAUSES:
+        rest = causes[_MOST_CAUSES:]
+        failed = sum(cause.count for cause in rest)
+        words = f"{counted(len(rest), 'cause')} more, {counted(failed, 'write')}."
+        yield _Told(words, "They are listed under failures by cause.", _LOOK, _traces(rest))
+
+
+def _queue_full(facts: Facts) -> Iterator[_Told]:
+    """The client's own queue was full, and it refused messages."""
+    causes = [cause for cause in facts.causes if cause.error_type == "queue_full"]
+    if causes:
+        refused = sum(cause.count for cause in causes)
+        yield _Told(
+            f"{counted(refused, 'message')} refused by the client's own full queue.",
+            f"Topics: {_topics(cause.topic for cause in causes)}.",
+            "On BufferError call poll() and write again; poll as you write; or raise"
+            " queue.buffering.max.messages (kafka-python: buffer_memory).",
+            _traces(causes),
+        )
+
+
+def _unflushed_transaction(facts: Facts) -> Iterator[_Told]:
+    """A program ended inside a transaction, which the broker takes back."""
+    open_, undecided = facts.evidence.uncommitted, facts.evidence.undecided
+    if open_.count:
+        yield _Told(
+            f"{counted(open_.count, 'message')} of a transaction that was never committed.",
+            f"The program ended before commit_transaction(); topics: {_topics(open_.topics)}.",
+            "Commit, or abort, before the program ends; close what writes in a `finally`.",
+            tuple(open_.traces),
+        )
+    if undecided.count:
+        yield _Told(
+            f"{counted(undecided.count, 'message')} of a transaction whose end is not known.",
+            f"The commit had no answer, or too many messages; topics: {_topics(undecided.topics)}.",
+            "Repeat commit_transaction() when its error is retriable; keep transactions small.",
+            tuple(undecided.traces),
+        )
+
+
+def _synchronous_writes(facts: Facts) -> Iterator[_Told]:
+    """Each write waits for the answer to the one before, instead of going out with others."""
+    waiting: dict[object, list[Sequence]] = {}
+    for (process, _), sequence in facts.evidence.threads.items():
+        if not _overlaps(sequence):  # as in coroutines that each wait for their own
+            waiting.setdefault(process, []).append(sequence)
+    for process, whole in facts.evidence.processes.items():
+        threads = waiting.get(process, [])
+        if sum(each.count for each in threads) < _MOSTLY * whole.count:
+            threads = [whole] if _goes_on_at_once(whole) else []
+        waited = sum(each.waited for each in threads)
+        observed = sum(each.observed for each in threads)
+        count = sum(each.count for each in threads)
+        if count < _FEWEST or waited < _WORTH_IT * observed:
+            continue
+        before = max(each.observed for each in threads)
+        after = max(each.observed - each.waited + each.latencies.percentile(50) for each in threads)
+        how = threads[0].by.most_common(1)[0][0]
+        yield _Told(
+            f"{counted(count, 'write')} to {_topics(whole.topics)} wait for one answer after the"
+            f" other{f', by {how}()' if how else ''}.",
+            f"{waited / observed:.0%} of the time is spent waiting: {duration(waited)} of"
+            f" {duration(observed)}. Without, {duration(before)} would be some {duration(after)},"
+            f" {significant(before / max(1, after))} times as fast.",
+            _WITHOUT_WAITING[how],
+            tuple(threads[0].traces),
+            {"before_ns": before, "after_ns": after},
+        )
+
+
+def _goes_on_at_once(whole: Sequence) -> bool:
+    """Whether a program that was not seen waiting must have waited: it never does anything else."""
+    return not _overlaps(whole) and whole.waited >= _ONLY_WAITS * whole.observed
+
+
+def _overlaps(sequence: Sequence) -> bool:
+    return sequence.overlapping > _NEVER_ALONE * sequence.count
+
+
+def _reports_unserved(facts: Facts) -> Iterator[_Told]:
+    """The program produces but seldom polls, so that its answers come late."""
+    unserved, periods = facts.evidence.unserved, facts.evidence.unserved_for
+    if sum(periods) >= _UNSERVED:
+        yield _Told(
+            f"Delivery reports wait up to {duration(max(periods))} for the program to poll.",
+            f"{counted(len(periods), 'such pause')} of 100 ms or more, {duration(sum(periods))} in"
+            f" all; topics: {_topics(unserved.topics)}. The latencies below contain them.",
+            "Call poll(0) after each produce(), or poll(0.1) in a thread of its own.",
+            tuple(unserved.traces),
+        )
+
+
+def _hot_partition(facts: Facts) -> Iterator[_Told]:
+    """Most messages of a topic have the same key, or an empty one, and go to one partition."""
+    for topic, keys in facts.evidence.keys.items():
+        if keys.keyed < _MANY:
+            continue
+        ((key, count),) = keys.keys.most_common(1)
+        if count < _MOSTLY * keys.keyed or (len(keys.keys) > 1 and len(keys.partitions) == 1):
+            continue  # many keys and one partition: the topic has no other
+        partition, there = keys.partitions.most_common(1)[0]
+        named = f"the key {_name(key)!r}" if key else "an empty key"
+        yield _Told(
+            f"{count / keys.keyed:.0%} of the messages to {_name(topic)} have {named}.",
+            f"Partition {partition} has {number(there)} of {number(keys.keyed)} messages with a"
+            " key, and one consumer has all of them.",
+            "Use a key with many values, or none: without a key messages are spread."
+            if key
+            else "Give no key (None) instead of an empty one: messages without one are spread.",
+            tuple(keys.traces),
+        )
+
+
+def _slow_acks(facts: Facts) -> Iterator[_Told]:
+    """The broker takes long to acknowledge."""
+    excused = facts.evidence.unserved.topics
+    for topic in facts.topics:
+        latency = topic.latency
+        if latency is None or topic.written < _FEWEST or topic.name in excused:
+            continue
+        if latency.p50 >= _SLOW_MEDIAN or (latency.p99 >= _SLOW_TAIL and topic.written >= _MANY):
+            yield _Told(
+                f"Writes to {_name(topic.name)} are acknowledged slowly.",
+                f"Half take {duration(latency.p50)} or more, one in a hundred"
+                f" {duration(latency.p99)}.",
+                "Compare with the round trip to the brokers: if that is short, look at"
+                " their request queue, disks and in-sync replicas; if the program writes in bursts,"
+                " at linger.ms, batch.size and compression.",
+                (),
+            )
+
+
+def _broken_trace(facts: Facts) -> Iterator[_Told]:
+    """Consumed messages carry no trace context, so that their traces begin in the middle."""
+    for topic, case in facts.evidence.without_context.items():
+        consumed = facts.evidence.consumed[topic]
+        if case.count >= max(_FEWEST / 2, _ORPHANS * consumed):
+            yield _Told(
+                f"{number(case.count)} of {counted(consumed, 'message')} from {_name(topic)} carry"
+                " no trace context.",
+                "Their traces begin with their consumption, and not with who wrote them.",
+                "Run what writes them under the agent, or have it send a traceparent header; look"
+                " for AUTOINSTRUMENT_PROPAGATE=0 and for what copies messages without headers.",
+                tuple(case.traces),
+            )
+
+
+def _oversized_headers(facts: Facts) -> Iterator[_Told]:
+    """Messages are so near to the size limit that the trace context does not fit in."""
+    omitted, refused = facts.evidence.header_omitted, facts.evidence.header_refused
+    if omitted.count:
+        yield _Told(
+            f"{counted(omitted.count, 'message')} went out without trace context: too large.",
+            f"They fit the client's limit only without its 70 bytes; topics:"
+            f" {_topics(omitted.topics)}.",
+            "Raise message.max.bytes (kafka-python, aiokafka: max_request_size) a little.",
+            tuple(omitted.traces),
+        )
+    if refused.count:
+        yield _Told(
+            f"{counted(refused.count, 'message')} with trace context refused as too large.",
+            f"It adds 70 bytes, which may be what was too much; topics: {_topics(refused.topics)}.",
+            "Raise the topic's max.message.bytes; AUTOINSTRUMENT_PROPAGATE=0 shows whether it was"
+            " the trace context.",
+            tuple(refused.traces),
+        )
+
+
+def _acks_zero(facts: Facts) -> Iterator[_Told]:
+    """Messages are written with acks=0: nobody knows whether they arrive."""
+    case = facts.evidence.without_acks
+    if case.count:
+        yield _Told(
+            f"{counted(case.count, 'message')} sent with acks=0.",
+            f"The broker does not answer, so a lost message is lost silently; topics:"
+            f" {_topics(case.topics)}.",
+            "Use acks=all, or acks=1, unless messages may be lost.",
+            tuple(case.traces),
+        )
+
+
+FINDINGS: dict[str, Callable[[Facts], Iterator[_Told]]] = {
+    find.__name__.strip("_").replace("_", "-"): find
+    for find in (
+        _lost_at_exit,
+        _unflushed_transaction,
+        _failures_by_cause,
+        _queue_full,
+        _synchronous_writes,
+        _reports_unserved,
+        _slow_acks,
+        _hot_partition,
+        _oversized_headers,
+        _broken_trace,
+        _acks_zero,
+    )
+}
+"""Gravest first: what is lost, what is slow, what is not seen."""
+
+_LOOK = "The client's words and the trace say more; the broker's log has its side of it."
+_REMEDIES = {
+    "MESSAGE_TOO_LARGE": "Split the message or compress it; else raise the topic's"
+    " max.message.bytes and the client's own limit.",
+    "UNKNOWN_TOPIC_OR_PARTITION": "Create the topic, or look at its name.",
+    "REQUEST_TIMED_OUT": "The brokers answer too late: look at their load and their replicas.",
+    "NOT_LEADER_OR_FOLLOWER": "A partition has moved; raise the client's retries and timeouts.",
+    "NOT_ENOUGH_REPLICAS": "Fewer replicas are in sync than min.insync.replicas: look at the"
+    " brokers.",
+    "TOPIC_AUTHORIZATION_FAILED": "Give the client's user the right to write to the topic.",
+    "INVALID_RECORD": "The topic refuses the record: a compacted topic needs a key.",
+    "delivery_timeout": "No broker has answered in time: look at the network and the brokers, then"
+    " at message.timeout.ms (kafka-python: delivery_timeout_ms).",
+    "connection": "The brokers could not be reached: look at the addresses and the network.",
+    "authentication": "Look at the client's credentials and its security.protocol.",
+    "serialization": "The serializer refuses what it is given: look at the exception.",
+    "purged": "The program has purged its own queue; it should not before flush().",
+    "closed": "The program writes after it has closed its producer.",
+    "fenced": "Another producer has the same transactional.id: give each its own.",
+}
+_WITHOUT_WAITING = {
+    "flush": "Take flush() out of the loop: call poll(0) after each produce() and look at the"
+    " answers in on_delivery; flush() once, at the end or after a batch.",
+    "get": "Do not call get() on each future: use add_errback(), and flush() once at the end or"
+    " after a batch.",
+    "send_and_wait": "Use send(), which gives a future, and await the futures together, after a"
+    " batch.",
+    "": "Begin the next writes before the answers to the last have come; wait once, after a batch.",
+}
+
+
+def _topics(names: Iterable[str] | Counter[str]) -> str:
+    """Return up to three names."""
+    found = sorted({_name(name) for name in names})
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004 - as said
+
+
+def _name(topic: str) -> str:
+    return shortened(topic, _LONGEST_NAME)
+
+
+def _traces(causes: Iterable[Cause]) -> tuple[str, ...]:
+    return tuple(cause.trace_id for cause in causes)[:MOST_TRACES]

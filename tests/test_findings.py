@@ -1,0 +1,413 @@
+"""Each finding: a program that provokes it on a real broker, and a near miss that must be silent.
+
+Each test starts programs, as users do: what a program does wrong is seen in its recording alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from autoinstrument.report.findings import FINDINGS
+from autoinstrument.report.gathering import report
+from autoinstrument.report.text import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from brokers import Kafka
+    from programs import Run, Runner
+
+    from autoinstrument.report.model import Finding
+
+CONFLUENT = """
+import sys, time
+from confluent_kafka import Consumer, KafkaException, Producer
+bootstrap, topic = sys.argv[1:]
+def producer(**options):
+    return Producer({"bootstrap.servers": bootstrap, "log_level": 0, **options})
+"""
+KAFKA_PYTHON = """
+import sys, time, warnings
+warnings.simplefilter("ignore")
+from kafka import KafkaProducer
+bootstrap, topic = sys.argv[1:]
+producer = KafkaProducer(bootstrap_servers=bootstrap)
+"""
+AIOKAFKA = """
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+bootstrap, topic = sys.argv[1:]
+async def main(work):
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        await work(producer)
+"""
+
+
+class Pair(NamedTuple):
+    """A fault, and what looks like it and is none."""
+
+    fault: str
+    near_miss: str
+
+
+PAIRS = {
+    "synchronous-writes": Pair(
+        f"""{CONFLUENT}
+p = producer()
+for number in range(50):
+    p.produce(topic, b"v")
+    p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer()
+for number in range(50):
+    p.produce(topic, b"v")
+    p.poll(0)
+    time.sleep(0.01)
+p.flush()
+""",
+    ),
+    "synchronous-writes of kafka-python": Pair(
+        f"""{KAFKA_PYTHON}
+for number in range(50):
+    producer.send(topic, b"v").get()
+producer.close()
+""",
+        f"""{KAFKA_PYTHON}
+futures = []
+for number in range(50):
+    futures.append(producer.send(topic, b"v"))
+    time.sleep(0.01)
+for future in futures:
+    future.get()
+producer.close()
+""",
+    ),
+    "synchronous-writes of aiokafka": Pair(
+        f"""{AIOKAFKA}
+async def work(producer):
+    for number in range(50):
+        await producer.send_and_wait(topic, b"v")
+asyncio.run(main(work))
+""",
+        f"""{AIOKAFKA}
+async def work(producer):
+    for number in range(10):
+        await asyncio.gather(*(producer.send_and_wait(topic, b"v") for _ in range(5)))
+asyncio.run(main(work))
+""",
+    ),
+    "synchronous-writes in threads": Pair(
+        f"""{CONFLUENT}
+from threading import Thread
+p = producer()
+def work():
+    for number in range(30):
+        p.produce(topic, b"v")
+        p.flush()
+threads = [Thread(target=work) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+""",
+        f"""{CONFLUENT}
+from threading import Thread
+p = producer()
+def work():
+    for number in range(30):
+        p.produce(topic, b"v")
+        p.poll(0.002)
+    p.flush()
+threads = [Thread(target=work) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+""",
+    ),
+    "synchronous-writes of futures awaited": Pair(
+        f"""{AIOKAFKA}
+async def work(producer):
+    for number in range(50):
+        await (await producer.send(topic, b"v"))
+asyncio.run(main(work))
+""",
+        f"""{AIOKAFKA}
+async def work(producer):
+    futures = []
+    for number in range(50):
+        futures.append(await producer.send(topic, b"v"))
+        await asyncio.sleep(0.01)
+    await asyncio.gather(*futures)
+asyncio.run(main(work))
+""",
+    ),
+    "lost-at-exit": Pair(
+        f"""{CONFLUENT}
+p = producer(**{{"linger.ms": 5000}})
+p.produce(topic, b"v")
+""",
+        f"""{CONFLUENT}
+p = producer(**{{"linger.ms": 5000}})
+p.produce(topic, b"v")
+p.flush()
+""",
+    ),
+    "reports-unserved": Pair(
+        f"""{CONFLUENT}
+p = producer()
+for number in range(5):
+    p.produce(topic, b"v")
+    time.sleep(0.3)
+p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer()
+for number in range(5):
+    p.produce(topic, b"v")
+    p.poll(0.3)
+p.flush()
+""",
+    ),
+    "queue-full": Pair(
+        f"""{CONFLUENT}
+p = producer(**{{"queue.buffering.max.messages": 10, "linger.ms": 500}})
+refused = 0
+for number in range(20):
+    try:
+        p.produce(topic, b"v")
+    except BufferError:
+        refused += 1
+p.flush()
+assert refused
+""",
+        f"""{CONFLUENT}
+p = producer(**{{"queue.buffering.max.messages": 10, "linger.ms": 0}})
+for number in range(20):
+    while len(p) >= 10:
+        p.poll(0.1)
+    p.produce(topic, b"v")
+p.flush()
+""",
+    ),
+    "hot-partition": Pair(
+        f"""{CONFLUENT}
+p = producer()
+for number in range(200):
+    p.produce(topic, b"v", key="all")
+p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer()
+for number in range(200):
+    p.produce(topic, b"v", key=str(number % 3))
+p.flush()
+""",
+    ),
+    "hot-partition of an empty key": Pair(
+        f"""{CONFLUENT}
+p = producer()
+for number in range(200):
+    p.produce(topic, b"v", key=b"")
+p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer()
+for number in range(200):
+    p.produce(topic, b"v")
+p.flush()
+""",
+    ),
+    "slow-acks": Pair(
+        f"""{CONFLUENT}
+p = producer(**{{"linger.ms": 500}})
+for number in range(30):
+    p.produce(topic, b"v")
+while len(p):
+    p.poll(0.1)
+""",
+        f"""{CONFLUENT}
+p = producer(**{{"linger.ms": 50}})
+for number in range(30):
+    p.produce(topic, b"v")
+while len(p):
+    p.poll(0.1)
+""",
+    ),
+    "failures-by-cause": Pair(
+        f"""{CONFLUENT}
+p = producer()
+p.produce(topic, b"v" * 5000)
+p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer()
+p.produce(topic, b"v" * 500)
+p.flush()
+""",
+    ),
+    "unflushed-transaction": Pair(
+        f"""{CONFLUENT}
+p = producer(**{{"transactional.id": topic}})
+p.init_transactions()
+p.begin_transaction()
+p.produce(topic, b"v")
+p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer(**{{"transactional.id": topic}})
+p.init_transactions()
+p.begin_transaction()
+p.produce(topic, b"v")
+p.abort_transaction()
+""",
+    ),
+    "oversized-headers": Pair(
+        f"""{CONFLUENT}
+p = producer(**{{"message.max.bytes": 1000}})
+largest = 0
+for size in range(700, 1000, 10):
+    try:
+        p.produce(topic, b"v" * size)
+    except KafkaException:
+        break
+p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer(**{{"message.max.bytes": 1000}})
+p.produce(topic, b"v" * 700)
+p.flush()
+""",
+    ),
+    "oversized-headers of a topic's own limit": Pair(
+        f"""{CONFLUENT}
+p = producer()
+p.produce(topic, b"v" * 900)
+p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer()
+p.produce(topic, b"v" * 800)
+p.flush()
+""",
+    ),
+    "acks-zero": Pair(
+        f"""{CONFLUENT}
+p = producer(acks=0)
+p.produce(topic, b"v")
+p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer(acks=1)
+p.produce(topic, b"v")
+p.flush()
+""",
+    ),
+}
+PRODUCES = f"""{CONFLUENT}
+p = producer()
+for number in range(20):
+    p.produce(topic, b"v")
+p.flush()
+"""
+CONSUMES = f"""{CONFLUENT}
+c = Consumer({{"bootstrap.servers": bootstrap, "group.id": topic, "auto.offset.reset": "earliest"}})
+c.subscribe([topic])
+seen = 0
+while seen < 20:
+    seen += c.poll(10) is not None
+c.close()
+"""
+
+
+@pytest.fixture
+def found(run: Runner, kafka: Kafka) -> Callable[[str, str], dict[str, Finding]]:
+    """Return what runs a program on a topic, and gives the findings of its recording."""
+
+    def findings(program: str, topic: str) -> dict[str, Finding]:
+        return _findings(run(program, kafka.bootstrap, topic))
+
+    return findings
+
+
+def _findings(done: Run) -> dict[str, Finding]:
+    assert done.code == 0, done.stderr
+    return {finding.slug: finding for finding in report(done.recording).findings}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_fault_is_found_and_a_near_miss_is_not(
+    found: Callable[[str, str], dict[str, Finding]], kafka: Kafka, name: str
+) -> None:
+    """On the real broker, with its topic, and with a remedy."""
+    slug, pair = name.partition(" ")[0], PAIRS[name]
+    limits = {"failures-by-cause": "1000", "oversized-headers of a topic's own limit": "1000"}
+    options = {"max_message_bytes": limits[name]} if name in limits else {}
+    topic = kafka.topic("findings", **options)
+    finding = found(pair.fault, topic)[slug]
+    assert topic in f"{finding.headline} {finding.evidence}"
+    assert finding.remedy
+    assert slug not in found(pair.near_miss, kafka.topic("findings", **options))
+
+
+@pytest.mark.parametrize("propagated", [False, True])
+def test_messages_without_context_are_found(run: Runner, kafka: Kafka, *, propagated: bool) -> None:
+    """What reads them says which topic they came from."""
+    topic = kafka.topic("orphans")
+    run(PRODUCES, kafka.bootstrap, topic, AUTOINSTRUMENT_PROPAGATE=str(int(propagated)))
+    found = _findings(run(CONSUMES, kafka.bootstrap, topic))
+    assert ("broken-trace" in found) is not propagated
+    if not propagated:
+        assert f"20 of 20 messages from {topic}" in found["broken-trace"].headline
+
+
+def test_links_are_context_enough(run: Runner, kafka: Kafka) -> None:
+    """A consumed message whose trace is linked is not without one."""
+    topic = kafka.topic("linked")
+    run(PRODUCES, kafka.bootstrap, topic)
+    done = run(CONSUMES, kafka.bootstrap, topic, AUTOINSTRUMENT_LINKS="link")
+    assert "broken-trace" not in _findings(done)
+
+
+def test_the_estimated_gain_is_that_of_the_changed_program(
+    run: Runner, kafka: Kafka, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What writing without waiting would take is within a factor of 2 of what it takes."""
+    program = f"""{CONFLUENT}
+p = producer()
+for number in range(200):
+    until = time.perf_counter() + 0.002
+    while time.perf_counter() < until:
+        pass
+    p.produce(topic, b"v")
+    WAIT
+p.flush()
+"""
+    before = run(program.replace("WAIT", "p.flush()"), kafka.bootstrap, kafka.topic("before"))
+    after = run(program.replace("WAIT", "p.poll(0)"), kafka.bootstrap, kafka.topic("after"))
+    finding = _findings(before)["synchronous-writes"]
+    estimated = finding.numbers["after_ns"] / 1e9
+    writes = after.writes
+    took = (max(write.end for write in writes) - writes[0].start) / 1e9
+    with capsys.disabled():
+        sys.stdout.write(f"estimated {estimated:.3f} s, took {took:.3f} s: {finding.evidence}\n")
+    assert took / 2 < estimated < took * 2
+    assert finding.numbers["before_ns"] > 1.2 * finding.numbers["after_ns"]
+    assert "synchronous-writes" not in _findings(after)
+
+
+def test_every_finding_is_provoked_here() -> None:
+    """A finding without a program that shows it is no finding."""
+    provoked = {name.partition(" ")[0] for name in PAIRS} | {"broken-trace"}
+    assert provoked == FINDINGS.keys()
+
+
+def test_the_first_screen_says_it(run: Runner, kafka: Kafka) -> None:
+    """A person's minute: what is wrong and what to do come before every number."""
+    done = run(PAIRS["lost-at-exit"].fault, kafka.bootstrap, kafka.topic("seen"))
+    shown = render(report(done.recording)).splitlines()
+    assert shown[3:5] == [
+        "Findings",
+        "  lost-at-exit: 1 message without an answer when the program ended.",
+    ]
+    assert shown[6].startswith("    Do: Call flush() before the program ends")
