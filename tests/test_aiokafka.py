@@ -6,6 +6,7 @@ Each test starts a program, since what it loses at its end can be seen only from
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
+from unittest.mock import ANY
 
 import pytest
 from contract import Contract

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar
+from unittest.mock import ANY
 
 import pytest
 from contract import Contract
