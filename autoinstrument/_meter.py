@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ._operation import Operation
 
 
+_IN_FLIGHT_INTERVAL = 1.0  # seconds: as often as spans
+
+
 class Meter:
     """One process's metrics on their way; `interval` is in seconds.
 
@@ -27,6 +30,7 @@ class Meter:
         self.metrics = metrics
         self._interval = interval
         self._due = monotonic() + interval
+        self._in_flight_due = monotonic() + _IN_FLIGHT_INTERVAL
         self._make_export = export
         self._export: MetricExport | None = None
         self._provider: Any = None
@@ -41,10 +45,16 @@ class Meter:
                 application.record(series, operation)
 
     def export_when_due(self) -> None:
-        """Export if the interval is over."""
-        if monotonic() >= self._due:
-            self._due = monotonic() + self._interval
+        """Export if the interval is over; what is in flight goes into a recording every second."""
+        now = monotonic()
+        if now >= self._due:
+            self._due = now + self._interval
             self._export_now()
+        elif now >= self._in_flight_due:
+            self._in_flight_due = now + _IN_FLIGHT_INTERVAL
+            self._ensure_export()
+            if self._export is not None:
+                self._export.record_in_flight()
 
     def finish(self) -> None:
         """Export what there is at the end."""
@@ -55,10 +65,14 @@ class Meter:
     def _export_now(self) -> None:
         if self._application is not None:
             self._application.refresh()
-        elif not self.metrics.is_empty:
-            self._export = self._export or self._make_export()
+        else:
+            self._ensure_export()
             if self._export is not None:
                 self._export.export()
+
+    def _ensure_export(self) -> None:
+        if self._application is None and self._export is None and not self.metrics.is_empty:
+            self._export = self._make_export()
 
     def _find_application(self) -> ApplicationMetrics | None:
         # Private, since the public getter may itself set a provider that a variable names.

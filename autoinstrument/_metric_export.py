@@ -15,7 +15,7 @@ from opentelemetry.sdk.metrics import export as sdk
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExportResult
 
 from . import __version__
-from ._metrics import BOUNDS
+from ._metrics import BOUNDS, IN_FLIGHT
 from ._notices import tell
 from ._otlp_json import metrics_request
 
@@ -53,6 +53,7 @@ class MetricExport:
         self._scope = scope
         self._last: dict[int, dict[Any, Any]] = {}
         self._since = metrics.started
+        self._in_flight = 0
 
     def export(self) -> None:
         """Export what there is since the beginning, or since the last time as an exporter asks."""
@@ -67,6 +68,16 @@ class MetricExport:
                 words = f"{name} could not export; OTEL_METRICS_EXPORTER=none asks for no metrics"
                 tell("export-failed", words, "metrics")
         self._since = now
+
+    def record_in_flight(self) -> None:
+        """Tell recordings how much is in flight, if that has changed: who follows one sees it."""
+        in_flight = self._metrics.in_flight()
+        if in_flight != self._in_flight:
+            self._in_flight = in_flight
+            data = self._of([_gauge(IN_FLIGHT, {(): in_flight}, time_ns())])
+            for exporter in self._exporters:
+                if hasattr(exporter, "append"):
+                    exporter.append(metrics_request(data))
 
     def shutdown(self) -> None:
         """Close what is open."""
@@ -86,7 +97,10 @@ class MetricExport:
             difference = [new - old for new, old in zip(values, before, strict=True)]
             return self._since, temporality, difference
 
-        found = [*self._histograms(now, since), *self._sums(now, since), *self._gauges(now)]
+        gauges = [_gauge(kind, of, now) for kind, of in self._metrics.gauges().items()]
+        return self._of([*self._histograms(now, since), *self._sums(now, since), *gauges])
+
+    def _of(self, found: list[sdk.Metric]) -> sdk.MetricsData:
         scope = sdk.ScopeMetrics(self._scope, found, "")
         return sdk.MetricsData([sdk.ResourceMetrics(self._resource, [scope], "")])
 
@@ -127,16 +141,12 @@ class MetricExport:
                 found.append(sdk.Metric(kind.name, kind.description, kind.unit, of_name))
         return found
 
-    def _gauges(self, now: int) -> list[sdk.Metric]:
-        found = []
-        for kind, values in self._metrics.gauges().items():
-            points = [
-                sdk.NumberDataPoint(dict(labels), now, now, value)
-                for labels, value in values.items()
-            ]
-            gauge = sdk.Gauge(points)
-            found.append(sdk.Metric(kind.name, kind.description, kind.unit, gauge))
-        return found
+
+def _gauge(kind: Kind, values: Mapping[Labels, float], now: int) -> sdk.Metric:
+    points = [
+        sdk.NumberDataPoint(dict(labels), now, now, value) for labels, value in values.items()
+    ]
+    return sdk.Metric(kind.name, kind.description, kind.unit, sdk.Gauge(points))
 
 
 class ApplicationMetrics:

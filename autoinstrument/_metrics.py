@@ -62,7 +62,7 @@ _CONSUMED = Kind("messaging.client.consumed.messages", _MESSAGE, "Delivered to t
 _REFUSED = Kind("autoinstrument.messages.refused", _MESSAGE, "Met a full queue.")
 _LOST = Kind("autoinstrument.messages.lost", _MESSAGE, "Had no answer at the end.")
 _DROPPED = Kind("autoinstrument.spans.dropped", "{span}", "Spans nobody took.")
-_IN_FLIGHT = Kind("autoinstrument.messages.in_flight", _MESSAGE, "Unanswered.")
+IN_FLIGHT = Kind("autoinstrument.messages.in_flight", _MESSAGE, "Unanswered.")
 _COST = Kind("autoinstrument.cost", "s", "What the agent takes an operation.")
 
 
@@ -202,7 +202,7 @@ class Metrics:
         """Return what is so now: in flight, the agent's cost, and the clients' statistics."""
         costs = {"call": self.call, "background": self.background}
         found: Gauges = {
-            _IN_FLIGHT: {(): self.in_flight()},
+            IN_FLIGHT: {(): self.in_flight()},
             _COST: {
                 (("autoinstrument.part", part),): cost.total / cost.calls / _NANO
                 for part, cost in costs.items()

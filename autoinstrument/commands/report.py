@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoinstrument.report.data import as_data
@@ -14,12 +16,17 @@ from autoinstrument.report.reading import NotARecording
 from autoinstrument.report.text import render
 from autoinstrument.report.wording import foreign
 
+from . import _screen
+
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "show what was written: counts, failures, latencies, slowest writes"
+    from autoinstrument.report.model import Report
+
+SUMMARY = "show what was written, what is wrong with it, and what to do"
 
 _WIDEST = 120
+_NEEDED = {"jinja2", "matplotlib"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +38,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("AUTOINSTRUMENT_RECORD") or ".autoinstrument",
         help="a recording, file or folder (default: $AUTOINSTRUMENT_RECORD or .autoinstrument)",
     )
-    parser.add_argument("--json", action="store_true", help="print data instead of text")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="print data instead of text")
+    shown.add_argument("--html", metavar="FILE", help="write a page to open in a browser")
+    shown.add_argument(
+        "--follow", action="store_true", help="show what is being written, until Ctrl-C"
+    )
 
 
 def execute(parsed: argparse.Namespace) -> int:
     """Print the report that was asked for."""
+    if parsed.follow:
+        from ._follow import follow  # noqa: PLC0415 - only now
+
+        return follow(parsed.path)
+    if parsed.html:
+        return _write_page(parsed.path, parsed.html)
     return print_report(parsed.path, as_json=parsed.json)
 
 
@@ -45,25 +63,45 @@ def print_report(path: str, *, as_json: bool = False) -> int:
     The text is as wide as the terminal, at most 120 characters, and 100 where there is none. With
     `as_json` it is the object that `autoinstrument.report.data.as_data` describes.
     """
-    try:
-        found = report(path)
-    except NotARecording as reason:
-        sys.stderr.write(f"autoinstrument: {foreign(str(reason))}.\n")
+    found = _reported(path)
+    if found is None:
         return 1
     if as_json:
-        _print(json.dumps(as_data(found), indent=2) + "\n")
+        _screen.show(json.dumps(as_data(found), indent=2) + "\n", coloured=False)
     else:
         columns = shutil.get_terminal_size((100, 24)).columns
-        _print(render(found, min(columns, _WIDEST)))
+        _screen.show(render(found, min(columns, _WIDEST)))
     return 0
 
 
-def _print(text: str) -> None:
-    # A stream that cannot hold a letter, as in the C locale, gets its escape.
-    encoding = sys.stdout.encoding or "utf-8"
+def _write_page(path: str, file: str) -> int:
+    missing = sorted(name for name in _NEEDED if importlib.util.find_spec(name) is None)
+    if missing:
+        return _refuse(
+            f"a page needs {' and '.join(missing)}: pip install 'autoinstrument[report]'"
+        )
+    found = _reported(path)
+    if found is None:
+        return 1
+    from autoinstrument.report.html import page  # noqa: PLC0415 - takes a second to import
+
     try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has seen enough. https://docs.python.org/3/library/signal.html#note-on-sigpipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        Path(file).write_text(page(found), encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        return _refuse(f"`{file}` cannot be written: {error.strerror}")
+    _screen.show(f"Written: {foreign(file)}\n", coloured=False)
+    return 0
+
+
+def _reported(path: str) -> Report | None:
+    try:
+        with _screen.progress(path) as watch:
+            return report(path, watch)
+    except NotARecording as reason:
+        _refuse(str(reason))
+        return None
+
+
+def _refuse(sentence: str) -> int:
+    sys.stderr.write(f"autoinstrument: {foreign(sentence)}.\n")
+    return 1

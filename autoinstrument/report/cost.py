@@ -19,6 +19,7 @@ class Costs:
     def __init__(self) -> None:
         self._taken: dict[str, list[float | None]] = {}
         self._dropped: dict[str, int] = {}
+        self._in_flight: dict[str, int] = {}
 
     def add(self, resources: Any) -> None:
         """Take the `resourceMetrics` of a request; what cannot be understood says nothing."""
@@ -39,6 +40,14 @@ class Costs:
             if metric["name"] == "autoinstrument.spans.dropped":
                 (point,) = metric["sum"]["dataPoints"]
                 self._dropped[process] = int(point["asInt"])
+            if metric["name"] == "autoinstrument.messages.in_flight":
+                (point,) = metric["gauge"]["dataPoints"]
+                self._in_flight[process] = int(point["asInt"])
+
+    @property
+    def in_flight(self) -> int | None:
+        """How many writes had no answer, by the last word of each process; None without any."""
+        return sum(self._in_flight.values()) if self._in_flight else None
 
     def cost(self) -> Cost | None:
         """Return what an operation costs, the average of the processes; None if none says it."""

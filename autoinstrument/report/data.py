@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from .model import OUTCOMES, Report, Topic, Trace, Write
+from .model import OUTCOMES, Partition, Report, Topic, Trace, Write
 
 SCHEMA = "autoinstrument.report/1"
 """Its number changes when a field changes its meaning or goes; fields may be added without."""
@@ -29,7 +29,8 @@ def as_data(report: Report) -> dict[str, Any]:
       to, up to 1,000), `per_second` (written, over `duration_ns`) or null, `latency_ns` (from the
       call to the acknowledgement: `p50`, `p90`, `p99`, at most 1 % too long, and `max`, exact) or
       null, `over_time` (messages written, by their call: `started`, nanoseconds since 1970,
-      `width` of each step, `counts`) or null.
+      `width` of each step, `counts`) or null, and `by_partition`: `number`, `written`,
+      `latency_ns`.
     - `causes` of failure, most frequent first: `error_type`, `topic`, `count`, and of the last one
       `description` (the client's words) and `trace_id`.
     - `flows` from topic to topic, most messages first: `source`, `target`, `messages` (written to
@@ -94,6 +95,13 @@ def _topic(topic: Topic) -> dict[str, Any]:
     fields["latency_ns"] = fields.pop("latency")
     if topic.over_time is not None:
         fields["over_time"]["counts"] = list(topic.over_time.counts)
+    fields["by_partition"] = [_partition(partition) for partition in topic.by_partition]
+    return fields
+
+
+def _partition(partition: Partition) -> dict[str, Any]:
+    fields = asdict(partition)
+    fields["latency_ns"] = fields.pop("latency")
     return fields
 
 

@@ -28,7 +28,7 @@ _MANY = 100  # messages that a good key would have spread over any number of par
 _SLOW_MEDIAN = 250_000_000  # ns: brokers of one region answer acks=all in some 10 ms
 _SLOW_TAIL = 1_000_000_000  # ns: where the first client-side deadlines are
 _ORPHANS = 0.1  # a few messages may be older than the agent
-_MOST_CAUSES = 5
+_LONGEST_WORDS = 200
 _LONGEST_NAME = 60
 _OWN_FINDING = ("lost_at_exit", "queue_full", "transaction_aborted")
 
@@ -70,20 +70,19 @@ def _lost_at_exit(facts: Facts) -> Iterator[_Told]:
 
 def _failures_by_cause(facts: Facts) -> Iterator[_Told]:
     """Writes failed, each cause with its remedy."""
-    causes = [cause for cause in facts.causes if cause.error_type not in _OWN_FINDING]
-    for cause in causes[:_MOST_CAUSES]:
+    by_type: dict[str, list[Cause]] = {}
+    for cause in facts.causes:
+        if cause.error_type not in _OWN_FINDING:
+            by_type.setdefault(cause.error_type, []).append(cause)
+    for error_type, causes in by_type.items():
+        failed = sum(cause.count for cause in causes)
         yield _Told(
-            f"{counted(cause.count, 'write')} to {_name(cause.topic)} failed:"
-            f" {_name(cause.error_type)}.",
-            f"In the client's words: {_name(cause.description) or 'none'}",
-            _REMEDIES.get(cause.error_type, _LOOK),
-            (cause.trace_id,),
+            f"{counted(failed, 'write')} to {_topics(cause.topic for cause in causes)} failed:"
+            f" {_name(error_type)}.",
+            f"In the client's words: {shortened(causes[0].description, _LONGEST_WORDS) or 'none'}",
+            _REMEDIES.get(error_type, _LOOK),
+            _traces(causes),
         )
-    if len(causes) > _MOST_CAUSES:
-        rest = causes[_MOST_CAUSES:]
-        failed = sum(cause.count for cause in rest)
-        words = f"{counted(len(rest), 'cause')} more, {counted(failed, 'write')}."
-        yield _Told(words, "They are listed under failures by cause.", _LOOK, _traces(rest))
 
 
 def _queue_full(facts: Facts) -> Iterator[_Told]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from . import waterfall
@@ -15,8 +16,9 @@ from .model import (
     MOST_WRITES,
     Cause,
     Outcome,
-    Percentiles,
+    Partition,
     Report,
+    Sample,
     Topic,
     Trace,
     Write,
@@ -26,20 +28,25 @@ from .reading import NotARecording, Tally, recording_files, spans
 from .timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from .span import Process, Span
 
 K = TypeVar("K")
 
+_MOST_POINTS = 1_000
 
-def report(path: str) -> Report:
-    """Return what the recording at `path` says; raises `NotARecording`."""
+
+def report(path: str, watch: Callable[[int], None] = lambda _: None) -> Report:
+    """Return what the recording at `path` says; raises `NotARecording`.
+
+    `watch` is told of the bytes that are read, line by line.
+    """
     files = recording_files(path)
     tally = Tally()
     gathered = _Gathered()
-    for span in spans(files, tally):
+    for span in spans(files, tally, watch=watch):
         gathered.add(span)
     if not tally.lines:
         raise NotARecording(_nothing_readable(path, files, tally))
@@ -80,6 +87,9 @@ class _Gathered:
         self.failed = _Top()
         self.pipeline = Pipeline()
         self._evidence = Evidence()
+        self._written = _Choice()
+        self._failed = _Choice()
+        self._durations = Latencies()
         self._topics: dict[str, _TopicCounts] = {}
         self._causes: dict[tuple[str, str], _Failures] = {}
         self._processes: set[Process] = set()
@@ -105,12 +115,21 @@ class _Gathered:
     def _add_write(self, span: Span) -> None:
         topic = _known(span.topic, self._topics, "(other topics)")
         self._topics.setdefault(topic, _TopicCounts()).add(span)
+        if span.duration is not None:
+            self._sample(span, span.duration)
         if span.outcome == "written" and span.duration is not None:
             self.slowest.offer(span.duration, span)
         if span.error_type is not None:
             self.failed.offer(span.ended, span)
             cause = _known((span.error_type, topic), self._causes, ("(other causes)", topic))
             self._causes.setdefault(cause, _Failures()).add(span)
+
+    def _sample(self, span: Span, duration: int) -> None:
+        if span.outcome == "written":
+            self._durations.add(duration)
+            self._written.offer((span.started, duration))
+        elif span.error:
+            self._failed.offer((span.started, duration))
 
     def report(
         self,
@@ -146,6 +165,11 @@ class _Gathered:
             findings=findings(Facts(topics, causes, self._evidence)),
             topics=topics,
             causes=causes,
+            sample=Sample(
+                tuple(self._written.chosen),
+                tuple(self._failed.chosen),
+                self._durations.counts(),
+            ),
             flows=self.pipeline.flows(observed),
             longest=longest,
             slowest=tuple(_write(span, callers) for span in self.slowest.spans),
@@ -157,6 +181,22 @@ class _Gathered:
             spans_not_understood=tally.spans_not_understood,
             files_not_read=tally.files_not_read,
         )
+
+
+class _Choice:
+    """A random choice, each with the same chance, and the same for the same recording."""
+
+    def __init__(self) -> None:
+        self.chosen: list[tuple[int, int]] = []
+        self._random = Random(0)  # noqa: S311 - no secret
+        self._offered = 0
+
+    def offer(self, point: tuple[int, int]) -> None:
+        self._offered += 1
+        if len(self.chosen) < _MOST_POINTS:
+            self.chosen.append(point)
+        elif (place := int(self._random.random() * self._offered)) < _MOST_POINTS:
+            self.chosen[place] = point
 
 
 class _Top:
@@ -182,7 +222,7 @@ class _Top:
 class _TopicCounts:
     def __init__(self) -> None:
         self._outcomes: Counter[Outcome] = Counter()
-        self._partitions: set[int] = set()
+        self._partitions: dict[int, Latencies] = {}
         self._latencies = Latencies()
         self._timeline = Timeline()
 
@@ -190,11 +230,14 @@ class _TopicCounts:
         self._outcomes[span.outcome] += 1
         if span.outcome != "written":
             return
-        if span.partition is not None and len(self._partitions) < MOST_DISTINCT:
-            self._partitions.add(span.partition)
+        partition = span.partition
+        if partition is not None and len(self._partitions) < MOST_DISTINCT:
+            self._partitions.setdefault(partition, Latencies())
         if span.duration is not None:
             self._latencies.add(span.duration)
             self._timeline.add(span.started)
+            if partition in self._partitions:
+                self._partitions[partition].add(span.duration)
 
     def topic(self, name: str, observed: int) -> Topic:
         of, latencies = self._outcomes, self._latencies
@@ -206,10 +249,12 @@ class _TopicCounts:
             undecided=of["undecided"],
             partitions=len(self._partitions),
             per_second=of["written"] / observed * 1e9 if observed else None,
-            latency=Percentiles(*map(latencies.percentile, (50, 90, 99, 100)))
-            if latencies.count
-            else None,
+            latency=latencies.percentiles(),
             over_time=self._timeline.steps(),
+            by_partition=tuple(
+                Partition(number, found.count, found.percentiles())
+                for number, found in sorted(self._partitions.items())
+            ),
         )
 
 

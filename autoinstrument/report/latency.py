@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from .model import Percentiles
+
 _GROWTH = math.log(1.01)
 
 
@@ -35,3 +37,14 @@ class Latencies:
             if wanted <= 0:
                 return longest
         return 0
+
+    def percentiles(self) -> Percentiles | None:
+        """Return those that a report shows; None if there is no duration."""
+        if not self.count:
+            return None
+        return Percentiles(*map(self.percentile, (50, 90, 99, 100)))
+
+    def counts(self) -> tuple[tuple[int, int], ...]:
+        """Return the buckets: the longest duration in each, and how many there are, in order."""
+        found = (self._buckets[bucket] for bucket in sorted(self._buckets))
+        return tuple((longest, count) for count, longest in found)

@@ -48,6 +48,16 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Partition:
+    """What was written to one partition."""
+
+    number: int
+    written: int
+    latency: Percentiles | None
+    """None if there is no write with a usable clock."""
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """What was written to one topic."""
 
@@ -64,6 +74,8 @@ class Topic:
     """Of the messages written; None if there is none with a usable clock."""
     over_time: Steps | None
     """The messages written, by the time of the call; None likewise."""
+    by_partition: tuple[Partition, ...]
+    """By number, up to `MOST_DISTINCT`."""
 
     @property
     def messages(self) -> int:
@@ -99,6 +111,18 @@ class Write:
     description: str
     called_from: str | None
     """The root's `code.function.name`, or the name of whatever span is the parent, if recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Writes as points in time: nanoseconds since 1970, and how long the answer took."""
+
+    written: tuple[tuple[int, int], ...]
+    """A random choice of those that were acknowledged."""
+    failed: tuple[tuple[int, int], ...]
+    """Likewise of those that failed."""
+    durations: tuple[tuple[int, int], ...]
+    """How many took up to so many nanoseconds, in steps of 1 %, over all that were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +192,7 @@ class Report:
     """Most messages first."""
     causes: tuple[Cause, ...]
     """Most failures first."""
+    sample: Sample
     flows: tuple[Flow, ...]
     """From topic to topic, most messages first."""
     longest: Trace | None

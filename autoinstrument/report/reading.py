@@ -12,7 +12,7 @@ from .cost import Costs
 from .span import Source, Span, decode, source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _NAME = re.compile(r".*\.jsonl(\.[0-9]+)?", re.DOTALL)
 _LONGEST_LINE = 16 << 20
@@ -88,9 +88,14 @@ def _siblings(file: Path) -> Iterator[Path]:
 
 
 def spans(
-    files: Iterable[Path], tally: Tally, mentioning: frozenset[str] | None = None
+    files: Iterable[Path],
+    tally: Tally,
+    mentioning: frozenset[str] | None = None,
+    watch: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Span]:
     """Yield the spans of `files` and count in `tally` what else is there; never raises.
+
+    `watch` is told of the bytes of each line.
 
     With `mentioning`, hexadecimal ids in lower case, lines that hold none of them are passed over
     without being parsed, and not counted.
@@ -98,8 +103,9 @@ def spans(
     wanted = None if mentioning is None else [identifier.encode() for identifier in mentioning]
     for file in files:
         for line in _lines(file, tally):
+            watch(len(line))
             if wanted is None or _mentions(line, wanted):
-                yield from _spans_in(line, tally)
+                yield from spans_in(line, tally)
 
 
 def _lines(path: Path, tally: Tally) -> Iterator[bytes]:
@@ -126,7 +132,8 @@ def _mentions(line: bytes, wanted: list[bytes]) -> bool:
     return any(identifier in lowered for identifier in wanted)
 
 
-def _spans_in(line: bytes, tally: Tally) -> Iterator[Span]:
+def spans_in(line: bytes, tally: Tally) -> Iterator[Span]:
+    """Yield the spans of one line, and count in `tally` what else is there; never raises."""
     try:
         request = json.loads(line.decode("utf-8-sig", "replace"))
         understood = any(

@@ -1,0 +1,78 @@
+"""A report on a terminal: colours and a progress bar where the stream can, and rich is there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from autoinstrument.report.reading import NotARecording, recording_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_WORTH_A_BAR = 32 << 20
+_STYLES = {
+    r"(?m)^  [a-z-]+(?=: )": "bold red",
+    r"(?m)^    Do:": "bold green",
+    r"(?m)^(Findings|Pipeline|Failures by cause|Slowest .*|Last failed writes)$": "bold",
+    r"\b[0-9a-f]{32}\b": "cyan",
+    r"\b[A-Z]+(_[A-Z]+)+\b|\bfailed$|(?<=, )[0-9,]+ failed\b": "red",
+    r"[▁▂▃▄▅▆▇█]+": "blue",
+}
+
+
+def show(text: str, *, coloured: bool = True) -> None:
+    """Write `text` to stdout; a reader that has seen enough ends it quietly."""
+    try:
+        if coloured and has_colours(sys.stdout):
+            _paint(text)
+        else:
+            # A stream that cannot hold a letter, as in the C locale, gets its escape.
+            encoding = sys.stdout.encoding or "utf-8"
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal, and rich is there to draw on it."""
+    if not stream.isatty():
+        return False
+    try:
+        import rich  # noqa: F401, PLC0415 - an extra
+    except ImportError:
+        return False
+    return True
+
+
+def _paint(text: str) -> None:
+    from rich.console import Console  # noqa: PLC0415 - an extra
+    from rich.text import Text  # noqa: PLC0415 - an extra
+
+    painted = Text(text.rstrip("\n"))
+    for pattern, style in _STYLES.items():
+        painted.highlight_regex(pattern, style)
+    Console(highlight=False, soft_wrap=True).print(painted)
+
+
+@contextmanager
+def progress(path: str) -> Iterator[Callable[[int], None]]:
+    """Give what takes the bytes read of a recording, shown on stderr if there are many."""
+    try:
+        whole = sum(Path(file).stat().st_size for file in recording_files(path))
+    except (OSError, NotARecording):  # which reading will say
+        whole = 0
+    if whole < _WORTH_A_BAR or not has_colours(sys.stderr):
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - an extra
+    from rich.progress import Progress  # noqa: PLC0415 - an extra
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Reading", total=whole)
+        yield lambda read: bar.update(task, advance=read)

@@ -1,0 +1,140 @@
+"""What is being written now: a recording's new lines, and what they amount to."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from .latency import Latencies
+from .reading import NotARecording, Tally, recording_files, spans_in
+from .table import Column, table
+from .wording import duration, foreign, number, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .model import Outcome
+
+_SECOND = 1_000_000_000
+_WINDOW = 30 * _SECOND
+_MOST_HELD = 200_000
+_TOPICS = 20
+
+
+class _Answer(NamedTuple):
+    ended: int
+    topic: str
+    outcome: Outcome
+    duration: int
+
+
+class Tail:
+    """The lines that come to the files of a recording, also to those that come later."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._files: dict[tuple[int, int], tuple[BinaryIO, bytes]] = {}
+        self._open(at_the_end=True)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the whole lines that have come since the last time."""
+        self._open(at_the_end=False)
+        for key, (file, begun) in list(self._files.items()):
+            *whole, rest = (begun + file.read()).split(b"\n")
+            self._files[key] = file, rest
+            yield from whole
+
+    def close(self) -> None:
+        """Close what is open."""
+        for file, _ in self._files.values():
+            file.close()
+
+    def _open(self, *, at_the_end: bool) -> None:
+        found = set()
+        for name in _files_at(self._path):
+            with suppress(OSError):  # gone in this moment, or not ours to read
+                status = name.stat()
+                key = status.st_dev, status.st_ino  # which a rotation does not change
+                found.add(key)
+                if key not in self._files:
+                    file = name.open("rb")
+                    file.seek(0, os.SEEK_END if at_the_end else os.SEEK_SET)
+                    self._files[key] = file, b""
+        for key in self._files.keys() - found:
+            self._files.pop(key)[0].close()
+
+
+def _files_at(path: str) -> tuple[Path, ...]:
+    try:
+        return recording_files(path)
+    except NotARecording:  # not yet
+        return ()
+
+
+class Following:
+    """What has been written since one looks, and in the last 30 s."""
+
+    def __init__(self, since: int) -> None:
+        """`since` is in nanoseconds since 1970."""
+        self._since = since
+        self._tally = Tally()
+        self._answers: deque[_Answer] = deque(maxlen=_MOST_HELD)
+        self._totals: Counter[tuple[str, Outcome]] = Counter()
+
+    def add(self, line: bytes) -> None:
+        """Take one line of a recording."""
+        for span in spans_in(line, self._tally):
+            if span.is_write:
+                self._totals[span.topic, span.outcome] += 1
+                self._answers.append(
+                    _Answer(span.ended, span.topic, span.outcome, span.duration or 0)
+                )
+
+    def view(self, now: int, width: int) -> str:
+        """Return it as text, in lines of at most `width`."""
+        recent = [each for each in self._answers if each.ended > now - _WINDOW]
+        seconds = min(_WINDOW, max(_SECOND, now - self._since)) / _SECOND
+        in_flight = self._tally.costs.in_flight
+        head = [
+            f"{significant(_written(recent) / seconds)} messages written a second",
+            f"{number(in_flight)} in flight" if in_flight is not None else "",
+            f"{number(sum(c for (_, o), c in self._totals.items() if o == 'failed'))} failed",
+        ]
+        shown = [topic for topic, _ in self._by_topic().most_common(_TOPICS)]
+        of = {topic: [each for each in recent if each.topic == topic] for topic in shown}
+        columns = [
+            Column("topic", [foreign(topic) for topic in shown], right=False, least=16),
+            Column("per s", [significant(_written(of[topic]) / seconds) for topic in shown]),
+            *(
+                Column(outcome, [number(self._totals[topic, outcome]) for topic in shown])
+                for outcome in ("written", "failed", "unconfirmed")
+            ),
+            *(
+                Column(f"p{percent}", [_percentile(of[topic], percent) for topic in shown])
+                for percent in (50, 99)
+            ),
+        ]
+        body = table(columns, width) if shown else "  Nothing yet."
+        foot = "  per s, p50, p99: of the last 30 s. Ctrl-C ends it."
+        return "\n".join([", ".join(filter(None, head)), "", body, foot]) + "\n"
+
+    def _by_topic(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for (topic, _), count in self._totals.items():
+            found[topic] += count
+        return found
+
+
+def _written(answers: list[_Answer]) -> int:
+    return sum(each.outcome == "written" for each in answers)
+
+
+def _percentile(answers: list[_Answer], percent: int) -> str:
+    found = Latencies()
+    for each in answers:
+        if each.outcome == "written":
+            found.add(each.duration)
+    return duration(found.percentile(percent)) if found.count else "-"
