@@ -8,6 +8,7 @@ help:
 	@echo "make demo    run the demonstration, in .venv"
 	@echo "make test    run the tests; those on Apache Kafka need Java 17 and Maven"
 	@echo "make soak    send a million messages past exporters in four states"
+	@echo "make readme  write the README's tables of what the code knows"
 	@echo "make lint    check the style and the types"
 	@echo "make wheel   build dist/"
 	@echo "make clean   remove all that was made"
@@ -22,6 +23,9 @@ soak: test-setup
 	@SOAK_MESSAGES=1000000 $(BIN)/python -m pytest -n auto tests/test_soak.py
 
 test-setup: .venv/test kafka
+
+readme: .venv/test
+	@$(BIN)/python tests/readme.py
 
 lint: .venv/lint
 	@$(BIN)/ruff check

@@ -58,11 +58,17 @@ def test_the_demo_shows_the_commands_their_output_and_the_report(
 
 
 def test_the_demo_leads_to_a_next_command_that_works(
-    installed: Interpreter, ended: subprocess.CompletedProcess[str]
+    installed: Interpreter, ended: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:
     """The recording outlives the demo, with each write, its outcome and who called."""
-    command = ended.stdout.splitlines()[-1].removeprefix("As data: ")
-    data = json.loads(installed.run_command("sh", "-c", command).stdout)
+    (told,) = [line for line in ended.stdout.splitlines() if line.startswith("Closer: ")]
+    command = told.removeprefix("Closer: ")
+    assert (
+        installed.run_command("sh", "-c", command, cwd=tmp_path).stdout == "Written: report.html\n"
+    )
+    assert "<h1>37 messages written" in (tmp_path / "report.html").read_text()
+    as_data = command.replace("--html report.html", "--json")
+    data = json.loads(installed.run_command("sh", "-c", as_data).stdout)
     assert data["processes"] == 2
     written = {topic["name"]: (topic["written"], topic["failed"]) for topic in data["topics"]}
     assert written == {

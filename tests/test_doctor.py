@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import confluent_kafka
 import pytest
 from interpreters import ON, Interpreter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from processes import free_port
 
 from autoinstrument.commands.run import startup_folder
-from autoinstrument.doctor import endpoints
+from autoinstrument.doctor import destinations, endpoints
 from autoinstrument.doctor.interpreters import NoInterpreterError, interpreter
 from autoinstrument.doctor.line import Line, without_secrets
 from autoinstrument.doctor.text import render
@@ -565,6 +566,44 @@ def test_a_recording_that_can_be_written_is_not_begun(doctor: Doctor, tmp_path: 
     line = doctor(AUTOINSTRUMENT_RECORD=str(record)).line("recording")
     assert line == Line("ok", "recording", f"the file {record} (AUTOINSTRUMENT_RECORD)")
     assert not record.parent.exists()
+
+
+def test_what_earlier_runs_have_dropped_is_a_warning(doctor: Doctor, tmp_path: Path) -> None:
+    """A recording says it; other lines, and what is cut off, say nothing."""
+    counter = {
+        "name": "autoinstrument.spans.dropped",
+        "sum": {"dataPoints": [{"asInt": "1234"}]},
+    }
+    cost = {
+        "name": "autoinstrument.cost",
+        "gauge": {
+            "dataPoints": [
+                {
+                    "asDouble": 1e-5,
+                    "attributes": [
+                        {"key": "autoinstrument.part", "value": {"stringValue": "background"}}
+                    ],
+                }
+            ]
+        },
+    }
+    metrics = {"resource": {}, "scopeMetrics": [{"metrics": [cost, counter]}]}
+    record = tmp_path / "recording.jsonl"
+    record.write_text(f'[]\nnothing\n{{"resourceMetrics":[{json.dumps(metrics)}]}}\n')
+    assert not doctor(AUTOINSTRUMENT_RECORD=str(tmp_path / "none.jsonl")).lines("events-dropped")
+    found = doctor(AUTOINSTRUMENT_RECORD=str(tmp_path)).line("events-dropped")
+    assert (found.status, found.what.partition(" spans")[0]) == ("warning", "1,234")
+
+
+def test_an_exporter_that_only_the_sdk_can_encode_for_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It works as any other, and costs what the SDK costs."""
+    exporter = OTLPSpanExporter()
+    assert "encoded by the SDK" not in destinations._destination(exporter)[0].what
+    monkeypatch.setattr(destinations, "lean_transport", lambda _: None)
+    line = destinations._destination(exporter)[0]
+    assert (line.status, "encoded by the SDK" in line.what) == ("ok", True)
 
 
 def test_a_script_is_examined_in_the_interpreter_that_it_names(

@@ -49,10 +49,12 @@ def _show() -> int:
     record = tempfile.mkdtemp(prefix="autoinstrument-demo-")
     with embedded_broker(_TOPICS) as broker:
         _run_pipeline(broker, record)
-    from .report import print_report  # noqa: PLC0415 - only now
+    from .report import print_report, write_page  # noqa: PLC0415 - only now
 
     _say("\n$ autoinstrument report $RECORD")
-    return print_report(record)
+    code = print_report(record)
+    _say("\n$ autoinstrument report $RECORD --html $RECORD/report.html")
+    return code or write_page(record, f"{record}/report.html")
 
 
 def _run_pipeline(broker: str, record: str) -> None:

@@ -53,7 +53,7 @@ def execute(parsed: argparse.Namespace) -> int:
 
         return follow(parsed.path)
     if parsed.html:
-        return _write_page(parsed.path, parsed.html)
+        return write_page(parsed.path, parsed.html)
     return print_report(parsed.path, as_json=parsed.json)
 
 
@@ -74,7 +74,8 @@ def print_report(path: str, *, as_json: bool = False) -> int:
     return 0
 
 
-def _write_page(path: str, file: str) -> int:
+def write_page(path: str, file: str) -> int:
+    """Write the report on the recording at `path` as a page; 0, or 1 with a sentence on stderr."""
     missing = sorted(name for name in _NEEDED if importlib.util.find_spec(name) is None)
     if missing:
         return _refuse(

@@ -32,7 +32,7 @@ def main(mark: str, borrowed: str) -> None:
 def _further(loaded: AbstractSet[str], borrowed: str) -> list[Line]:
     with collected() as told:  # from here on: some of it is told by an import
         try:
-            from . import agents, clients, destinations, sampling  # noqa: PLC0415 - see below
+            from . import agents, clients, destinations, losses, sampling  # noqa: PLC0415 - see below
         except ImportError as error:  # a dependency is not installed in this interpreter
             return [_incomplete(error)] if start.started() else []
         found = [
@@ -41,6 +41,7 @@ def _further(loaded: AbstractSet[str], borrowed: str) -> list[Line]:
             *destinations.lines(told),
             sampling.sampler(),
             sampling.propagation(),
+            *losses.lines(),
         ]
         return [*found, *(notice.line for notice in told)]
 

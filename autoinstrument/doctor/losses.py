@@ -1,0 +1,51 @@
+"""What earlier runs have dropped, as their recordings say."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autoinstrument._recording import DEFAULT_FOLDER
+from autoinstrument._settings import settings
+from autoinstrument.report.cost import Costs
+from autoinstrument.report.reading import NotARecording, recording_files
+
+from .line import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TAIL = 1 << 20
+"""Bytes: the metrics that a process ends with stand at the end."""
+
+
+def lines() -> list[Line]:
+    """Return a line if spans were dropped."""
+    where = str(Path(settings().record or DEFAULT_FOLDER).absolute())
+    costs = Costs()
+    for line in _last_lines(where):
+        with suppress(ValueError, AttributeError, RecursionError):
+            costs.add(json.loads(line).get("resourceMetrics"))
+    found = costs.cost()
+    if found is None or not found.dropped:
+        return []
+    return [
+        Line(
+            "warning",
+            "events-dropped",
+            f"{found.dropped:,} spans were dropped, as the recording in {where} says",
+            "Reports and traces are incomplete.",
+            "See whether the exporter is reachable; a longer queue: OTEL_BSP_MAX_QUEUE_SIZE.",
+        )
+    ]
+
+
+def _last_lines(where: str) -> Iterator[bytes]:
+    with suppress(NotARecording, OSError):
+        for path in recording_files(where):
+            with path.open("rb") as file:
+                file.seek(-min(_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
+                yield from file.read().splitlines()
