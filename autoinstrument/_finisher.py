@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from opentelemetry import context as context_api
 
 from ._guard import Guard
+from ._log_lines import LogLines
 from ._notices import tell
+from ._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,12 +64,13 @@ class Finisher:
         self._closing = False
         self._is_answered = True
         self._guard = Guard("the export of spans")
+        self._log = LogLines()
         self._thread: threading.Thread | None = None
         self._thread_lock = threading.Lock()
 
     def add(self, operation: Operation) -> None:
         """Queue one ended operation; never blocks."""
-        if self._meter is None and not self._is_wanted(operation):
+        if self._meter is None and not self._is_wanted(operation) and settings().log == "off":
             return
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
@@ -154,6 +157,7 @@ class Finisher:
                 operations = self._slice()
                 if self._meter is not None:
                     self._meter.count(operations)
+                self._log.tell(operations)
                 spans = self._wanted(operations)
                 wanted += len(spans)
                 for destination in self._destinations:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._guard import Guard
 
 _OURS = "autoinstrument.adapters."
+_LOG_RECORDS = "autoinstrument._log_records"  # no adapter: it serves a process without a client
 
 
 def install() -> Finder:
@@ -33,6 +34,8 @@ def install() -> Finder:
     for adapter, names in ADAPTERS.items():
         for name in names:
             hooked.setdefault(name, []).append(_OURS + adapter)
+    if os.environ.get("AUTOINSTRUMENT_LOG_CORRELATION", "").strip() != "0":
+        hooked["logging"] = [_LOG_RECORDS]
     finder = Finder(hooked)
     sys.meta_path.insert(0, finder)
     for name in filter(_is_kafka, list(sys.modules)):
@@ -51,6 +54,9 @@ def remove() -> list[str]:
         if isinstance(finder, Finder):
             sys.meta_path.remove(finder)
             called += finder.called
+    records = sys.modules.get(_LOG_RECORDS)
+    if records is not None:
+        records.uninstall()
     return called
 
 
@@ -140,12 +146,20 @@ class Finder:
             guard = None if is_disabled(adapter) else self._guard(f"the adapter {adapter}")
             if guard:
                 with guard:
-                    _reach_dependencies()
-                    from importlib import import_module  # noqa: PLC0415 - only now
+                    self._call(adapter, module)
 
-                    import_module(adapter).install(module)
-                    if adapter not in self.called:
-                        self.called.append(adapter)
+    def _call(self, adapter: str, module: ModuleType) -> None:
+        if adapter == _LOG_RECORDS:
+            from ._log_records import install  # noqa: PLC0415 - only now
+
+            install(module)
+            return
+        _reach_dependencies()
+        from importlib import import_module  # noqa: PLC0415 - only now
+
+        import_module(adapter).install(module)
+        if adapter not in self.called:
+            self.called.append(adapter)
 
     def _guard(self, part: str) -> Guard | None:
         """Return the guard around a part of the agent, or None when that part is off."""

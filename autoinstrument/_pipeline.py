@@ -6,9 +6,7 @@ A global provider is never set here: that would quietly take the application's t
 from __future__ import annotations
 
 import os
-import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from importlib_metadata import entry_points
@@ -25,6 +23,7 @@ from ._metrics import Metrics
 from ._notices import tell
 from ._recording import Recording
 from ._sampling import Sampling
+from ._service import program
 from ._settings import settings
 from ._sinks import SCOPE, OwnSink, Sink, application_sink
 from ._spans import parts_of
@@ -148,15 +147,8 @@ def _resource() -> Resource:
     except RuntimeError:  # detectors run in threads, which cannot be started during exit
         return Resource.get_empty()
     if str(resource.attributes.get("service.name", "")).startswith("unknown_service"):
-        return resource.merge(Resource({"service.name": _program()}))
+        return resource.merge(Resource({"service.name": program()}))
     return resource
-
-
-def _program() -> str:
-    """Return the name of the script, or of the package that was run with `python -m`."""
-    path = Path(sys.argv[0] if sys.argv else "")
-    name = path.parent.name if path.name == "__main__.py" else path.stem
-    return name if name and not name.startswith("-") else "python"
 
 
 def _sampler() -> Any:

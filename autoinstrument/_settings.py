@@ -38,6 +38,10 @@ class Settings:
     metrics: bool
     link_consumers: bool
     """Whether such a unit begins a trace of its own, with a link to the producer's."""
+    log: str
+    """Which writes are logged: `off`, `failures` or `all`."""
+    log_correlation: bool
+    """Whether log records know their trace; read again where `logging` is imported."""
 
 
 @cache
@@ -91,12 +95,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         link_consumers=read(
             "LINKS", "parent, link", {"parent": False, "link": True}.__getitem__, default=False
         ),
+        log=read("LOG", "off, failures, all", _LOG.__getitem__, default="failures"),
+        log_correlation=read("LOG_CORRELATION", "1, 0", _SWITCH.__getitem__, default=True),
         exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, default=()),
     )
 
 
 _SWITCH = {"1": True, "0": False}
 _SPAN_NAMES = {"WriteKafka": False, "semconv": True}
+_LOG = {"off": "off", "failures": "failures", "all": "all"}
 _ROOT_SPANS = {"auto": True, "off": False}
 _CONSUMERS = {"process": (True, False), "receive": (True, True), "off": (False, False)}
 

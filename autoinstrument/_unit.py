@@ -11,7 +11,7 @@ import threading
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, attach
+from opentelemetry.context import Context, attach, set_value
 from opentelemetry.trace import (
     NonRecordingSpan,
     Span,
@@ -20,10 +20,12 @@ from opentelemetry.trace import (
     StatusCode,
     TraceFlags,
     get_current_span,
+    propagation,
     set_span_in_context,
 )
 
 from . import _errors
+from ._log_records import UNIT
 from ._operation import Operation, current_context
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from ._common import Common
 
+_SPAN_KEY: str | None = getattr(propagation, "_SPAN_KEY", None)
 _MOST_OF_THE_APPLICATIONS = 128  # attributes or events, as the SDK's own limits
 
 
@@ -126,7 +129,11 @@ class Unit(Operation):
             trace_flags=TraceFlags(self.flags),
             trace_state=self.trace_state,
         )
-        self.work = set_span_in_context(UnitSpan(self, context), self.context)
+        span = UnitSpan(self, context)
+        if _SPAN_KEY is None:
+            self.work = set_value(UNIT, self, set_span_in_context(span, self.context))
+        else:  # both at once, in half the time
+            self.work = Context({**self.context, _SPAN_KEY: span, UNIT: self})
 
     def enter(self) -> tuple[Context, Context | None]:
         """Make the unit current, and return what was and what is."""

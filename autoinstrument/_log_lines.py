@@ -1,0 +1,96 @@
+"""The agent's log: what became of writes, for programs that have a log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from ._log_records import speaking_of
+from ._settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._operation import Operation
+
+_logger = logging.getLogger("autoinstrument")
+_AT_ONCE = 10
+_A_SECOND = 1.0
+
+
+class LogLines:
+    """Logs failed writes, or all, as `AUTOINSTRUMENT_LOG` says: 10 at once, then one a second.
+
+    What is beyond that is counted in the next line.
+    """
+
+    def __init__(self) -> None:
+        self._left = float(_AT_ONCE)
+        self._looked = time.monotonic()
+        self._withheld = 0
+
+    def tell(self, operations: Iterable[Operation]) -> None:
+        """Log those of the ended operations that are to be told of.
+
+        Only where the application has given its log a place: else Python would print each line.
+        """
+        wanted = settings().log
+        if wanted == "off":
+            return
+        told = [
+            each
+            for each in operations
+            if each.is_write and (wanted == "all" or each.error_type is not None)
+        ]
+        if told and _logger.hasHandlers():
+            for operation in told:
+                self._tell(operation)
+
+    def _tell(self, operation: Operation) -> None:
+        level = logging.INFO if operation.error_type is None else logging.ERROR
+        if not _logger.isEnabledFor(level):
+            return
+        now = time.monotonic()
+        self._left = min(float(_AT_ONCE), self._left + (now - self._looked) * _A_SECOND)
+        self._looked = now
+        if self._left < 1:
+            self._withheld += 1
+            return
+        self._left -= 1
+        with speaking_of(
+            operation.trace_id,
+            operation.span_id,
+            _root_id(operation),
+            sampled=bool(operation.flags & 1),
+        ):
+            _logger.log(level, "%s", self._words(operation))
+
+    def _words(self, operation: Operation) -> str:
+        carried = operation.carried
+        fields = {
+            "topic": operation.attributes["messaging.destination.name"],
+            "id": (carried.message_id if carried is not None else None) or "-",
+        }
+        if operation.error_type is None:
+            words = "[WriteKafka] write kafka success"
+            fields["profile_root_span_id"] = f"{_root_id(operation):016x}"
+        else:
+            words = "send message to kafka error"
+            fields["error"] = f'"{operation.error_type}: {operation.description}"'
+            fields["trace_id"] = f"{operation.trace_id:032x}"
+            fields["profile_root_span_id"] = f"{_root_id(operation):016x}"
+        if self._withheld:
+            fields["not_logged_before"] = str(self._withheld)
+            self._withheld = 0
+        return " ".join([words, *(f"{name}={value}" for name, value in fields.items())])
+
+
+def _root_id(operation: Operation) -> int:
+    if operation.root is not None:
+        return operation.root.span_id
+    unit = getattr(operation, "unit", None)
+    if unit is not None:
+        span_id: int = unit.span_id
+        return span_id
+    return operation.parent.span_id if operation.parent is not None else operation.span_id
