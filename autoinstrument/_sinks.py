@@ -113,6 +113,7 @@ class ApiSink:
     def close(self, operation: Operation) -> None:
         """End the spans, WriteKafka first."""
         live, live_root = operation.live
+        live.set_attributes(operation.extra or {})
         live.set_attributes(partition_attributes(operation.partition))
         live.set_attributes(outcome_attributes(operation))
         live.set_status(status(operation))

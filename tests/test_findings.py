@@ -220,15 +220,16 @@ p.flush()
     ),
     "slow-acks": Pair(
         f"""{CONFLUENT}
-p = producer(**{{"linger.ms": 500}})
-for number in range(30):
+p = producer(**{{"linger.ms": 1000}})
+for number in range(80):
     p.produce(topic, b"v")
+    p.poll(0.05)
 while len(p):
     p.poll(0.1)
 """,
         f"""{CONFLUENT}
-p = producer(**{{"linger.ms": 50}})
-for number in range(30):
+p = producer(**{{"linger.ms": 500}})
+for number in range(80):
     p.produce(topic, b"v")
 while len(p):
     p.poll(0.1)

@@ -27,6 +27,7 @@ _UNSERVED = 1_000_000_000  # ns in all: less is one late poll
 _MANY = 100  # messages that a good key would have spread over any number of partitions
 _SLOW_MEDIAN = 250_000_000  # ns: brokers of one region answer acks=all in some 10 ms
 _SLOW_TAIL = 1_000_000_000  # ns: where the first client-side deadlines are
+_SOME_TIMES = 3  # a broker is slow again and again
 _ORPHANS = 0.1  # a few messages may be older than the agent
 _LONGEST_WORDS = 200
 _LONGEST_NAME = 60
@@ -198,6 +199,8 @@ def _slow_acks(facts: Facts) -> Iterator[_Told]:
         latency = topic.latency
         if latency is None or topic.written < _FEWEST or topic.name in excused:
             continue
+        if _period(topic) < _SOME_TIMES * latency.p50:
+            continue  # one burst, as at the start of a program, which waits for its connection
         if latency.p50 >= _SLOW_MEDIAN or (latency.p99 >= _SLOW_TAIL and topic.written >= _MANY):
             yield _Told(
                 f"Writes to {_name(topic.name)} are acknowledged slowly.",
@@ -208,6 +211,11 @@ def _slow_acks(facts: Facts) -> Iterator[_Told]:
                 " at linger.ms, batch.size and compression.",
                 (),
             )
+
+
+def _period(topic: Topic) -> int:
+    """Return the time from the first call to the last."""
+    return topic.over_time.width * len(topic.over_time.counts) if topic.over_time else 0
 
 
 def _broken_trace(facts: Facts) -> Iterator[_Told]:

@@ -1,84 +1,134 @@
-"""The service: a consumer, the stages and a producer, in one loop."""
+"""The service: the stages as middleware of a router, between a subscriber and a publisher."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import stages
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from outcomes import Outcomes
+from watermillx import (
+    KEY,
+    CloseError,
+    KeyMarshaler,
+    LoggerAdapter,
+    Message,
+    Publisher,
+    PublishError,
+    Router,
+    Subscriber,
+    Unmarshaler,
+    new_uuid,
+)
 
-FLUSH_SECONDS = 10
+if TYPE_CHECKING:
+    from watermillx import Handler
 
 
 class ProfileService:
     """Reads events and writes each on to the topic of its category.
 
-    Those topics must exist: a category that nobody has planned for does not create one.
+    Those topics must exist: a category that nobody has planned for does not create one. With `wait`
+    each write is answered before the next event is read.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": "profile-service",
-                "auto.offset.reset": "earliest",
-            }
+    def __init__(
+        self,
+        brokers: list[str],
+        transport: Any,
+        *,
+        wait: bool,
+        logger: LoggerAdapter | None = None,
+        **options: Any,
+    ) -> None:
+        self.outcomes = Outcomes()
+        self._words = transport.words
+        self._publisher = Publisher(
+            brokers,
+            KeyMarshaler(),
+            transport.producer(**options),
+            wait=wait,
+            on_success=lambda _: self.outcomes.written(),
+            on_error=self._failed,
+            logger=logger,
         )
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "allow.auto.create.topics": False,
-                "topic.metadata.propagation.max.ms": 500,  # how long a topic may be missing
-            }
+        self._subscriber = Subscriber(
+            brokers, Unmarshaler(), transport.consumer("profile-service"), logger=logger
         )
-        self._counts: Counter[str] = Counter()
+        self._router = Router(logger)
+        self._router.add_middleware(self._counted, unpack, init, self._handled, self._written)
 
-    def __str__(self) -> str:
-        outcomes = ("written", "left out", "failed", "unanswered")
-        told = ", ".join(f"{self._counts[outcome]} {outcome}" for outcome in outcomes)
-        return f"{self._counts['read']} events read: {told}"
-
-    def run(self, topic: str, count: int, idle: float) -> None:
+    def run(self, topic: str, count: float, idle: float) -> None:
         """Read `count` events, or until none has come for `idle` seconds; return when all is out.
 
-        Raises KafkaException when the topic cannot be read.
+        Raises the transport's Failure when the topic cannot be read.
         """
-        self._consumer.subscribe([topic])
-        last = time.monotonic()
+        self._router.add_handler("profiles", topic, self._subscriber, lambda _: [])
         try:
-            while self._counts["read"] < count and time.monotonic() - last < idle:
-                self._producer.poll(0)
-                message = self._consumer.poll(0.1)
-                if message is None:
-                    continue
-                if error := message.error():
-                    raise KafkaException(error)
-                self._process(message)
-                last = time.monotonic()
+            self._router.run(idle=idle, count=count)
         finally:
-            self._consumer.close()
-            self._counts["unanswered"] = self._producer.flush(FLUSH_SECONDS)
+            self._subscriber.close()
+            try:
+                self._publisher.close()
+            except CloseError as error:
+                self.outcomes.unanswered(error.unanswered)
 
-    def _process(self, message: Message) -> None:
-        self._counts["read"] += 1
-        try:
-            profile = stages.init(stages.unpack(message.value()))
-        except ValueError as error:
-            self._failed(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error}")
-            return
-        if stages.handle(profile):
-            stages.write(self._producer, profile, self._delivered)
-        else:
-            self._counts["left out"] += 1
+    def _counted(self, handler: Handler) -> Handler:
+        """Count each event; one that is none would come again for ever, and is left."""
 
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            self._counts["written"] += 1
-        else:
-            self._failed(f"{message.topic()}: {error.str()}")
+        def counted(message: Message) -> list[Message]:
+            self.outcomes.read()
+            try:
+                return handler(message)
+            except ValueError as error:
+                place = "{topic}[{partition}]@{offset}".format(**message.context)
+                self.outcomes.failed(place, error)
+                return []
 
-    def _failed(self, reason: str) -> None:
-        self._counts["failed"] += 1
-        print(reason, file=sys.stderr)
+        return counted
+
+    def _handled(self, handler: Handler) -> Handler:
+        def handled(message: Message) -> list[Message]:
+            if stages.handle(message.context["profile"]):
+                return handler(message)
+            self.outcomes.left_out()
+            return []
+
+        return handled
+
+    def _written(self, handler: Handler) -> Handler:
+        """Write the profile; one that cannot be written would come again for ever, and is left."""
+
+        def written(message: Message) -> list[Message]:
+            profile: stages.Profile = message.context["profile"]
+            outgoing = Message(new_uuid(), profile.payload, {KEY: profile.key})
+            outgoing.context["topic"] = profile.topic
+            try:
+                self._publisher.publish(profile.topic, outgoing)
+            except PublishError as error:
+                self._failed(outgoing, error.__cause__ or error)
+            return handler(message)
+
+        return written
+
+    def _failed(self, message: Message, error: BaseException) -> None:
+        self.outcomes.failed(message.context["topic"], self._words(error))
+
+
+def unpack(handler: Handler) -> Handler:
+    """Put the event of a message into its context."""
+
+    def unpacked(message: Message) -> list[Message]:
+        message.context["event"] = stages.unpack(message.payload)
+        return handler(message)
+
+    return unpacked
+
+
+def init(handler: Handler) -> Handler:
+    """Put the profile that an event begins into the context."""
+
+    def initialized(message: Message) -> list[Message]:
+        message.context["profile"] = stages.init(message.context["event"])
+        return handler(message)
+
+    return initialized

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections import Counter
-from dataclasses import asdict
 
 import stages
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
@@ -65,12 +63,10 @@ class AsyncProfileService:
             self._counts["left out"] += 1
 
     async def _write(self, producer: AIOKafkaProducer, profile: stages.Profile) -> None:
-        topic = f"profile.{profile.event.category}"
-        value, key = json.dumps(asdict(profile)).encode(), str(profile.event.user).encode()
         try:
-            await producer.send_and_wait(topic, value, key)
+            await producer.send_and_wait(profile.topic, profile.payload, profile.key.encode())
         except KafkaError as error:
-            self._failed(f"{topic}: {error}")
+            self._failed(f"{profile.topic}: {error}")
         else:
             self._counts["written"] += 1
 

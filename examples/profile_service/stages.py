@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from confluent_kafka import KafkaError, Message, Producer
 
 SCENARIOS = {"web": "browsing", "ios": "mobile", "android": "mobile"}
 NOT_FOR_PROFILES = {"ping"}
@@ -32,6 +26,21 @@ class Profile:
     event: Event
     scenario: str
 
+    @property
+    def topic(self) -> str:
+        """Where it is written to."""
+        return f"profile.{self.event.category}"
+
+    @property
+    def key(self) -> str:
+        """What keeps a user's profiles in order."""
+        return str(self.event.user)
+
+    @property
+    def payload(self) -> bytes:
+        """What is written."""
+        return json.dumps(asdict(self)).encode()
+
 
 def unpack(payload: bytes | None) -> Event:
     """Return the event in a message's value; raises ValueError if there is none."""
@@ -49,15 +58,3 @@ def init(event: Event) -> Profile:
 def handle(profile: Profile) -> bool:
     """Tell whether a profile is worth writing."""
     return profile.event.category not in NOT_FOR_PROFILES
-
-
-def write(
-    producer: Producer, profile: Profile, delivered: Callable[[KafkaError | None, Message], None]
-) -> None:
-    """Hand a profile over to the producer, which tells `delivered` how it went."""
-    producer.produce(
-        f"profile.{profile.event.category}",
-        json.dumps(asdict(profile)),
-        key=str(profile.event.user),
-        on_delivery=delivered,
-    )

@@ -1,0 +1,129 @@
+"""confluent-kafka: answers come while one polls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import confluent_kafka
+from watermillx import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from watermillx.publishing import Answer
+
+Failure = confluent_kafka.KafkaException
+# Go's hash of a key, so that a key's messages are where a Go program puts them.
+PARTITIONER = "fnv1a_random"
+TOPIC_MAY_BE_MISSING_MS = 500
+TUNED = {"linger.ms": 0}
+
+
+def producer(**options: Any) -> Callable[[Sequence[str]], ConfluentProducer]:
+    """Return what connects a producer, with librdkafka's `options`."""
+    return lambda brokers: ConfluentProducer(brokers, options)
+
+
+def consumer(group: str) -> Callable[[Sequence[str]], ConfluentConsumer]:
+    """Return what connects a consumer of `group`."""
+    return lambda brokers: ConfluentConsumer(brokers, group)
+
+
+def words(error: BaseException) -> str:
+    """Return what an error says to a person."""
+    cause = error.args[0] if error.args else error
+    return cause.str() if isinstance(cause, confluent_kafka.KafkaError) else str(error)
+
+
+class ConfluentProducer:
+    """A producer that does not create topics."""
+
+    def __init__(self, brokers: Sequence[str], options: dict[str, Any]) -> None:
+        self._producer: Any = confluent_kafka.Producer(
+            {
+                "bootstrap.servers": ",".join(brokers),
+                "partitioner": PARTITIONER,
+                "allow.auto.create.topics": False,
+                "topic.metadata.propagation.max.ms": TOPIC_MAY_BE_MISSING_MS,
+                **options,
+            }
+        )
+
+    def send(self, record: Record, answer: Answer) -> None:
+        """Queue a record; when the queue is full, wait until there is room."""
+        while True:
+            try:
+                self._produce(record, answer)
+            except BufferError:  # noqa: PERF203 - which is what it waits for
+                self._producer.poll(0.1)
+            else:
+                self._producer.poll(0)
+                return
+
+    def send_and_wait(self, record: Record) -> tuple[int, int]:
+        """Send a record and wait for its answer."""
+        answers: list[tuple[Exception | None, int, int]] = []
+        self._produce(record, lambda *answer: answers.append(answer))
+        while not answers:
+            self._producer.flush()
+        ((error, partition, offset),) = answers
+        if error is not None:
+            raise error
+        return partition, offset
+
+    def close(self, timeout: float) -> int:
+        """Wait for what is queued; return how much has got no answer."""
+        unanswered: int = self._producer.flush(timeout)
+        return unanswered
+
+    def _produce(self, record: Record, answer: Answer) -> None:
+        def answered(error: Any, message: Any) -> None:
+            if error is not None:
+                answer(Failure(error), -1, -1)
+            else:
+                answer(None, message.partition(), message.offset())
+
+        self._producer.produce(
+            record.topic,
+            record.value,
+            record.key,
+            headers=record.headers,
+            on_delivery=answered,
+        )
+
+
+class ConfluentConsumer:
+    """A consumer from the beginning of the log."""
+
+    def __init__(self, brokers: Sequence[str], group: str) -> None:
+        self._consumer: Any = confluent_kafka.Consumer(
+            {
+                "bootstrap.servers": ",".join(brokers),
+                "group.id": group,
+                "auto.offset.reset": "earliest",
+            }
+        )
+
+    def subscribe(self, topic: str) -> None:
+        """Ask for the messages of `topic`."""
+        self._consumer.subscribe([topic])
+
+    def poll(self, seconds: float) -> Record | None:
+        """Return the next record, or None after `seconds`; raises Failure."""
+        message: Any = self._consumer.poll(seconds)
+        if message is None:
+            return None
+        if error := message.error():
+            raise Failure(error)
+        return Record(
+            message.topic(),
+            message.key(),
+            message.value(),
+            message.headers() or [],
+            message.partition(),
+            message.offset(),
+        )
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
