@@ -46,7 +46,9 @@ class Sequence(Case):
         """Writes that began before the one before had its answer."""
         self.waited = 0
         self.latencies = Latencies()
-        self._first: int | None = None
+        self.first = 0
+        """How long the first took, which has waited for the connection as well."""
+        self._began: int | None = None
         self._last = 0
 
     def add(self, span: Span) -> None:
@@ -56,13 +58,14 @@ class Sequence(Case):
         self.overlapping += span.started < self._last
         self.waited += span.duration or 0
         self.latencies.add(span.duration or 0)
-        self._first = min(span.started, self._first or span.started)
+        if self._began is None or span.started < self._began:
+            self._began, self.first = span.started, span.duration or 0
         self._last = max(self._last, span.ended)
 
     @property
     def observed(self) -> int:
         """From the first call to the last answer."""
-        return self._last - (self._first or 0)
+        return self._last - (self._began or 0)
 
 
 class Keys:
