@@ -6,6 +6,7 @@ The agent starts through the installed package's start file, as in a user's envi
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ _NEEDS = {
         "confluent_kafka.aio, 2.13",
         find_spec("confluent_kafka.aio") is not None,
     ),
+    "golang": ("go, for Go's own Watermill", shutil.which("go") is not None),
     "flushes_at_exit": (
         "a kafka-python that waits for its messages at exit, 3.0",
         int(version("kafka-python").partition(".")[0]) > 2,

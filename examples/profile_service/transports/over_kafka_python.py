@@ -74,18 +74,18 @@ class KafkaPythonConsumer:
 
     def poll(self, seconds: float) -> Record | None:
         """Return the next record, or None after `seconds`; raises Failure."""
-        batches = self._consumer.poll(int(seconds * 1000), max_records=1)
-        for records in batches.values():
-            for record in records:
-                return Record(
-                    record.topic,
-                    record.key,
-                    record.value,
-                    list(record.headers),
-                    record.partition,
-                    record.offset,
-                )
-        return None
+        self._consumer.config["consumer_timeout_ms"] = seconds * 1000
+        record: Any = next(self._consumer, None)
+        if record is None:
+            return None
+        return Record(
+            record.topic,
+            record.key,
+            record.value,
+            list(record.headers),
+            record.partition,
+            record.offset,
+        )
 
     def close(self) -> None:
         """Leave the group."""
