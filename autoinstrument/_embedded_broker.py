@@ -19,13 +19,15 @@ class NotStarted(Exception):  # noqa: N818 - it is an answer to the user, not a 
 
 
 @contextmanager
-def embedded_broker(topics: Iterable[str]) -> Iterator[str]:
+def embedded_broker(topics: Iterable[str], rtt_ms: int = 0) -> Iterator[str]:
     """Give the address of a broker with `topics`; it ends with the block, and with this process.
+
+    It answers after `rtt_ms` milliseconds, as one on another host does.
 
     Raises NotStarted.
     """
     with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "autoinstrument._mock_broker", *topics],
+        [sys.executable, "-m", "autoinstrument._mock_broker", str(rtt_ms), *topics],
         env=unsettled(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

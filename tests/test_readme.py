@@ -28,6 +28,7 @@ _DIFFERS = (
     (r"(/\S+/)?_?examples/", "examples/"),
     (r"(?s:in a time: (.+?)\.\n20.*? UTC)", "in a time from when to when"),
     (r"^(  (?:events|profile\.\w+) +(?:\d+|profile\.\w+) +\d+ +)[\d.]+", r"\1a rate"),
+    (r" *[▁-█][▁-█ ]*$", "  bars"),
     (r" {2,}", "  "),
 )
 """What differs from run to run, or from place to place, and what stands for it."""
@@ -43,7 +44,7 @@ def test_the_readme_shows_the_output_of_the_demo(
     readme: str, installed: Interpreter, tmp_path: Path
 ) -> None:
     """Line by line but for what differs each time; it starts the demo, as its reader will."""
-    ended = installed.run_command("autoinstrument", "demo", cwd=tmp_path, COLUMNS="100")
+    ended = installed.run_command("autoinstrument", "demo", cwd=tmp_path, COLUMNS="112")
     shown = re.search(r"^```console\n(# A Kafka broker.*?)^```$", readme, re.DOTALL | re.MULTILINE)
     assert shown is not None
     # A terminal shows both streams; the one line on stderr has a place of its own.

@@ -128,12 +128,14 @@ def _without_exit(case: Case, figures: Measures, idle: float) -> Measures:
 
 
 def _round(case: Case, way: Variant, address: str, sink: Sink) -> tuple[Measures, int]:
-    environment = unsettled() | way.environment | _exporting(case, sink.url)
+    environment = (
+        unsettled() | way.environment | exporting(sink.url, case.sampler, case.sampler_arg)
+    )
     if case.action == "start":
         return _start(way, environment), sink.taken()
     given = json.dumps(case.as_arguments())
-    ended, usage = _ended([*way.command, _WORKLOAD, given, address], environment)
-    own = json.loads(ended)
+    said, usage = ended([*way.command, _WORKLOAD, given, address], environment)
+    own = json.loads(said)
     messages = max(case.messages, 1)
     figures = {
         "in the call": own["in_calls"] / messages * 1e6,
@@ -144,7 +146,9 @@ def _round(case: Case, way: Variant, address: str, sink: Sink) -> tuple[Measures
     return figures, sink.taken()
 
 
-def _exporting(case: Case, url: str) -> dict[str, str]:
+def exporting(
+    url: str, sampler: str = "parentbased_always_on", argument: str = ""
+) -> dict[str, str]:
     """Return settings that are the same for every agent; a full queue would be an advantage."""
     return {
         "OTEL_TRACES_EXPORTER": "otlp",
@@ -153,19 +157,19 @@ def _exporting(case: Case, url: str) -> dict[str, str]:
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_ENDPOINT": url,
         "OTEL_BSP_MAX_QUEUE_SIZE": "1000000",
-        "OTEL_TRACES_SAMPLER": case.sampler,
-        "OTEL_TRACES_SAMPLER_ARG": case.sampler_arg,
+        "OTEL_TRACES_SAMPLER": sampler,
+        "OTEL_TRACES_SAMPLER_ARG": argument,
     }
 
 
 def _start(way: Variant, environment: dict[str, str]) -> Measures:
     begun = perf_counter()
     for _ in range(_STARTS):
-        _ended([*way.command, "-c", "pass"], environment)
+        ended([*way.command, "-c", "pass"], environment)
     return {"start": (perf_counter() - begun) / _STARTS * 1e3}
 
 
-def _ended(command: list[str], environment: dict[str, str]) -> tuple[str, Any]:
+def ended(command: list[str], environment: dict[str, str]) -> tuple[str, Any]:
     """Run a command; return its stdout and what it has used of the machine."""
     with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
         # Not run(): only wait4 says what this very child has used.

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from autoinstrument._embedded_broker import NotStarted, embedded_broker, unsettled
+from autoinstrument._examples_folder import examples
 
 if TYPE_CHECKING:
     import argparse
@@ -70,7 +70,7 @@ def _run_pipeline(broker: str, record: str) -> None:
 def _run(program: str, broker: str, record: str, *options: str) -> None:
     """Show the command and run it, as a user would."""
     agent = ["run", "--record", record, "--"]
-    arguments = [str(_examples() / program), broker, "events", *options]
+    arguments = [str(examples() / program), broker, "events", *options]
     shown = shlex.join(["autoinstrument", *agent, "python", *arguments])
     _say("$ " + shown.replace(broker, "$BROKER").replace(shlex.quote(record), "$RECORD"))
     command = [sys.executable, "-m", "autoinstrument", *agent, sys.executable, *arguments]
@@ -83,14 +83,6 @@ def _run(program: str, broker: str, record: str, *options: str) -> None:
         raise _DemoError(f"{program} has not ended within {_PATIENCE} s") from None
     if code:
         raise _DemoError(f"{program} has ended with exit code {code}")
-
-
-def _examples() -> Path:
-    """Return the folder of the examples, relative if it is below the current one."""
-    package = Path(__file__).absolute().parents[1]
-    installed = package / "_examples"
-    folder = installed if installed.is_dir() else package.parent / "examples"
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
