@@ -76,7 +76,8 @@ def variants(case: Case, other: list[str]) -> list[Variant]:
         command = shutil.which("autoinstrument", path=str(Path(ours).parent))
         run = [command] if command else [ours, "-m", "autoinstrument"]
         found.append(Variant("autoinstrument run --", [*run, "run", "--", ours], {}))
-    if os.path.realpath(theirs) != os.path.realpath(ours):
+    # Not their real paths: two environments may share one interpreter, and differ in the client.
+    if Path(theirs).absolute() != Path(ours).absolute():
         found.append(Variant("plain, other", [theirs], {}))
     return [*found, Variant(Path(other[0]).name, [*other, theirs], {})]
 

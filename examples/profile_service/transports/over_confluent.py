@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
@@ -48,6 +49,9 @@ class ConfluentProducer:
                 **options,
             }
         )
+        # Up to version 2.3 it looks for a topic that it does not know only once a second.
+        with suppress(Failure):
+            self._producer.list_topics(timeout=1)
 
     def send(self, record: Record, answer: Answer) -> None:
         """Queue a record; when the queue is full, wait until there is room."""
