@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from matplotlib import rc_context
 from matplotlib.dates import ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .wording import duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.axes import Axes
 
     from .model import Sample
@@ -41,7 +44,12 @@ def over_time(sample: Sample) -> str:
     points = [*sample.written, *sample.failed]
     if not points:
         return ""
-    figure, axes = _figure()
+    with _drawn() as (axes, svg):
+        _scatter(axes, sample)
+    return svg.getvalue()
+
+
+def _scatter(axes: Axes, sample: Sample) -> None:
     axes.set_yscale("log")
     for chosen, colour, mark, label in (
         (sample.written, _WRITTEN, ".", "written"),
@@ -53,18 +61,23 @@ def over_time(sample: Sample) -> str:
             axes.plot(at, took, mark, color=colour, markersize=4, label=label)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.15), ncols=2)
     axes.yaxis.set_major_formatter(FuncFormatter(_took))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("call to answer")
     axes.xaxis_date()
     formatter: Any = ConciseDateFormatter
     axes.xaxis.set_major_formatter(formatter(axes.xaxis.get_major_locator()))
-    return _svg(figure)
 
 
 def distribution(sample: Sample) -> str:
     """Return how many writes took how long."""
     if not sample.durations:
         return ""
-    figure, axes = _figure()
+    with _drawn() as (axes, svg):
+        _histogram(axes, sample)
+    return svg.getvalue()
+
+
+def _histogram(axes: Axes, sample: Sample) -> None:
     axes.set_xscale("log")
     took = [max(1, each) for each, _ in sample.durations]
     counts = [count for _, count in sample.durations]
@@ -74,25 +87,24 @@ def distribution(sample: Sample) -> str:
     bounds = [least * ratio**step * 0.9999 for step in range(steps + 2)]
     axes.hist(took, bins=bounds, weights=counts, color=_WRITTEN)
     axes.xaxis.set_major_formatter(FuncFormatter(_took))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("call to acknowledgement")
     axes.set_ylabel("messages")
-    return _svg(figure)
 
 
-def _figure() -> tuple[Figure, Axes]:
+@contextmanager
+def _drawn() -> Iterator[tuple[Axes, io.StringIO]]:
+    """Give axes to draw on, in the style of the page, and where the SVG will be."""
+    svg = io.StringIO()
     with rc_context(_STYLE):
         figure = Figure(figsize=_INCHES, layout="constrained")
-        return figure, figure.subplots()
-
-
-def _svg(figure: Figure) -> str:
-    file = io.StringIO()
-    with rc_context(_STYLE):
+        yield figure.subplots(), svg
+        file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     text = file.getvalue()
     for stand_in, colour in _COLOURS.items():
         text = text.replace(stand_in, colour)
-    return text[text.index("<svg") :]
+    svg.write(text[text.index("<svg") :])
 
 
 def _moment(nanoseconds: int) -> float:
