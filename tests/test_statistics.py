@@ -54,7 +54,8 @@ def test_statistics_are_metrics_and_the_applications_callback_runs(
         for point in done.points
         if point.name.startswith("librdkafka.")
     }
-    assert gauges["librdkafka.queue.messages", "writer"].value == 0
+    # They may be told while the last of the writes, one at a time by then, is under way.
+    assert gauges["librdkafka.queue.messages", "writer"].value in {0, 1}
     assert gauges["librdkafka.queue.size", "writer"].unit == "By"
     assert 0 < gauges["librdkafka.broker.rtt", "writer"].value < 1
     lag = gauges["librdkafka.consumer.lag", "reader"]

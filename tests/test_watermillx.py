@@ -191,9 +191,11 @@ class _Broken:
         "confluent",
         pytest.param(
             "kafka-python",
-            # Of the client's own way to read its files, on Python 3.11 and 3.12.
+            # Of the client's own way to read its files, on Python 3.11 and 3.12, and of the copy
+            # of six in its version 2.0.
             marks=pytest.mark.filterwarnings(
-                "ignore:.*is deprecated. Use files:DeprecationWarning"
+                "ignore:.*is deprecated. Use files:DeprecationWarning",
+                "ignore:_SixMetaPathImporter:ImportWarning",
             ),
         ),
     ]
