@@ -69,12 +69,15 @@ def test_the_readme_lists_each_setting(readme: str) -> None:
     assert listed == {*read, "ENABLED", "DISABLE"}
 
 
-def test_each_file_and_test_that_the_readme_names_is_there(readme: str) -> None:
+@pytest.mark.parametrize("document", ["README.md", "tests/watermill.md"])
+def test_each_file_and_test_that_a_document_names_is_there(document: str) -> None:
     """A promise whose test has gone would be an empty one."""
-    for link in re.findall(r"\]\(([^):]+)\)", readme):
-        assert (REPOSITORY / link).exists(), link
+    path = REPOSITORY / document
+    text = path.read_text()
+    for link in re.findall(r"\]\(([^):]+)\)", text):
+        assert (path.parent / link).exists(), link
     tests = "".join(path.read_text() for path in (REPOSITORY / "tests").glob("test_*.py"))
-    named = re.findall(r"`(test_\w+)`", readme)
+    named = re.findall(r"`(test_\w+)`", text)
     assert named
     assert [name for name in named if f"def {name}(" not in tests] == []
 
