@@ -29,10 +29,15 @@ class Client:
     `producer` is not kept: when it is collected, what it has not delivered is lost.
     """
 
+    package: str
+    """The client's own, whose frames are not the application's."""
+
     def __init__(
         self, producer: Any, *, client_id: str, servers: str, unconfirmed: bool = False
     ) -> None:
         self.unconfirmed = unconfirmed
+        self.has_roots = settings().root_spans
+        self.propagates = settings().propagate
         self.open: set[Write] = set()
         self.lost = 0
         """How many writes have got no answer by the end of the process."""
@@ -54,24 +59,22 @@ class Client:
             }
         )
         """The attributes of a flush."""
-        self._topics: dict[str, Common | None] = {}
+        self.topics: dict[str, Common | None] = {}
+        """What `attributes` has answered, for those to whom a call is too much."""
         self._producer: ReferenceType[Any] = ref(producer, self._dropped)
         with _clients_lock:
             _clients.add(self)
 
     def attributes(self, topic: str) -> Common | None:
         """Return what each span of `topic` starts with; None if the user excludes the topic."""
-        try:
-            return self._topics[topic]
-        except KeyError:
-            return self._remember(topic)
+        return self.topics[topic] if topic in self.topics else self._remember(topic)
 
     def _remember(self, topic: str) -> Common | None:
         excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
         of_topic = {**self._attributes, "messaging.destination.name": topic}
         known = None if excluded else Common(of_topic)
-        if len(self._topics) < _TOPICS_REMEMBERED:
-            self._topics[topic] = known
+        if len(self.topics) < _TOPICS_REMEMBERED:
+            self.topics[topic] = known
         return known
 
     def waits(self, how: str) -> None:

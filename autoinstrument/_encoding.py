@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, AnyStr, Generic
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.trace import SpanKind
 
-from ._spans import are_limited, attributes_of, outcome_attributes, partition_attributes
+from ._spans import (
+    are_limited,
+    attributes_of,
+    outcome_attributes,
+    partition_attributes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,16 +60,21 @@ class Encoder(ABC, Generic[AnyStr]):
         """Encode what spans have in common."""
 
     @abstractmethod
-    def _frame(self, trace_id: int, start: int, end: int) -> AnyStr:
-        """Encode what the span of an operation and that of its root have in common."""
+    def _offset(self, offset: int) -> AnyStr:
+        """Encode the one attribute that differs from one span to the next."""
 
     @abstractmethod
-    def _ids(self, span_id: int, parent_id: int | None, flags: int) -> AnyStr:
-        """Encode what they have not."""
-
-    @abstractmethod
-    def _span(
-        self, frame: AnyStr, ids: AnyStr, common: AnyStr, attributes: AnyStr, rest: AnyStr
+    def _span(  # noqa: PLR0913, PLR0917 - the fields of a span
+        self,
+        trace_id: bytes,
+        span_id: bytes,
+        parent_id: bytes | None,
+        start: int,
+        end: int,
+        flags: int,
+        common: AnyStr,
+        attributes: AnyStr,
+        rest: AnyStr,
     ) -> AnyStr:
         """Put a span together."""
 
@@ -89,25 +99,40 @@ class Encoder(ABC, Generic[AnyStr]):
 
     def spans(self, operation: Operation) -> list[AnyStr]:
         """Return the operation's span, then its root's if it has one that is recorded."""
-        root, parent, started = operation.root, operation.parent, operation.started
-        frame = self._frame(operation.trace_id, started, started + operation.elapsed)
-        kept = _SAMPLED if operation.kept is not None else 0
-        flags, above = operation.flags | kept | _HAS_IS_REMOTE, None
+        root, parent, ids = operation.root, operation.parent, operation.ids
+        flags, above = operation.flags | _HAS_IS_REMOTE, None
+        if operation.kept is not None:
+            flags |= _SAMPLED
         if root is not None:
-            above = root.span_id
+            above = ids[24:]
         elif parent is not None:
-            above = parent.span_id
-            flags |= _IS_REMOTE if parent.is_remote else 0
+            above = parent.span_id.to_bytes(8, "big")
+            if parent.is_remote:
+                flags |= _IS_REMOTE
+        trace_id, start = ids[:16], operation.started
+        end = start + operation.elapsed
+        made = operation.attributes.made.get(self)
+        common = None if made is None else made.get(operation.partition)
+        if common is None or _has_more(operation):
+            common, attributes, rest = self._parts(operation)
+        else:
+            offset, rest = operation.offset, self._nothing
+            attributes = rest if offset is None else self._offset(offset)
         spans = [
-            self._span(frame, self._ids(operation.span_id, above, flags), *self._parts(operation))
+            self._span(trace_id, ids[16:24], above, start, end, flags, common, attributes, rest)
         ]
-        if root is not None and (root.recording or kept):
-            if root.flags is not None:
-                flags = root.flags | kept | _HAS_IS_REMOTE
-            ids = self._ids(root.span_id, None, flags)
+        if root is not None and above is not None:
+            extra, decision = None, operation.root_decision
+            if decision is not None:
+                if not (decision.recording or operation.kept):
+                    return spans
+                kept = _SAMPLED if operation.kept is not None else 0
+                flags, extra = decision.flags | kept | _HAS_IS_REMOTE, decision.attributes
             rest = self._trace_state(operation) if operation.trace_state else self._nothing
-            common = self._site(root.site, root.extra)
-            spans.append(self._span(frame, ids, common, self._nothing, rest))
+            common = self._site(root, extra)
+            spans.append(
+                self._span(trace_id, above, None, start, end, flags, common, self._nothing, rest)
+            )
         return spans
 
     def _parts(self, operation: Operation) -> tuple[AnyStr, AnyStr, AnyStr]:
@@ -117,7 +142,7 @@ class Encoder(ABC, Generic[AnyStr]):
             common = self._common(operation.name, operation.kind, bounded)
             attributes, dropped = self._nothing, bounded.dropped
         else:
-            common = self._remembered(operation, bool(links))
+            common = self._remembered(operation)
             attributes = self.attributes(outcome_attributes(operation))
         if operation.error_type is None and not (
             links or events or dropped or operation.trace_state
@@ -130,12 +155,12 @@ class Encoder(ABC, Generic[AnyStr]):
             self._rest(operation, links[:most_links], events[:most_events], dropped),
         )
 
-    def _remembered(self, operation: Operation, is_linked: bool) -> AnyStr:  # noqa: FBT001 - ours
+    def _remembered(self, operation: Operation) -> AnyStr:
         made = operation.attributes.made.get(self)
         if made is None:
             made = operation.attributes.made[self] = {}
         key: Any = operation.partition
-        if is_linked or operation.renamed is not None:  # which may have another name and kind
+        if operation.links or operation.renamed is not None:  # which give another kind or name
             key = key, operation.name, id(operation.kind)
         found: AnyStr | None = made.get(key)
         if found is None:
@@ -163,6 +188,24 @@ class Encoder(ABC, Generic[AnyStr]):
             immutable=False,
             max_value_len=self._limits.max_span_attribute_length,
         )
+
+
+def _has_more(operation: Operation) -> bool:
+    """Whether a span has more than ids, times, an offset, and what its topic's spans share."""
+    return bool(
+        operation.key is not None
+        or operation.error_type is not None
+        or operation.carried
+        or operation.tombstone
+        or operation.extra
+        or operation.links
+        or operation.added
+        or operation.renamed
+        or operation.events
+        or operation.trace_state
+        or operation.outcome
+        or operation.kept
+    )
 
 
 def encoded_flags(context: SpanContext) -> int:

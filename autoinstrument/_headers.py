@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
+    from ._operation import Operation
+
 try:
     from opentelemetry.propagate import get_global_textmap
 except ValueError as error:  # OTEL_PROPAGATORS, read by that import, names what is not installed
@@ -44,6 +46,7 @@ except ValueError as error:  # OTEL_PROPAGATORS, read by that import, names what
 Headers: TypeAlias = "list[Any] | dict[Any, Any]"
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_FLAGS = [f"{flags:02x}" for flags in range(256)]
 _NONE: Mapping[str, list[str]] = MappingProxyType({})
 _MESSAGE_UUID = "_watermill_message_uuid"  # written by every Watermill marshaler for Kafka
 
@@ -92,34 +95,38 @@ def extracted(carried: Carried, context: Context) -> tuple[SpanContext | None, C
     return incoming, set_span_in_context(own, found)
 
 
-def injected(  # noqa: PLR0913, PLR0917 - the fields of a span context, unpacked: building one costs 0.7 us
-    headers: Headers | None,
-    trace_id: int,
-    span_id: int,
-    flags: int,
-    trace_state: TraceState | None,
-    context: Context,
-) -> Headers | None:
-    """Return a copy of `headers` that carries the span with these ids; None to leave them alone.
+def injected(headers: Headers | None, span: Operation) -> Headers | None:
+    """Return a copy of `headers` that carries the context of `span`; None to leave them alone.
 
     The copy has the type of the original: a list keeps its order and duplicates. The fields that
     are injected replace those that are there, in any case of letters, as `Setter.set` must.
     """
     textmap = get_global_textmap()
-    standard = textmap is _standard or _is_standard(textmap)
-    if standard and headers is None and not context and not trace_state:
-        return [("traceparent", b"00-%032x-%016x-%02x" % (trace_id, span_id, flags))]
-    if standard:
-        fields = {"traceparent": b"00-%032x-%016x-%02x" % (trace_id, span_id, flags)}
-        if trace_state:
-            fields["tracestate"] = trace_state.to_header().encode()
-        if context:
-            _BAGGAGE.inject(fields, context, _SETTER)
-    else:
-        own = SpanContext(trace_id, span_id, False, TraceFlags(flags), trace_state)  # noqa: FBT003
-        fields = {}
-        textmap.inject(fields, set_span_in_context(NonRecordingSpan(own), context), _SETTER)
+    if textmap is not _standard and not _is_standard(textmap):
+        return _with_fields(headers, _fields_of(textmap, span))
+    ids = span.ids.hex()  # half the time of formatting numbers
+    traceparent = f"00-{ids[:32]}-{ids[32:48]}-{_FLAGS[span.flags]}".encode()
+    if headers is None and not span.context and span.trace_state is None:
+        return [("traceparent", traceparent)]
+    fields = {"traceparent": traceparent}
+    if span.trace_state:
+        fields["tracestate"] = span.trace_state.to_header().encode()
+    if span.context:
+        _BAGGAGE.inject(fields, span.context, _SETTER)
     return _with_fields(headers, fields)
+
+
+def _fields_of(textmap: TextMapPropagator, span: Operation) -> dict[str, bytes]:
+    own = SpanContext(
+        span.trace_id,
+        span.span_id,
+        is_remote=False,
+        trace_flags=TraceFlags(span.flags),
+        trace_state=span.trace_state,
+    )
+    fields: dict[str, bytes] = {}
+    textmap.inject(fields, set_span_in_context(NonRecordingSpan(own), span.context), _SETTER)
+    return fields
 
 
 def _with_fields(headers: Headers | None, fields: dict[str, bytes]) -> Headers | None:

@@ -88,7 +88,7 @@ class LogLines:
 
 def _root_id(operation: Operation) -> int:
     if operation.root is not None:
-        return operation.root.span_id
+        return operation.root_id
     unit = getattr(operation, "unit", None)
     if unit is not None:
         span_id: int = unit.span_id

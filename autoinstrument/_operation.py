@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._common import Common
     from ._headers import Carried
     from ._sinks import Sink
-    from ._work import Root
+    from ._work import CallSite, RootDecision
 
 
 # What get_current() ends in, through two calls more; another runtime context has no such name.
@@ -32,37 +32,40 @@ class Operation:
     """One operation: what is known when it begins, what is learned when it ends.
 
     It is no span yet: a span object costs more than all of this, and is made off the hot path.
-    Times are in nanoseconds.
+    What few operations have is in the class until it is otherwise: setting it would cost each a
+    part of what a write may cost. Times are in nanoseconds.
     """
 
-    __slots__ = (
-        "attributes",
-        "carried",
-        "context",
-        "description",
-        "elapsed",
-        "error_type",
-        "extra",
-        "flags",
-        "kept",
-        "key",
-        "live",
-        "offset",
-        "outcome",
-        "parent",
-        "partition",
-        "recording",
-        "root",
-        "sink",
-        "span_id",
-        "started",
-        "ticks",
-        "tombstone",
-        "trace_id",
-        "trace_state",
-    )
-
     is_write = False
+    sink: Sink
+    ids: bytes
+    """Of the trace, of the span, and of its root if it has one: 16, 8 and 8 bytes."""
+    is_identified = True
+    """False where the provider gives no ids, as one that is switched off."""
+    flags: int
+    elapsed: int
+
+    parent: SpanContext | None = None
+    trace_state: TraceState | None = None
+    recording = False
+    key: Any = None
+    tombstone = False
+    carried: Carried | None = None
+    root: CallSite | None = None
+    """The place of the application that a root span is named for, where the operation has one."""
+    root_decision: RootDecision | None = None
+    """None where the sampler's answer for the operation holds for its root too."""
+    partition: int | None = None
+    offset: int | None = None
+    error_type: str | None = None
+    description: str | None = None
+    outcome: str | None = None
+    kept: str | None = None
+    extra: Mapping[str, Any] | None = None
+    live: Any = None
+    """What the sink has opened already, where it cannot wait for the outcome."""
+    links: tuple[SpanContext, ...] = ()
+    """The contexts that the span has to do with, and that are not its parent."""
     added: Mapping[str, Any] = MappingProxyType({})
     """The attributes that the application has added."""
     renamed: str | None = None
@@ -70,34 +73,27 @@ class Operation:
     events: Sequence[tuple[str, Any, int]] = ()
     """The events that it has added: names, attributes and times."""
 
-    sink: Sink
-    trace_id: int
-    span_id: int
-    flags: int
-    trace_state: TraceState | None
-    partition: int | None
-    offset: int | None
-    description: str | None
-    elapsed: int
-
-    def __init__(self, attributes: Common, context: Context, parent: SpanContext | None) -> None:
+    def __init__(self, attributes: Common, context: Context) -> None:
         self.started = time_ns()
         # A second clock, since the first may be set back in the meantime.
         self.ticks = perf_counter_ns()
         self.attributes = attributes
         self.context = context
-        self.parent = parent
-        self.key: Any = None
-        self.tombstone = False
-        self.carried: Carried | None = None
-        self.root: Root | None = None
-        self.recording = False
-        self.extra: Mapping[str, Any] | None = None
-        self.live: Any = None
-        """What the sink has opened already, where it cannot wait for the outcome."""
-        self.error_type: str | None = None
-        self.outcome: str | None = None
-        self.kept: str | None = None
+
+    @property
+    def trace_id(self) -> int:
+        """The id of the trace."""
+        return int.from_bytes(self.ids[:16], "big")
+
+    @property
+    def span_id(self) -> int:
+        """The id of the operation's own span."""
+        return int.from_bytes(self.ids[16:24], "big")
+
+    @property
+    def root_id(self) -> int:
+        """The id of the root span around it."""
+        return int.from_bytes(self.ids[24:], "big")
 
     @property
     def name(self) -> str:
@@ -115,11 +111,6 @@ class Operation:
     def parent_context(self) -> Context:
         """The context in which the parent is the current span, for those who ask for one."""
         return self.context
-
-    @property
-    def links(self) -> tuple[SpanContext, ...]:
-        """The contexts that the span has to do with, and that are not its parent."""
-        return ()
 
     @property
     def is_wanted(self) -> bool:

@@ -51,17 +51,28 @@ class JsonEncoder(Encoder[str]):
         encoded = self.attributes(attributes)
         return f'"name":{quoted(name)},"kind":{kind.value + 1},"attributes":[{encoded}'
 
-    def _frame(self, trace_id: int, start: int, end: int) -> str:
-        times = f'"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}"'
-        return f'"traceId":"{trace_id:032x}",{times}'
+    def _offset(self, offset: int) -> str:
+        return f'{{"key":"messaging.kafka.offset","value":{{"intValue":"{offset}"}}}}'
 
-    def _ids(self, span_id: int, parent_id: int | None, flags: int) -> str:
-        parent = "" if parent_id is None else f'"parentSpanId":"{parent_id:016x}",'
-        return f'"spanId":"{span_id:016x}",{parent}"flags":{flags}'
-
-    def _span(self, frame: str, ids: str, common: str, attributes: str, rest: str) -> str:
+    def _span(  # noqa: PLR0913, PLR0917 - the fields of a span
+        self,
+        trace_id: bytes,
+        span_id: bytes,
+        parent_id: bytes | None,
+        start: int,
+        end: int,
+        flags: int,
+        common: str,
+        attributes: str,
+        rest: str,
+    ) -> str:
+        parent = f'"parentSpanId":"{parent_id.hex()}",' if parent_id else ""
         comma = "," if attributes else ""
-        return f"{{{frame},{ids},{common}{comma}{attributes}]{rest}}}"
+        return (
+            f'{{"traceId":"{trace_id.hex()}","spanId":"{span_id.hex()}",{parent}'
+            f'"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}","flags":{flags},'
+            f"{common}{comma}{attributes}]{rest}}}"
+        )
 
     def _rest(
         self,

@@ -6,7 +6,6 @@ has the numbers of the fields. A field's key is its number times 8 and the kind 
 
 from __future__ import annotations
 
-from functools import cache
 from struct import Struct, pack
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,10 @@ if TYPE_CHECKING:
     from ._operation import Operation
 
 _VARINT, _BYTES = 0, 2
-_FRAME = Struct("<2s16scQcQ")  # trace_id = 1, start_time = 7, end_time = 8
+_FIXED = Struct("<2s16s2s8scQcQ2sI")
+# The keys in it, and the sizes: trace_id = 1, span_id = 2, times = 7 and 8, flags = 16.
+_ID, _OWN, _START, _END, _FLAGS = b"\x0a\x10", b"\x12\x08", b"\x39", b"\x41", b"\x85\x01"
+_PARENT = b"\x22\x08"  # parent_span_id = 4
 _SMALL = 0x80
 # How a field of bytes begins, by its number and its size as long as one byte holds that; last
 # without a size.
@@ -32,7 +34,7 @@ _HEADS = [
     for number in range(16)
 ]
 _SMALL_NUMBERS = [bytes((number,)) for number in range(_SMALL)]
-_TWO = Struct("2B")
+_TWO, _THREE, _FOUR = Struct("2B"), Struct("3B"), Struct("4B")
 # How a field that is a number begins.
 _NUMBERS = [bytes((number << 3 | _VARINT,)) for number in range(16)]
 
@@ -72,18 +74,27 @@ class ProtobufEncoder(Encoder[bytes]):
         # OTLP counts kinds from 1: 0 is "unspecified".
         return _text(5, name) + _number(6, kind.value + 1) + self.attributes(attributes)
 
-    def _frame(self, trace_id: int, start: int, end: int) -> bytes:
-        return _FRAME.pack(b"\x0a\x10", trace_id.to_bytes(16, "big"), b"\x39", start, b"\x41", end)
+    def _offset(self, offset: int) -> bytes:
+        value = _varint(offset)
+        return _OFFSETS[len(value)] + value
 
-    def _ids(self, span_id: int, parent_id: int | None, flags: int) -> bytes:
-        own = b"\x12\x08" + span_id.to_bytes(8, "big") + _flags(flags)
-        return own if parent_id is None else b"\x22\x08" + parent_id.to_bytes(8, "big") + own
-
-    def _span(
-        self, frame: bytes, ids: bytes, common: bytes, attributes: bytes, rest: bytes
+    def _span(  # noqa: PLR0913, PLR0917 - the fields of a span
+        self,
+        trace_id: bytes,
+        span_id: bytes,
+        parent_id: bytes | None,
+        start: int,
+        end: int,
+        flags: int,
+        common: bytes,
+        attributes: bytes,
+        rest: bytes,
     ) -> bytes:
-        size = len(frame) + len(ids) + len(common) + len(attributes) + len(rest)
-        return b"".join((_HEADS[2][-1], _varint(size), frame, ids, common, attributes, rest))
+        fixed = _FIXED.pack(_ID, trace_id, _OWN, span_id, _START, start, _END, end, _FLAGS, flags)
+        parent = _PARENT + parent_id if parent_id else b""
+        size = _FIXED.size + len(parent) + len(common) + len(attributes) + len(rest)
+        head = _SPAN_HEADS[size] if size < _USUAL_SIZE else _HEADS[2][-1] + _varint(size)
+        return b"".join((head, fixed, parent, common, attributes, rest))
 
     def _rest(
         self,
@@ -115,11 +126,6 @@ def _link(link: SpanContext) -> bytes:
     ids = _field(1, link.trace_id.to_bytes(16, "big")) + _field(2, link.span_id.to_bytes(8, "big"))
     state = _text(3, link.trace_state.to_header()) if link.trace_state else b""
     return ids + state + b"\x35" + pack("<I", encoded_flags(link))
-
-
-@cache  # of all there can be, few are in use
-def _flags(flags: int) -> bytes:
-    return b"\x85\x01" + pack("<I", flags)
 
 
 def _value(value: Any) -> bytes:  # noqa: PLR0911 - a kind a line
@@ -167,12 +173,16 @@ def _number(number: int, value: int) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    if 0 <= value < _SMALL << 7:
-        return (
-            _SMALL_NUMBERS[value]
-            if value < _SMALL
-            else _TWO.pack(value & 0x7F | _SMALL, value >> 7)
-        )
+    if 0 <= value < 1 << 28:
+        if value < _SMALL:
+            return _SMALL_NUMBERS[value]
+        low, rest = value & 0x7F | _SMALL, value >> 7
+        if rest < _SMALL:
+            return _TWO.pack(low, rest)
+        second, rest = rest & 0x7F | _SMALL, rest >> 7
+        if rest < _SMALL:
+            return _THREE.pack(low, second, rest)
+        return _FOUR.pack(low, second, rest & 0x7F | _SMALL, rest >> 7)
     value &= 0xFFFF_FFFF_FFFF_FFFF  # a negative number is its two's complement
     encoded = bytearray()
     while value >= _SMALL:
@@ -180,3 +190,13 @@ def _varint(value: int) -> bytes:
         value >>= 7
     encoded.append(value)
     return bytes(encoded)
+
+
+_USUAL_SIZE = 1024  # of a span
+_SPAN_HEADS = [_HEADS[2][-1] + _varint(size) for size in range(_USUAL_SIZE)]
+_OFFSET = _name("messaging.kafka.offset")
+_OFFSETS = [
+    _HEADS[9][len(_OFFSET) + 3 + size] + _OFFSET + _HEADS[2][size + 1] + b"\x18"
+    for size in range(11)
+]
+"""How the attribute begins, by the size of its value."""

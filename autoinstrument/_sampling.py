@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import os
-from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +18,14 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from ._work import RootDecision
+
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from ._operation import Operation
 
-_RATIO_BITS = 0xFFFF_FFFF_FFFF_FFFF  # of a trace id, that TraceIdRatioBased looks at
+_ALL = 1 << 64  # a bound that is above the low bits of all trace ids, which it is compared with
 _OF_CHILDREN = (
     "_remote_parent_sampled",
     "_remote_parent_not_sampled",
@@ -37,6 +38,7 @@ _RANDOM = 2  # W3C trace context level 2; the SDK has a name for it only since 1
 # The SDK's generator draws from the module `random`: an application that seeds it to repeat itself
 # would see other numbers under the agent.
 _random = Random()  # noqa: S311 - ids must be unique, not secret
+_bits = _random.getrandbits
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
 
@@ -46,40 +48,46 @@ class Sampling:
 
     def __init__(self, sampler: sampling.Sampler, ids: IdGenerator) -> None:
         self._sampler = sampler
-        own = type(ids) is RandomIdGenerator
-        # Zero is no valid id, but comes only once in 2**64.
-        self._trace_id = partial(_random.getrandbits, 128) if own else ids.generate_trace_id
-        self._span_id = partial(_random.getrandbits, 64) if own else ids.generate_span_id
+        self._ids = None if type(ids) is RandomIdGenerator else ids
         is_random = getattr(ids, "is_trace_id_random", None)
         self._random = _RANDOM if is_random is not None and is_random() else 0
         self._bound, self._follows_parent = _known(sampler)
+        self._new_trace: tuple[int, bool] | None = None
+        """Flags and decision, where they are the same for all new traces."""
+        if self._ids is None and self._bound in (0, _ALL):
+            is_sampled = self._bound == _ALL
+            self._new_trace = self._random | (_SAMPLED if is_sampled else 0), is_sampled
 
     def open(self, operation: Operation) -> None:
-        """Give `write`, and its root if it has one, their ids, flags and trace state."""
-        parent, root = operation.parent, operation.root
-        if parent is None:
-            operation.trace_id = self._trace_id()
-            operation.flags = self._random
-            operation.trace_state = None
-        else:
-            operation.trace_id = parent.trace_id
+        """Give `operation`, and its root if it has one, their ids, flags and trace state."""
+        parent = operation.parent
+        if parent is None and self._new_trace is not None:
+            # Zero is no valid id, but comes only once in 2**64.
+            operation.ids = _bits(256).to_bytes(32, "big")
+            operation.flags, operation.recording = self._new_trace
+            return
+        operation.ids = self._drawn(parent)
+        operation.flags = self._random
+        if parent is not None:
             operation.flags = parent.trace_flags & _RANDOM
-            operation.trace_state = parent.trace_state
-        operation.span_id = self._span_id()
-        if root is not None:
-            root.span_id = self._span_id()
-        bound = self._bound
-        if bound is None:
+            if parent.trace_state:
+                operation.trace_state = parent.trace_state
+        if self._bound is None:
             self._ask(operation)
         elif (
-            operation.trace_id & _RATIO_BITS < bound
+            int.from_bytes(operation.ids[8:16], "big") < self._bound
             if parent is None or not self._follows_parent
             else parent.trace_flags & _SAMPLED
         ):
             operation.flags |= _SAMPLED
             operation.recording = True
-        elif root is not None:
-            root.recording = False
+
+    def _drawn(self, parent: SpanContext | None) -> bytes:
+        if self._ids is not None:
+            return _asked(self._ids, parent)
+        if parent is not None:
+            return parent.trace_id.to_bytes(16, "big") + _bits(64).to_bytes(8, "big")
+        return _bits(256).to_bytes(32, "big")
 
     def _ask(self, operation: Operation) -> None:
         context, root = operation.parent_context, operation.root
@@ -87,16 +95,16 @@ class Sampling:
             result: Any = self._sampler.should_sample(
                 context,
                 operation.trace_id,
-                root.site.name,
+                root.name,
                 SpanKind.INTERNAL,
-                root.site.attributes,
+                root.attributes,
                 (),
             )
-            root.recording = result.decision.is_recording()
-            root.flags = operation.flags | (_SAMPLED if result.decision.is_sampled() else 0)
-            root.extra = result.attributes
+            flags = operation.flags | (_SAMPLED if result.decision.is_sampled() else 0)
+            recording = result.decision.is_recording()
+            operation.root_decision = RootDecision(recording, flags, result.attributes)
             context = _inside(
-                operation.trace_id, root.span_id, root.flags, result.trace_state, context
+                operation.trace_id, operation.root_id, flags, result.trace_state, context
             )
         result = self._sampler.should_sample(
             context,
@@ -112,6 +120,12 @@ class Sampling:
         operation.extra = result.attributes
 
 
+def _asked(ids: IdGenerator, parent: SpanContext | None) -> bytes:
+    trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
+    own, root = ids.generate_span_id(), 0 if parent is not None else ids.generate_span_id()
+    return (trace_id << 128 | own << 64 | root).to_bytes(32, "big")
+
+
 def _known(sampler: Any) -> tuple[int | None, bool]:
     """Return what a standard sampler decides by: a bound of trace ids, and whether parents count.
 
@@ -119,7 +133,7 @@ def _known(sampler: Any) -> tuple[int | None, bool]:
     """
     asked = getattr(type(sampler), "should_sample", None)
     if sampler is sampling.ALWAYS_ON:
-        return _RATIO_BITS + 1, False
+        return _ALL, False
     if sampler is sampling.ALWAYS_OFF:
         return 0, False
     if asked is sampling.TraceIdRatioBased.should_sample:

@@ -89,10 +89,10 @@ class ApiSink:
         live_root = None
         if root is not None:
             live_root = self._tracer.start_span(
-                root.site.name,
+                root.name,
                 context,
                 SpanKind.INTERNAL,
-                root.site.attributes,
+                root.attributes,
                 start_time=operation.started,
             )
             context = set_span_in_context(live_root, context)
@@ -105,7 +105,8 @@ class ApiSink:
             start_time=operation.started,
         )
         own = live.get_span_context()
-        operation.trace_id, operation.span_id = own.trace_id, own.span_id
+        operation.ids = own.trace_id.to_bytes(16, "big") + own.span_id.to_bytes(8, "big")
+        operation.is_identified = own.is_valid
         operation.flags, operation.trace_state = int(own.trace_flags), own.trace_state
         operation.recording = True
         operation.live = (live, live_root)

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from ._settings import settings
+from ._work import RootDecision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from ._headers import Carried
     from ._operation import Operation
-    from ._work import Root
 
 _KEY_CUT = 256
 _UNSET = Status(StatusCode.UNSET)
@@ -74,6 +74,11 @@ def status(operation: Operation) -> Status:
     return Status(StatusCode.ERROR, operation.description)
 
 
+def root_decision(operation: Operation) -> RootDecision:
+    """Return what was decided on the operation's root, by itself or with the operation."""
+    return operation.root_decision or RootDecision(operation.recording, operation.flags, None)
+
+
 def parts_of(tracer: Tracer) -> tuple[Resource, InstrumentationScope, SpanLimits]:
     """Return what all spans of an SDK tracer have in common."""
     return tracer.resource, tracer._instrumentation_scope, tracer._span_limits  # noqa: SLF001 - no public names; a sink has checked that they are there
@@ -97,13 +102,14 @@ class SpanBuilder:
     def spans(self, operation: Operation) -> list[ReadableSpan]:
         """Return the operation's span, then its root's if it has one that is recorded."""
         root, kept = operation.root, operation.kept is not None
-        above = operation.parent
-        if root is not None:
-            flags = operation.flags if root.flags is None else root.flags
-            above = _context(operation, root.span_id, flags, kept=kept)
+        if root is None:
+            return [self._own_span(operation, operation.parent)]
+        decision = root_decision(operation)
+        above = _context(operation, operation.root_id, decision.flags, kept=kept)
         spans = [self._own_span(operation, above)]
-        if root is not None and above is not None and (root.recording or kept):
-            spans.append(self._root_span(operation, root, above))
+        if decision.recording or kept:
+            own = {**root.attributes, **(decision.attributes or {})}
+            spans.append(self._root_span(operation, root.name, above, own))
         return spans
 
     def _own_span(self, operation: Operation, parent: SpanContext | None) -> ReadableSpan:
@@ -125,12 +131,14 @@ class SpanBuilder:
             instrumentation_scope=self._scope,
         )
 
-    def _root_span(self, operation: Operation, root: Root, context: SpanContext) -> ReadableSpan:
+    def _root_span(
+        self, operation: Operation, name: str, context: SpanContext, attributes: dict[str, Any]
+    ) -> ReadableSpan:
         return ReadableSpan(
-            name=root.site.name,
+            name=name,
             context=context,
             resource=self._resource,
-            attributes=self._bounded({**root.site.attributes, **(root.extra or {})}),
+            attributes=self._bounded(attributes),
             kind=SpanKind.INTERNAL,
             status=_UNSET,
             start_time=operation.started,

@@ -93,8 +93,6 @@ def flush(client: Client | None) -> Step | None:
 class Step(Operation):
     """One such call; `long_only` leaves out what takes less than a millisecond."""
 
-    __slots__ = ("_kind", "_links", "_long_only")
-
     def __init__(
         self,
         kind: SpanKind,
@@ -104,10 +102,9 @@ class Step(Operation):
     ) -> None:
         context = get_current()
         found = get_current_span(context).get_span_context()
-        super().__init__(attributes, context, found if found.is_valid else None)
-        self.partition = self.offset = self.description = None
+        super().__init__(attributes, context)
+        self.parent = found if found.is_valid else None
         self._kind = kind
-        self._links: tuple[SpanContext, ...] = ()
         self._long_only = long_only
         self.sink = _pipeline.current()
 
@@ -116,15 +113,10 @@ class Step(Operation):
         """The kind that was given."""
         return self._kind
 
-    @property
-    def links(self) -> tuple[SpanContext, ...]:
-        """The contexts of the messages that were received."""
-        return self._links
-
     def received(self, attributes: Mapping[str, Any], links: Iterable[SpanContext]) -> None:
         """End it with what it has learned of the messages that it received."""
         self.attributes = Common({**self.attributes, **attributes})
-        self._links = tuple(links)
+        self.links = tuple(links)
         self.end()
 
     def end(self, error_type: str | None = None, description: str | None = None) -> None:

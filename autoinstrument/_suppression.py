@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 # The key is private to the API, and every instrumentation of OpenTelemetry reads it. Older ones
 # read the plain name, which is still set by `suppress_instrumentation` of contrib before 0.44.
-_KEYS = (
-    getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation"),
-    "suppress_instrumentation",
-)
+_KEY = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
+_OLD_KEY = "suppress_instrumentation"
 _OTHER_AGENTS = {
     "opentelemetry.instrumentation.confluent_kafka",
     "opentelemetry.instrumentation.kafka",
@@ -27,7 +25,7 @@ _OTHER_AGENTS = {
 
 def suppressed(context: Context, span: Span) -> bool:
     """Whether a write in `context`, where `span` is current, is not ours to trace."""
-    if any(context.get(key) for key in _KEYS):
+    if context.get(_KEY) or context.get(_OLD_KEY):
         return True
     if _scope_name(span) not in _OTHER_AGENTS or _kind(span) != "PRODUCER":
         return False

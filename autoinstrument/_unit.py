@@ -29,7 +29,7 @@ from ._log_records import UNIT
 from ._operation import Operation, current_context
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from opentelemetry.trace import Status
 
@@ -45,24 +45,14 @@ _lock = threading.Lock()  # a unit may be added to, and answered, by any thread
 class Unit(Operation):
     """The `process {topic}` span of one message; open until it has ended and all is answered."""
 
-    __slots__ = (
-        "_had_its_turn",
-        "_is_closed",
-        "_links",
-        "_previous",
-        "_touched",
-        "_until",
-        "added",
-        "events",
-        "incoming",
-        "is_ended",
-        "open",
-        "renamed",
-        "work",
-    )
-
     work: Context | None
     """The context in which the application works on the message, until that has ended."""
+    open: set[Any] | None = None
+    """The writes that are not answered yet; None before the first."""
+    is_ended = False
+    _is_closed = False
+    _had_its_turn = False
+    _until = 0
 
     def __init__(
         self,
@@ -72,23 +62,13 @@ class Unit(Operation):
         incoming: SpanContext | None,
     ) -> None:
         """`context` is what the work's own is made of; `incoming` is what the message brought."""
-        super().__init__(attributes, context, parent)
+        super().__init__(attributes, context)
+        self.parent = parent
         self.incoming = incoming
-        self._links = () if incoming is None or incoming is parent else (incoming,)
+        if incoming is not None and incoming is not parent:
+            self.links = (incoming,)
         self._previous = context
         self._touched = self.ticks
-        self._had_its_turn = False
-        self._until = 0
-        self._is_closed = False
-        self.open: set[Any] | None = None
-        """The writes that are not answered yet; None before the first."""
-        self.is_ended = False
-        self.renamed: str | None = None
-        # Not lists and dictionaries of their own: what the garbage collector has to look at while
-        # units wait for their export was a third of what a message cost.
-        self.added: Mapping[str, Any] = Operation.added
-        self.events: Sequence[tuple[str, Any, int]] = ()
-        self.description = None
 
     @property
     def name(self) -> str:
@@ -106,11 +86,6 @@ class Unit(Operation):
         if self.parent is None or self.parent is not self.incoming:
             return self.context
         return set_span_in_context(NonRecordingSpan(self.parent), self.context)
-
-    @property
-    def links(self) -> tuple[SpanContext, ...]:
-        """The context that the message has brought, where it is not the parent."""
-        return self._links
 
     def brought(self, context: SpanContext) -> bool:
         """Whether the consumed message has brought `context` in its own headers."""

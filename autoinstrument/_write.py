@@ -7,7 +7,7 @@ the header. What a span needs beyond that is worked out after the answer, off th
 from __future__ import annotations
 
 from threading import get_ident
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.trace import SpanKind, get_current_span
@@ -19,20 +19,20 @@ from ._operation import Operation, current_context
 from ._settings import settings
 from ._suppression import suppressed
 from ._unit import unit_of
-from ._work import Root, calling_frame
+from ._work import call_site, sites
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import FrameType
 
-    from opentelemetry.trace import SpanContext
+    from opentelemetry.context import Context
 
     from ._client import Client
     from ._transactions import Transaction
     from ._unit import Unit
 
 W = TypeVar("W", bound="Write")
-_MEASURED = 0xFF  # one call in 256, chosen by chance
+_LAST_OF_SPAN_ID = 23
 
 
 def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
@@ -40,68 +40,86 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     client: Client,
     topic: str,
     key: Any,
+    value: Any,
     headers: Headers | None,
     frame: FrameType,
-    *,
-    tombstone: bool,
-    package: str,
 ) -> W | None:
     """Open the write of one message, just before it is handed to the client.
 
-    `frame` is the caller's and `package` the client's, whose own frames are passed over when the
-    root is named. Returns None where there must be no span: the topic is excluded, the application
-    has suppressed instrumentation, or another instrumentation traces this very write.
+    `frame` is the caller's. Returns None where there must be no span: the topic is excluded, the
+    application has suppressed instrumentation, or another instrumentation traces this very write.
     """
-    context = current_context()
-    parent = unit = None
-    if context:
-        span = get_current_span(context)
-        if suppressed(context, span):
-            return None
-        found = span.get_span_context()
-        parent = found if found.is_valid else None
-        unit = unit_of(span)
-    attributes = client.attributes(topic)
+    attributes = client.topics.get(topic) or client.attributes(topic)
     if attributes is None:
         return None
-    write = kind(attributes, context, parent)
+    context = current_context()
+    write = kind.__new__(kind)  # and no __init__: a call is a tenth of what there is to do here
+    write.started = time_ns()
+    write.ticks = perf_counter_ns()
+    write.attributes = attributes
+    write.context = context
     write.client = client
-    write.transaction = client.transaction
-    write.unit = unit
-    write.key = key
-    write.tombstone = tombstone
+    if context and not write.take_place_in(context):
+        return None
+    if client.has_roots and (not context or write.parent is None):
+        known = sites.get((id(frame.f_code), frame.f_lasti))
+        write.root = known or call_site(frame, client.package)
+    if key is not None:
+        write.key = key
+    if value is None:
+        write.tombstone = True
     if headers:
-        write.carried = Carried(headers)
-    if parent is None and settings().root_spans:
-        write.root = Root(calling_frame(frame, package))
-    write.sink = _pipeline.current()
-    write.sink.open(write)
+        write.carry(Carried(headers))
+    if client.transaction is not None:
+        write.transaction = client.transaction
+    write.sink = sink = _pipeline.current()
+    sink.open(write)
     client.open.add(write)
-    if unit is not None:
-        unit.began(write)
+    if context and write.unit is not None:
+        write.unit.began(write)
     return write
 
 
 class Write(Operation):
     """The state of one write; an adapter's subclass is what the client calls with the answer."""
 
-    __slots__ = ("client", "transaction", "unit")
-
     is_write = True
-
     client: Client
-    transaction: Transaction | None
-    unit: Unit | None
+    transaction: Transaction | None = None
+    unit: Unit | None = None
     """The unit of work that it belongs to, if that is one of the agent's."""
+
+    def take_place_in(self, context: Context) -> bool:
+        """Take what is current in `context` as parent; whether there may be a write at all."""
+        span = get_current_span(context)
+        if suppressed(context, span):
+            return False
+        found = span.get_span_context()
+        self.parent = found if found.is_valid else None
+        self.unit = unit_of(span)
+        return True
+
+    def carry(self, carried: Carried) -> None:
+        """Take what the application's own headers say, once the parent is known.
+
+        The creation context in them, if any, is a link. That of the current span is none: the
+        application has injected what we would inject; nor is one copied from the consumed message.
+        """
+        self.carried = carried
+        own, parent = carried.traceparent, self.parent
+        if own is None or (
+            parent and (own.trace_id, own.span_id) == (parent.trace_id, parent.span_id)
+        ):
+            return
+        if self.unit is None or not self.unit.brought(own):
+            self.links = (own,)
 
     def headers(self, headers: Headers | None) -> Headers | None:
         """Return the headers to send in place of the application's; None to leave them alone."""
         sent = None
-        if self.trace_id and settings().propagate and not (self.carried and self.links):
-            sent = injected(
-                headers, self.trace_id, self.span_id, self.flags, self.trace_state, self.context
-            )
-        if not self.span_id & _MEASURED:
+        if self.client.propagates and self.is_identified and not self.links:
+            sent = injected(headers, self)
+        if self.ids[_LAST_OF_SPAN_ID] == 0:  # one call in 256, chosen by chance
             _pipeline.metrics().call.add(perf_counter_ns() - self.ticks)
         return sent
 
@@ -134,24 +152,6 @@ class Write(Operation):
         """CLIENT when the message's creation context is not this span (conventions v1.44.0)."""
         return SpanKind.CLIENT if self.links else SpanKind.PRODUCER
 
-    @property
-    def links(self) -> tuple[SpanContext, ...]:
-        """The creation context that the application itself has put into the message, if any.
-
-        The context of the current span is none: the application injected what we would inject.
-        """
-        own = self.carried.traceparent if self.carried is not None else None
-        if own is None:
-            return ()
-        if self.parent and (own.trace_id, own.span_id) == (
-            self.parent.trace_id,
-            self.parent.span_id,
-        ):
-            return ()
-        if self.unit is not None and self.unit.brought(own):  # copied from the consumed message
-            return ()
-        return (own,)
-
     def acknowledged(self, partition: int | None, offset: int | None) -> None:
         """Close the write: the broker has it, at `offset` of `partition` where they are known."""
         if self.client.unconfirmed:
@@ -171,7 +171,7 @@ class Write(Operation):
         `sent` says that the client had taken the message, with our header.
         """
         too_large = sent and error_type == _errors.MESSAGE_TOO_LARGE
-        if too_large and self.trace_id and settings().propagate:
+        if too_large and self.is_identified and self.client.propagates:
             # Without the header the message might have fitted.
             self.extra = {"autoinstrument.header": "sent", **(self.extra or {})}
         self._settle(partition, error_type=error_type, description=description)
@@ -210,9 +210,11 @@ class Write(Operation):
         self.elapsed = perf_counter_ns() - self.ticks
         self.partition = partition
         self.offset = offset
-        self.error_type = error_type
-        self.description = description
-        self.outcome = outcome
+        if error_type is not None:
+            self.error_type = error_type
+            self.description = description
+        if outcome is not None:
+            self.outcome = outcome
         if self.transaction is None or self.transaction.resolve(self):
             self.emit()
         if self.unit is not None:

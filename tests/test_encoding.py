@@ -21,7 +21,7 @@ from autoinstrument._operation import Operation
 from autoinstrument._otlp_json import JsonEncoder
 from autoinstrument._otlp_protobuf import ProtobufEncoder
 from autoinstrument._spans import SpanBuilder
-from autoinstrument._work import Root
+from autoinstrument._work import call_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,10 +49,11 @@ _times = st.integers(0, 2**62)
 class Ended(Operation):
     """An operation that has everything that a write, a unit or a step may have."""
 
-    __slots__ = ("added", "events", "links")
+    links = ()
 
     def __init__(self, attributes: Common, parent: SpanContext | None) -> None:
-        super().__init__(attributes, Context(), parent)
+        super().__init__(attributes, Context())
+        self.parent = parent
 
 
 @st.composite
@@ -63,7 +64,7 @@ def _operations(draw: Callable[..., Any]) -> Operation:
     operation.events = draw(st.lists(st.tuples(_names, _attributes, _times), max_size=3))
     operation.added = draw(_attributes)
     operation.extra = draw(st.none() | _attributes)
-    operation.trace_id, operation.span_id = draw(_times) + 1, draw(_times) + 1
+    operation.ids = draw(st.binary(min_size=32, max_size=32).filter(all))
     operation.flags = draw(st.integers(0, 3))
     operation.trace_state = draw(st.sampled_from([None, TraceState([("vendor", "state")])]))
     operation.started, operation.elapsed = draw(_times), draw(_times)
@@ -75,8 +76,7 @@ def _operations(draw: Callable[..., Any]) -> Operation:
     operation.description = draw(st.none() | _words)
     operation.recording = True
     if draw(st.booleans()):
-        operation.root = Root(_frame())
-        operation.root.span_id = draw(_times) + 1
+        operation.root = call_site(_frame(), "")
     return operation
 
 

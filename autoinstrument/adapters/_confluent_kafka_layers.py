@@ -91,10 +91,9 @@ def _record_failure(  # noqa: PLR0913, PLR0917 - one call, looked back at
     if client is None or not isinstance(topic, str) or _recorded_below(error):
         return
     value = kwargs.get("value", OPENED)  # its place among the arguments differs by class
-    opened = open_report(client, topic, value, None, kwargs.get("headers"), frame)
-    if opened is None:
+    report = open_report(client, topic, value, None, kwargs.get("headers"), frame)
+    if report is None:
         return
-    report = opened[0]
     report.started, report.ticks = begun
     report.failed(exception_type(error, otherwise=SERIALIZATION), str(error))
 
@@ -115,13 +114,13 @@ def _opening(add_message: Any) -> Any:
         with guard:
             # The buffer refuses headers: a span is possible, propagation is not.
             client = client_of(self._kafka_executor._producer)  # noqa: SLF001 - the buffer's producer has no public name
-            opened = None
+            report = None
             if client is not None and isinstance(msg_data.get("topic"), str):
                 value, key = msg_data.get("value"), msg_data.get("key")
                 frame = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the caller
-                opened = open_report(client, msg_data["topic"], value, key, None, frame)
-            if opened is not None:
-                msg_data[OPENED] = opened[0]
+                report = open_report(client, msg_data["topic"], value, key, None, frame)
+            if report is not None:
+                msg_data[OPENED] = report
         return add_message(self, msg_data, future)
 
     return opening

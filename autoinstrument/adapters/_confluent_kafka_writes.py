@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType
 
-    from autoinstrument._headers import Headers
-
 CLIENT = "_autoinstrument"
 """The one attribute of a producer that is ours."""
+ABSENT: Any = object()
+"""An argument that the application has not given, where None is another answer."""
 OPENED = "autoinstrument"
 """Where a message that AIOProducer buffers keeps its open write."""
 
@@ -32,6 +32,8 @@ guard = Guard("the tracing of confluent-kafka")
 
 class ConfluentClient(Client):
     """A producer, with what its configuration says about delivery reports."""
+
+    package = "confluent_kafka"
 
     def __init__(self, producer: Any, configuration: Mapping[str, Any]) -> None:
         topic_level = configuration.get("default.topic.config") or {}
@@ -75,10 +77,8 @@ class ConfluentClient(Client):
 class Report(Write):
     """The write of one message, which is itself the callback for its delivery report."""
 
-    __slots__ = ("callback",)
-
     client: ConfluentClient
-    callback: Callable[[Any, Any], Any] | None
+    callback: Callable[[Any, Any], Any] | None = None
 
     def __call__(self, error: Any, message: Any) -> None:
         """Record the answer, then call the application in the context of its own call."""
@@ -117,31 +117,16 @@ def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of
     key: Any,
     headers: Any,
     frame: FrameType,
-) -> tuple[Report, Headers | None] | None:
-    """Begin the write of one message; with it come the headers to send in place of `headers`."""
+) -> Report | None:
+    """Begin the write of one message; headers of a kind that the client refuses are not read."""
     understood = headers if isinstance(headers, (list, dict)) else None
-    refused = headers is not None and understood is None  # the client will say so: touch nothing
-    report = begin(
-        Report,
-        client,
-        topic,
-        key,
-        understood,
-        frame,
-        tombstone=value is None,
-        package="confluent_kafka",
-    )
-    if report is None:
-        return None
-    return report, None if refused else report.headers(understood)
+    return begin(Report, client, topic, key, value, understood, frame)
 
 
-def take_callback(
-    report: Report, client: ConfluentClient, alias: Any, given: Mapping[str, Any]
-) -> None:
-    """Find the callback that C would have called: `callback`, even None, wins over its alias."""
-    chosen = given.get("callback") if "callback" in given else alias
-    report.callback = client.on_delivery if chosen is None else chosen
+def chosen_callback(client: ConfluentClient, callback: Any, on_delivery: Any) -> Any:
+    """Return what C would have called: `callback`, even None, wins over its alias."""
+    chosen = on_delivery if callback is ABSENT else callback
+    return client.on_delivery if chosen is None else chosen
 
 
 def client_of(producer: Any) -> ConfluentClient | None:

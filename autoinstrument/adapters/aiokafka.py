@@ -35,6 +35,7 @@ _SEND = ("self", "topic", "value", "key", "partition", "timestamp_ms", "headers"
 _SEND_BATCH = ("self", "batch", "topic")
 _APPEND = ("self", "key", "value", "timestamp_ms")
 _CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
+_UNKNOWN = object()  # a value that is not None, as far as one knows
 
 guard = Guard("the tracing of aiokafka")
 _patches = Patches()
@@ -82,6 +83,8 @@ def uninstall() -> None:
 class AiokafkaClient(Client):
     """A producer, as its own client describes it."""
 
+    package = "aiokafka"
+
     def __init__(self, producer: Any) -> None:
         servers = getattr(producer.client, "_bootstrap_servers", "")
         super().__init__(
@@ -95,10 +98,8 @@ class AiokafkaClient(Client):
 class Report(Write):
     """The write of one message, which is itself the callback of its batch's future."""
 
-    __slots__ = ("index", "sent")
-
     index: int
-    sent: Headers | None
+    sent: Headers | None = None
 
     def follow(self, batch: Any, index: int) -> None:
         """Close the write with the answer to `batch`, in which it is number `index`."""
@@ -154,28 +155,17 @@ def _open(
         for place, name in enumerate(("topic", "value", "key"))
     )
     headers = args[5] if len(args) > 5 else kwargs.get("headers")  # noqa: PLR2004 - the last of _SEND
-    return _begin(producer, topic, key, headers, frame, tombstone=value is None)
+    return _begin(producer, topic, key, value, headers, frame)
 
 
-def _begin(  # noqa: PLR0913 - what a write consists of
-    producer: Any, topic: Any, key: Any, headers: Any, frame: FrameType, *, tombstone: bool
+def _begin(  # noqa: PLR0913, PLR0917 - what a write consists of
+    producer: Any, topic: Any, key: Any, value: Any, headers: Any, frame: FrameType
 ) -> Report | None:
     client = _client_for(producer)
     if client is None or not isinstance(topic, str):
         return None
-    report = begin(
-        Report,
-        client,
-        topic,
-        key,
-        headers if isinstance(headers, list) else None,
-        frame,
-        tombstone=tombstone,
-        package="aiokafka",
-    )
-    if report is not None:
-        report.sent = None
-    return report
+    understood = headers if isinstance(headers, list) else None
+    return begin(Report, client, topic, key, value, understood, frame)
 
 
 def _client_of(producer: Any) -> AiokafkaClient | None:
@@ -239,7 +229,7 @@ async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
         frame = sys._getframe(1)  # noqa: SLF001 - as above
         # The records are encoded already: a span is possible, propagation is not.
         for _ in range(batch.record_count() if hasattr(batch, "record_count") else 0):
-            report = _begin(self, topic, None, None, frame, tombstone=False)
+            report = _begin(self, topic, None, _UNKNOWN, None, frame)
             if report is not None:
                 reports.append(report)
     token = _sending.set(reports)

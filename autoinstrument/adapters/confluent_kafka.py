@@ -15,21 +15,23 @@ from autoinstrument import _exit
 from autoinstrument._notices import tell
 from autoinstrument._step import Taking, flush
 from autoinstrument._transactions import Transaction
+from autoinstrument._write import begin
 
 from . import _confluent_kafka_consumers
 from ._confluent_kafka_errors import error_type, exception_type, is_too_large
 from ._confluent_kafka_statistics import watch_statistics
 from ._confluent_kafka_transactions import decide, transactions
 from ._confluent_kafka_writes import (
+    ABSENT,
     CLIENT,
     OPENED,
     ConfluentClient,
     Report,
+    chosen_callback,
     client_of,
     guard,
     initialize,
     open_report,
-    take_callback,
 )
 
 if TYPE_CHECKING:
@@ -41,18 +43,6 @@ if TYPE_CHECKING:
 DISTRIBUTION = "confluent-kafka"
 OLDEST = (2, 3)
 
-# The order of Producer.c; the docstring of `produce` leaves out `callback`.
-_PRODUCE = (
-    "topic",
-    "value",
-    "key",
-    "partition",
-    "callback",
-    "on_delivery",
-    "timestamp",
-    "headers",
-)
-_BEFORE_CALLBACK = 4
 _BATCH = ("topic", "messages", "partition", "callback", "on_delivery")
 _original: Any
 replaced: dict[type, type] = {}
@@ -140,57 +130,57 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _produce(self: Any, *args: Any, **kwargs: Any) -> Any:
-    if len(args) > _BEFORE_CALLBACK:
-        named = dict(zip(_PRODUCE, args, strict=False))
-        if len(args) > len(_PRODUCE) or named.keys() & kwargs.keys():
-            return _original.produce(self, *args, **kwargs)  # it will say what is wrong
-        args, kwargs = (), {**named, **kwargs}
-    opened = None
+    produce = _original.produce
     try:
-        opened = _open(self, args, kwargs, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+        given = _bound(*args, **kwargs)
+    except TypeError:  # the client will say what is wrong
+        return produce(self, *args, **kwargs)
+    topic, value, key, partition, callback, on_delivery, timestamp, headers = given
+    report = sent = None
+    try:
+        client = client_of(self)
+        if client is not None and isinstance(topic, str):
+            understood = headers if isinstance(headers, (list, dict)) else None
+            report = begin(Report, client, topic, key, value, understood, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+            if report is not None and understood is headers:  # else the client refuses them
+                sent = report.headers(headers)
+            if report is not None and (on_delivery or callback is not ABSENT or client.on_delivery):
+                report.callback = chosen_callback(client, callback, on_delivery)
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
-    if opened is None:
-        return _original.produce(self, *args, **kwargs)
-    report, altered = opened
+    if report is None:
+        return produce(self, *args, **kwargs)
     try:
-        return _original.produce(self, *args, **altered)
+        # By place, since names take C 0.5 us to find.
+        return produce(self, topic, value, key, partition, report, None, timestamp, sent or headers)
     except Exception as error:
-        if altered.get("headers") is kwargs.get("headers") or not is_too_large(error):
+        if sent is None or not is_too_large(error):
             with guard:
                 report.raised(error)
             raise
     # Without our header it may fit. It is not too late: the client has kept nothing.
-    altered["headers"] = kwargs.get("headers")
     with guard:
         report.sent_without_header()
     try:
-        return _original.produce(self, *args, **altered)
+        return produce(self, topic, value, key, partition, report, None, timestamp, headers)
     except Exception as error:
         with guard:
             report.raised(error)
         raise
 
 
-def _open(
-    producer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
-) -> tuple[Report, dict[str, Any]] | None:
-    client = client_of(producer)
-    count = len(args)
-    topic = args[0] if count else kwargs.get("topic")
-    if client is None or not isinstance(topic, str):
-        return None
-    value = args[1] if count > 1 else kwargs.get("value")
-    key = args[2] if count > 2 else kwargs.get("key")  # noqa: PLR2004 - the third of _PRODUCE
-    opened = open_report(client, topic, value, key, kwargs.get("headers"), frame)
-    if opened is None:
-        return None
-    report, headers = opened
-    altered = {**kwargs, "callback": report}
-    if headers is not None:
-        altered["headers"] = headers
-    take_callback(report, client, altered.pop("on_delivery", None), kwargs)
-    return report, altered
+def _bound(  # noqa: PLR0913, PLR0917 - the client's own
+    topic: Any,
+    value: Any = None,
+    key: Any = None,
+    partition: Any = -1,
+    callback: Any = ABSENT,
+    on_delivery: Any = None,
+    timestamp: Any = 0,
+    headers: Any = None,
+) -> tuple[Any, ...]:
+    """Return the arguments in the order of Producer.c; its docstring leaves out `callback`."""
+    return topic, value, key, partition, callback, on_delivery, timestamp, headers
 
 
 def _produce_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -228,15 +218,14 @@ def _open_batch(
         report = message.get(OPENED)
         if report is None:
             # A batch carries no headers: a span is possible, propagation is not.
-            opened = open_report(
-                client, topic, message.get("value"), message.get("key"), None, frame
-            )
-            if opened is None:
-                continue
-            report = opened[0]
-        take_callback(report, client, named.get("on_delivery"), named)
-        if message.get("callback") is not None:
-            report.callback = message["callback"]
+            value, key = message.get("value"), message.get("key")
+            report = open_report(client, topic, value, key, None, frame)
+        if report is None:
+            continue
+        report.callback = message.get("callback")
+        if report.callback is None:
+            callback, on_delivery = named.get("callback", ABSENT), named.get("on_delivery")
+            report.callback = chosen_callback(client, callback, on_delivery)
         copies[index] = {k: v for k, v in message.items() if k != OPENED}
         copies[index]["callback"] = report
         reports[index] = report

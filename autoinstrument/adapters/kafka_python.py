@@ -101,6 +101,8 @@ def _parameters(method: Any) -> tuple[str, ...]:
 class KafkaPythonClient(Client):
     """A producer, as its configuration describes it."""
 
+    package = "kafka"
+
     def __init__(self, producer: Any) -> None:
         config = producer.config
         servers = config["bootstrap_servers"]
@@ -120,9 +122,7 @@ class KafkaPythonClient(Client):
 class Report(Write):
     """The write of one message, which follows the future that the client gives for it."""
 
-    __slots__ = ("sent",)
-
-    sent: Headers | None
+    sent: Headers | None = None
 
     def follow(self, future: Any) -> None:
         """Close the write with what the future is given, now or later."""
@@ -182,19 +182,8 @@ def _open(
     )
     if client is None or not isinstance(topic, str):
         return None
-    report = begin(
-        Report,
-        client,
-        topic,
-        key,
-        headers if isinstance(headers, list) else None,
-        frame,
-        tombstone=value is None,
-        package="kafka",
-    )
-    if report is not None:
-        report.sent = None
-    return report
+    understood = headers if isinstance(headers, list) else None
+    return begin(Report, client, topic, key, value, understood, frame)
 
 
 def _client_of(producer: Any) -> KafkaPythonClient | None:

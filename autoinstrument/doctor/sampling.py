@@ -8,6 +8,8 @@ from importlib_metadata import entry_points
 from opentelemetry.context import Context
 
 from autoinstrument import _headers
+from autoinstrument._common import Common
+from autoinstrument._operation import Operation
 from autoinstrument._settings import settings
 
 from .line import Line
@@ -36,7 +38,9 @@ def sampler() -> Line:
 
 def propagation() -> Line:
     """Return what a message without headers would get."""
-    headers = _headers.injected(None, 1, 1, 1, None, Context())
+    span = Operation(Common(), Context())
+    span.ids, span.flags = bytes([1]) * 24, 1
+    headers = _headers.injected(None, span)
     if settings().propagate and headers:
         names = ", ".join(name for name, _ in headers)
         return Line("ok", "propagation", f"messages carry trace context, in the header {names}")
