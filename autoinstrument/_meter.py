@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.metrics import _internal as api
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from ._metric_export import ApplicationMetrics, MetricExport
     from ._metrics import Metrics
@@ -36,13 +36,15 @@ class Meter:
         self._provider: Any = None
         self._application: ApplicationMetrics | None = None
 
-    def count(self, operations: Iterable[Operation]) -> None:
+    def count(self, operations: Sequence[Operation]) -> None:
         """Count ended operations, here and in the application's provider if it has one."""
-        count, application = self.metrics.count, self._find_application()
-        for operation in operations:
-            series = count(operation)
-            if application is not None and series is not None:
-                application.record(series, operation)
+        self.metrics.count(operations)
+        application = self._find_application()
+        if application is not None:
+            for operation in operations:
+                series = self.metrics.series_of(operation)
+                if series is not None:
+                    application.record(series, operation)
 
     def export_when_due(self) -> None:
         """Export if the interval is over; what is in flight goes into a recording every second."""

@@ -15,7 +15,7 @@ from weakref import WeakSet
 from . import _errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ._operation import Operation
     from ._statistics import Statistics
@@ -95,6 +95,13 @@ class Durations:
         self.least = 1 << 63
         self.most = 0
 
+    def add(self, elapsed: int) -> None:
+        """Count an operation that has taken so long."""
+        self.buckets[bisect_left(_BOUNDS, elapsed)] += 1
+        self.total += elapsed
+        self.least = min(self.least, elapsed)
+        self.most = max(self.most, elapsed)
+
     @property
     def name(self) -> str:
         """The metric that it belongs to."""
@@ -134,20 +141,23 @@ class Metrics:
         self.series: dict[tuple[Labels, str, str | None], Durations] = {}
         self._lock = threading.Lock()
 
-    def count(self, operation: Operation) -> Durations | None:
-        """Add an ended operation; one without a type of the conventions is left out."""
-        elapsed = operation.elapsed
+    def count(self, operations: Iterable[Operation]) -> None:
+        """Add ended operations; one without a type of the conventions is left out."""
         with self._lock:
-            known = operation.attributes.made.get(self)
-            series = known.get(operation.error_type) if known is not None else None
-            series = series or self._find(operation)
-            if series is None:
-                return None
-            series.buckets[bisect_left(_BOUNDS, elapsed)] += 1
-            series.total += elapsed
-            series.least = min(series.least, elapsed)
-            series.most = max(series.most, elapsed)
-        return series
+            for operation in operations:
+                series = self._series(operation)
+                if series is not None:
+                    series.add(operation.elapsed)
+
+    def series_of(self, operation: Operation) -> Durations | None:
+        """Return where an operation is counted, if it is."""
+        with self._lock:
+            return self._series(operation)
+
+    def _series(self, operation: Operation) -> Durations | None:
+        known = operation.attributes.made.get(self)
+        found = known.get(operation.error_type) if known is not None else None
+        return found or self._find(operation)
 
     def _find(self, operation: Operation) -> Durations | None:
         attributes, outcome = operation.attributes, operation.error_type
