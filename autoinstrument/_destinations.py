@@ -7,6 +7,8 @@ where one is missing, and with any other exporter, finished spans are exported t
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, AnyStr, Generic, Protocol
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 _HTTP = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _GRPC = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
+
+
+_MOST_BYTES = 2**21  # of a request: receivers of gRPC refuse more than 4 MiB unless told otherwise
 
 
 class Destination(Protocol):
@@ -103,9 +108,17 @@ class Encoded(Generic[AnyStr]):
             self._spans += self._encoder.spans(operation)
 
     def send(self) -> bool:
-        """Send one request; whether it has arrived."""
+        """Send what was taken, in requests that a receiver takes; whether all have arrived."""
         spans, self._spans = self._spans, []
-        return not spans or self._send(self._encoder.request(spans))
+        sizes = list(accumulate(map(len, spans)))
+        requests = []
+        first = 0
+        while first < len(spans):
+            before = sizes[first - 1] if first else 0
+            last = max(first + 1, bisect_right(sizes, before + _MOST_BYTES))
+            requests.append(spans[first:last])
+            first = last
+        return all(self._send(self._encoder.request(each)) for each in requests)
 
 
 class Finished:

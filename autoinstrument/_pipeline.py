@@ -136,7 +136,7 @@ def _finisher(
         [destination(exporter, tracer) for exporter in found],
         Meter(metrics(), interval, metric_export) if settings().metrics else None,
         interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
-        batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1024),
+        batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 2048),
         most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**16),
     )
 
