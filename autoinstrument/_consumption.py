@@ -10,7 +10,7 @@ from weakref import ReferenceType, WeakSet, ref
 
 from opentelemetry.trace import SpanKind, get_current_span
 
-from . import _pipeline, _threads
+from . import _pipeline, _threads, _workers
 from ._client import server_attributes
 from ._common import Common
 from ._headers import Carried, extracted
@@ -22,10 +22,11 @@ from ._suppression import suppressed
 from ._unit import Unit, without_ended, without_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ._headers import Headers
     from ._metrics import Labels
+    from ._workers import Worker
 
 _TOPICS_REMEMBERED = 1000
 
@@ -33,7 +34,8 @@ _TOPICS_REMEMBERED = 1000
 class Consumption:
     """One consumer: its identity, and the units of work that its next poll will end.
 
-    Units are kept by who polls, a thread or a task: a consumer may serve several.
+    Units are kept by who polls, since a consumer may serve several. What one has left open who is
+    gone, a pool's job say, ends when anybody asks for more.
     """
 
     def __init__(self, consumer: Any, *, client_id: str, servers: str, group: str | None) -> None:
@@ -61,10 +63,10 @@ class Consumption:
                 "messaging.operation.type": "receive",
             }
         )
-        self._receives: dict[Hashable, Step] = {}
+        self._receives: dict[Worker, Step] = {}
         self._labels: dict[str, Labels] = {}
         self._topics: dict[str, Common | None] = {}
-        self._units: dict[Hashable, list[Unit]] = {}
+        self._units: dict[Worker, list[Unit]] = {}
         self._consumer: ReferenceType[Any] = ref(consumer, lambda _: self.end())
         with _lock:
             _consumptions.add(self)
@@ -108,20 +110,22 @@ class Consumption:
         unit.opened()
         return unit
 
-    def hold(self, who: Hashable, units: list[Unit]) -> None:
+    def hold(self, who: Worker, units: list[Unit]) -> None:
         """Leave `units` open until the next poll by `who`; the list may still grow."""
         self._units[who] = units
 
-    def next(self, who: Hashable) -> None:
+    def next(self, who: Worker) -> None:
         """End what `who` has worked on so far: it asks for more."""
         for unit in self._units.pop(who, ()):
             unit.end()
+        if self._units:
+            self._end_of_the_gone()
         if settings().receives:
             self._receives[who] = Step(SpanKind.CLIENT, self._receiving)
 
     def received(
         self,
-        who: Hashable,
+        who: Worker,
         messages: Sequence[Any],
         topic_of: Callable[[Any], str],
         headers_of: Callable[[Any], Headers | None],
@@ -158,6 +162,11 @@ class Consumption:
             for unit in units:
                 if error is not None and not unit.is_ended:
                     unit.failed(error)
+                unit.end()
+
+    def _end_of_the_gone(self) -> None:
+        for who in filter(_workers.is_gone, list(self._units)):
+            for unit in self._units.pop(who, ()):
                 unit.end()
 
     def forget(self) -> None:

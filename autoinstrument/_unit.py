@@ -258,6 +258,15 @@ def without_ended(context: Context) -> Context:
     return context
 
 
+def leave_all() -> None:
+    """Make no unit of work current that is so now: who has worked on them does no more."""
+    context = current_context()
+    while (unit := unit_of(get_current_span(context))) is not None:
+        context = unit._previous  # noqa: SLF001 - a unit's own
+    if context is not current_context():
+        attach(context)
+
+
 def without_units(context: Context) -> Context:
     """Return `context` without the units of work that are current in it: no message's parent."""
     unit = unit_of(get_current_span(context)) if context else None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 # One that another imports comes first, or pytest could not rewrite its assertions.
-pytest_plugins = ["interpreters", "brokers", "collectors", "programs"]
+pytest_plugins = ["interpreters", "brokers", "collectors", "programs", "consuming"]
 
 pytest.register_assert_rewrite("contract")  # no plugin, but full of claims
 

@@ -8,49 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from consuming import HEAD
+from consuming import units_of as _units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from brokers import Kafka, MockBroker
-    from otlp import Span
-    from programs import Run, Runner
-
-HEAD = """
-import sys
-from confluent_kafka import Consumer, Producer, TopicPartition
-from opentelemetry import trace
-common = {"bootstrap.servers": sys.argv[1], "log_level": 0}
-producer = Producer(common)
-def current():
-    context = trace.get_current_span().get_span_context()
-    return f"{context.span_id:016x}" if context.is_valid else "none"
-def fill(topic, count, **more):
-    for number in range(count):
-        producer.produce(topic, str(number), key=str(number), partition=0, **more)
-    producer.flush()
-def consumer_of(topic):
-    consumer = Consumer({**common, "group.id": "g", "auto.offset.reset": "earliest"})
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    return consumer
-def poll(consumer):
-    while True:
-        message = consumer.poll(5)
-        assert message is not None and message.error() is None
-        return message
-"""
-
-
-@pytest.fixture
-def broker(mock_broker: Callable[..., MockBroker]) -> str:
-    """Return the address of an embedded broker."""
-    return mock_broker().bootstrap
-
-
-def _units(done: Run) -> list[Span]:
-    assert done.code == 0, done.stderr
-    found = [span for span in done.spans if span.kind == "CONSUMER"]
-    return sorted(found, key=lambda span: span.attributes["messaging.kafka.offset"])
+    from brokers import Kafka
+    from programs import Runner
 
 
 def test_a_message_is_a_unit_of_work_in_its_producers_trace(run: Runner, broker: str) -> None:

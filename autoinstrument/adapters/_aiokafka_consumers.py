@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from autoinstrument._consumption import Consumption
 from autoinstrument._guard import Guard
 from autoinstrument._settings import settings
 from autoinstrument._step import Taking, commit
+from autoinstrument._workers import this_task
 
 from ._kafka_errors import error_type
 from ._kafka_records import take, take_batches
@@ -47,7 +47,7 @@ def _before(consumer: Any) -> Consumption | None:
     with guard:
         consumption = _consumption_of(consumer)
         if consumption is not None:
-            consumption.next(id(asyncio.current_task()))
+            consumption.next(this_task())
         return consumption
     return None
 
@@ -57,7 +57,7 @@ async def _getone(self: Any, *args: Any, **kwargs: Any) -> Any:
     record = await _originals["getone"](self, *args, **kwargs)
     with guard:
         if consumption is not None:
-            take(consumption, record, id(asyncio.current_task()))
+            take(consumption, record, this_task())
     return record
 
 
@@ -66,7 +66,7 @@ async def _getmany(self: Any, *args: Any, **kwargs: Any) -> Any:
     batches = await _originals["getmany"](self, *args, **kwargs)
     with guard:
         if consumption is not None and batches:
-            take_batches(consumption, batches, id(asyncio.current_task()))
+            take_batches(consumption, batches, this_task())
     return batches
 
 

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import update_wrapper
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument._consumption import Batch, Consumption
 from autoinstrument._settings import settings
+from autoinstrument._workers import this_task, this_thread
 
 from ._confluent_kafka_settling import (
     ConfluentConsumption,
@@ -24,9 +23,10 @@ from ._confluent_kafka_statistics import watch_statistics
 from ._confluent_kafka_writes import CLIENT, guard, initialize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
 
     from autoinstrument._unit import Unit
+    from autoinstrument._workers import Worker
 
 _original: Any
 _original_share: Any = None
@@ -88,14 +88,15 @@ def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
     if consumption is None or consumption.passive:
         return _original.poll(self, *args, **kwargs)
     with guard:
-        consumption.next(get_ident())
+        who = this_thread()
+        consumption.next(who)
     message = _original.poll(self, *args, **kwargs)
     with guard:
-        take(consumption, message, get_ident())
+        take(consumption, message, who)
     return message
 
 
-def take(consumption: Consumption, message: Any, who: Hashable) -> None:
+def take(consumption: Consumption, message: Any, who: Worker) -> None:
     """Make the unit of work of a message current, if it is a message."""
     if message is None or message.error() is not None:
         return
@@ -112,14 +113,15 @@ def _consume(self: Any, *args: Any, **kwargs: Any) -> Any:
     if consumption is None or consumption.passive:
         return _original.consume(self, *args, **kwargs)
     with guard:
-        consumption.next(get_ident())
+        who = this_thread()
+        consumption.next(who)
     messages = _original.consume(self, *args, **kwargs)
     with guard:
-        return take_batch(consumption, messages, get_ident())
+        return take_batch(consumption, messages, who)
     return messages
 
 
-def take_batch(consumption: Consumption, messages: list[Any], who: Hashable) -> list[Any]:
+def take_batch(consumption: Consumption, messages: list[Any], who: Worker) -> list[Any]:
     """Return the messages as a list that makes the unit of work of each current in its turn."""
     if not messages:
         return messages
@@ -164,12 +166,13 @@ def _share_poll(self: Any, *args: Any, **kwargs: Any) -> Any:
     consumption = consumption_of(self)
     with guard:
         if consumption is not None:
-            consumption.next(get_ident())
+            who = this_thread()
+            consumption.next(who)
     messages = _original_share.poll(self, *args, **kwargs)
     with guard:
         if consumption is not None and hasattr(messages, "_records"):
             # Its iterator is the list's, which has no public name.
-            messages._records = take_batch(consumption, messages._records, get_ident())  # noqa: SLF001 - see above
+            messages._records = take_batch(consumption, messages._records, who)  # noqa: SLF001 - see above
     return messages
 
 
@@ -200,13 +203,13 @@ def _passive(init: Any) -> Any:
     return initialize
 
 
-def _awaiting(method: Any, take: Callable[[Consumption, Any, Hashable], Any]) -> Any:
+def _awaiting(method: Any, take: Callable[[Consumption, Any, Worker], Any]) -> Any:
     async def awaiting(self: Any, *args: Any, **kwargs: Any) -> Any:
         consumption = consumption_of(self._consumer)
         if consumption is None:
             return await method(self, *args, **kwargs)
-        who = id(asyncio.current_task())
         with guard:
+            who = this_task()
             consumption.next(who)
         result = await method(self, *args, **kwargs)
         with guard:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from threading import get_ident
 from typing import Any
 
 from autoinstrument._consumption import Consumption
 from autoinstrument._guard import Guard
 from autoinstrument._settings import settings
 from autoinstrument._step import Taking, commit
+from autoinstrument._workers import this_thread
 
 from ._kafka_errors import error_type
 from ._kafka_records import take, take_batches
@@ -48,11 +48,12 @@ def _next(self: Any) -> Any:
     with guard:
         consumption = _consumption_of(self)
         if consumption is not None:
-            consumption.next(get_ident())
+            who = this_thread()
+            consumption.next(who)
     record = _originals["__next__"](self)
     with guard:
         if consumption is not None:
-            take(consumption, record, get_ident())
+            take(consumption, record, who)
     return record
 
 
@@ -62,11 +63,12 @@ def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
         with guard:
             consumption = _consumption_of(self)
             if consumption is not None:
-                consumption.next(get_ident())
+                who = this_thread()
+                consumption.next(who)
     batches = _originals["poll"](self, *args, **kwargs)
     with guard:
         if consumption is not None and batches:
-            take_batches(consumption, batches, get_ident())
+            take_batches(consumption, batches, who)
     return batches
 
 

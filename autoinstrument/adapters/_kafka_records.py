@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument._consumption import Batch, Consumption
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from autoinstrument._headers import Headers
     from autoinstrument._unit import Unit
+    from autoinstrument._workers import Worker
 
 
-def take(consumption: Consumption, record: Any, who: Hashable) -> None:
+def take(consumption: Consumption, record: Any, who: Worker) -> None:
     """Make the unit of work of a record current until the next poll of `who`."""
     consumption.received(who, [record], _topic, _headers, batch=False)
     unit = _begin(consumption, record)
@@ -23,7 +22,7 @@ def take(consumption: Consumption, record: Any, who: Hashable) -> None:
         unit.enter()
 
 
-def take_batches(consumption: Consumption, batches: Any, who: Hashable) -> None:
+def take_batches(consumption: Consumption, batches: Any, who: Worker) -> None:
     """Let the lists in `batches`, a dict by partition, make each record's unit current in turn."""
     every = [record for records in batches.values() for record in records]
     consumption.received(who, every, _topic, _headers)

@@ -1,0 +1,113 @@
+"""One unit of work a message, whoever works on it: threads, the jobs of pools, tasks.
+
+Each test starts a program, since a client is traced from its import on.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from consuming import HEAD, units_of
+
+if TYPE_CHECKING:
+    from programs import Runner
+
+WITHOUT_THREADS = 'sys.modules["opentelemetry.instrumentation.threading"] = None\n'
+POOL = """
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+pool = ThreadPoolExecutor(3)
+def in_pool():
+    return {pool.submit(current).result() for _ in range(9)}
+"""
+
+
+@pytest.fixture(params=[HEAD, HEAD + WITHOUT_THREADS], ids=["threads", "without"])
+def head(request: pytest.FixtureRequest) -> str:
+    """Return the beginning of a program, with the extra `threads` and without it."""
+    found: str = request.param
+    return found
+
+
+@pytest.mark.parametrize("way", ["pool.submit", "run_in_executor", "to_thread"])
+def test_a_poll_in_a_pool_leaves_nothing_to_its_thread(
+    run: Runner, broker: str, head: str, way: str
+) -> None:
+    """The unit ends with the next poll, whichever thread runs it; other jobs never see it."""
+    program = f"""{head}{POOL}
+import time
+fill("in", 8)
+consumer = consumer_of("in")
+async def main():
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(pool)
+    for _ in range(8):
+        await {{
+            "pool.submit": lambda: asyncio.wrap_future(pool.submit(consumer.poll, 5)),
+            "run_in_executor": lambda: loop.run_in_executor(None, consumer.poll, 5),
+            "to_thread": lambda: asyncio.to_thread(consumer.poll, 5),
+        }}["{way}"]()
+        assert current() == "none" and in_pool() == {{"none"}}
+    asked = time.time_ns()
+    await asyncio.to_thread(consumer.poll, 0)
+    print(asked, time.time_ns())
+asyncio.run(main())
+time.sleep(0.2)
+consumer.close()
+"""
+    done = run(program, broker)
+    units = units_of(done)
+    assert len(units) == 8
+    for one, other in pairwise(units):
+        assert one.end <= other.start
+    asked, answered = map(int, done.stdout.split())
+    assert asked <= units[-1].end <= answered
+
+
+def test_a_job_that_polls_and_works_has_its_unit_until_it_is_over(
+    run: Runner, broker: str, head: str
+) -> None:
+    """Several of them at once, each with a unit of its own, on one consumer."""
+    program = f"""{head}{POOL}
+import threading
+fill("in", 6)
+consumer = consumer_of("in")
+together = threading.Barrier(2)
+def job():
+    for _ in range(3):
+        poll(consumer)
+        together.wait(10)
+        producer.produce("out", current())
+        together.wait(10)
+list(pool.map(lambda _: job(), range(2)))
+assert in_pool() == {{"none"}}
+producer.flush()
+consumer.close()
+"""
+    done = run(program, broker)
+    parents = {span.parent_id for span in done.writes[6:]}
+    assert parents == {unit.span_id for unit in units_of(done)}
+    assert len(parents) == 6
+
+
+def test_what_a_thread_leaves_open_ends_with_the_next_poll(run: Runner, broker: str) -> None:
+    """A thread for each poll: none stays open until the consumer is closed."""
+    program = f"""{HEAD}
+import threading, time
+fill("in", 3)
+consumer = consumer_of("in")
+for _ in range(3):
+    thread = threading.Thread(target=poll, args=[consumer])
+    thread.start()
+    thread.join()
+consumer.poll(0)
+print(time.time_ns())
+time.sleep(0.2)
+consumer.close()
+"""
+    done = run(program, broker)
+    units = units_of(done)
+    assert len(units) == 3
+    assert max(unit.end for unit in units) < int(done.stdout)
