@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from fnmatch import fnmatchcase
@@ -22,8 +23,9 @@ from ._suppression import suppressed
 from ._unit import Unit, without_ended, without_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from ._guard import Guard
     from ._headers import Headers
     from ._metrics import Labels
     from ._workers import Worker
@@ -66,11 +68,12 @@ class Consumption:
         self._receives: dict[Worker, Step] = {}
         self._labels: dict[str, Labels] = {}
         self._topics: dict[str, Common | None] = {}
+        self._error_before = id(sys.exc_info()[1])  # of a handler that all of this is within
         self._units: dict[Worker, list[Unit]] = {}
         self._consumer: ReferenceType[Any] = ref(consumer, lambda _: self.end())
         with _lock:
             _consumptions.add(self)
-        _threads.follow()
+        _threads.follow(_thread_died)
 
     def begin(  # noqa: PLR0913 - what a message consists of
         self,
@@ -152,22 +155,26 @@ class Consumption:
             known["messaging.destination.name"] = next(iter(topics))
         step.received(known, filter(None, contexts))
 
+    def closed(self) -> None:
+        """End all that is open; an exception that is on its way is why the consumer is closed."""
+        error = sys.exc_info()[1]
+        self.end(None if id(error) == self._error_before else error)
+
     def end(self, error: BaseException | None = None) -> None:
         """End all that is open: the consumer is closed, or gone, or the program has died."""
-        while self._units:
-            try:
-                _, units = self._units.popitem()
-            except KeyError:  # another thread's
-                return
-            for unit in units:
-                if error is not None and not unit.is_ended:
-                    unit.failed(error)
-                unit.end()
+        for who in list(self._units):
+            self.end_of(who, error or _workers.error_of(who))
+
+    def end_of(self, who: Worker, error: BaseException | None) -> None:
+        """End what `who` has left open, as failed if that was by an `error`."""
+        for unit in self._units.pop(who, ()):
+            if error is not None:
+                unit.failed(error)
+            unit.end()
 
     def _end_of_the_gone(self) -> None:
         for who in filter(_workers.is_gone, list(self._units)):
-            for unit in self._units.pop(who, ()):
-                unit.end()
+            self.end_of(who, _workers.error_of(who))
 
     def forget(self) -> None:
         """Leave what a forked child has inherited to the parent."""
@@ -192,15 +199,22 @@ class Batch(list[Any]):
     A list in everything else: copies and pickles of it are plain lists.
     """
 
-    __slots__ = ("_begin", "_units", "_units_by_index")
+    __slots__ = ("_begin", "_begun", "_guard", "_kind", "_lock", "_units")
 
     def __init__(
-        self, messages: Iterable[Any], begin: Callable[[Any], Unit | None], units: list[Unit]
+        self,
+        messages: Sequence[Any],
+        begin: Callable[[Any], Unit | None],
+        units: list[Unit],
+        guard: Guard,
     ) -> None:
         super().__init__(messages)
         self._begin = begin
         self._units = units
-        self._units_by_index: dict[int, Unit | None] = {}
+        self._guard = guard
+        self._kind = type(messages[0])
+        self._begun: dict[int, tuple[Any, Unit | None]] = {}
+        self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[Any]:
         for message in list.__iter__(self):
@@ -209,10 +223,12 @@ class Batch(list[Any]):
                 yield message
                 continue
             before, work = unit.enter()
+            is_complete = False
             try:
                 yield message
+                is_complete = True
             finally:  # also when the application leaves the loop
-                unit.leave(before, work)
+                unit.leave(before, work, complete=is_complete)
 
     def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
         return list, (list.copy(self),)
@@ -221,13 +237,21 @@ class Batch(list[Any]):
         return list.copy(self)
 
     def _unit(self, message: Any) -> Unit | None:
-        known = id(message)
-        if known not in self._units_by_index:
-            unit = self._begin(message)
-            self._units_by_index[known] = unit
-            if unit is not None:
-                self._units.append(unit)
-        return self._units_by_index[known]
+        known = self._begun.get(id(message))
+        if known is None:
+            with self._lock:  # else two threads, each in a loop over it, could begin two
+                known = self._begun.get(id(message)) or self._began(message)
+        return known[1]
+
+    def _began(self, message: Any) -> tuple[Any, Unit | None]:
+        unit = None
+        if type(message) is self._kind:  # and not what the application has put in
+            with self._guard:
+                unit = self._begin(message)
+        if unit is not None:
+            self._units.append(unit)
+        known = self._begun[id(message)] = message, unit  # alive, so that nobody else has its id
+        return known
 
 
 _consumptions: WeakSet[Consumption] = WeakSet()
@@ -238,6 +262,11 @@ def consumptions() -> list[Consumption]:
     """Return the consumers of this process whose messages may still be worked on."""
     with _lock:
         return list(_consumptions)
+
+
+def _thread_died(error: BaseException) -> None:
+    for consumption in consumptions():
+        consumption.end_of(_workers.this_thread(), error)
 
 
 def forget_consumptions() -> None:

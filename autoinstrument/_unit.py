@@ -51,7 +51,7 @@ class Unit(Operation):
     """The writes that are not answered yet; None before the first."""
     is_ended = False
     _is_closed = False
-    _had_its_turn = False
+    _turn_is_complete: bool | None = None
     _until = 0
 
     def __init__(
@@ -118,10 +118,10 @@ class Unit(Operation):
             attach(work)
         return before, work
 
-    def leave(self, before: Context, work: Context | None) -> None:
+    def leave(self, before: Context, work: Context | None, *, complete: bool) -> None:
         """End the turn of one message of a batch: what was current `before` is so again."""
         self._touched = perf_counter_ns()
-        self._had_its_turn = True
+        self._turn_is_complete = complete
         if current_context() is work:
             attach(without_ended(before))
 
@@ -129,7 +129,7 @@ class Unit(Operation):
         """End the processing; the span closes with the last answer, if that is still to come."""
         if self.is_ended:
             return
-        if not self._had_its_turn:
+        if self._turn_is_complete is None:
             self._touched = perf_counter_ns()
         self.is_ended = True
         self._previous = without_ended(self._previous)  # or units would hold each other for ever
@@ -139,7 +139,9 @@ class Unit(Operation):
         self._close()
 
     def failed(self, error: BaseException) -> None:
-        """Note that the program has died of `error` while it worked on the message."""
+        """Note that `error` has ended the work on the message, unless that was done already."""
+        if self.is_ended or self._turn_is_complete or not _is_failure(error):
+            return
         kind = type(error)
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         self.error_type = f"{module}{kind.__qualname__}"
@@ -242,6 +244,12 @@ class UnitSpan(Span):
             },
             timestamp,
         )
+
+
+def _is_failure(error: BaseException) -> bool:
+    if isinstance(error, SystemExit):
+        return error.code not in {None, 0}
+    return isinstance(error, (Exception, KeyboardInterrupt))
 
 
 def unit_of(span: Span) -> Unit | None:

@@ -12,7 +12,7 @@ import pytest
 from consuming import HEAD, units_of
 
 if TYPE_CHECKING:
-    from programs import Runner
+    from programs import Run, Runner
 
 WITHOUT_THREADS = 'sys.modules["opentelemetry.instrumentation.threading"] = None\n'
 POOL = """
@@ -111,3 +111,92 @@ consumer.close()
     units = units_of(done)
     assert len(units) == 3
     assert max(unit.end for unit in units) < int(done.stdout)
+
+
+ENDS = [
+    ("raise LookupError('gone')", "LookupError"),
+    ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    ("json.loads('{')", "json.decoder.JSONDecodeError"),
+    ("sys.exit('no more')", "SystemExit"),
+    ("sys.exit(3)", "SystemExit"),
+    ("sys.exit(0)", None),
+    ("sys.exit()", None),
+    ("pass", None),
+]
+CLOSINGS = {
+    "finally": """
+def main():
+    consumer = consumer_of("in")
+    try:
+        poll(consumer)
+        END
+    finally:
+        consumer.close()
+main()
+""",
+    "with": """
+with contextlib.closing(consumer_of("in")) as consumer:
+    poll(consumer)
+    END
+""",
+    "within a handler": """
+try:
+    raise OSError("long handled")
+except OSError:
+    with contextlib.closing(consumer_of("in")) as consumer:
+        poll(consumer)
+        END
+""",
+}
+
+
+@pytest.mark.parametrize(("end", "cause"), ENDS)
+@pytest.mark.parametrize("closing", CLOSINGS)
+def test_an_exception_that_closes_the_consumer_fails_the_unit(
+    run: Runner, broker: str, end: str, cause: str | None, closing: str
+) -> None:
+    """The one that is on its way out, with its type; an orderly exit is no failure."""
+    text = CLOSINGS[closing].replace("END", end)
+    program = f"""{HEAD}
+import contextlib, json
+fill("in", 1)
+{text}"""
+    assert _causes(run(program, broker)) == [cause]
+
+
+@pytest.mark.parametrize(
+    ("way", "causes"),
+    [
+        ("for number, message in enumerate(consumer.consume(3, 9)): 1 / (1 - number)", (0, 1)),
+        ("for number, message in enumerate(consumer.consume(3, 9)): pass\n1 / 0", (0, 0, 0)),
+        ("thread = Thread(target=work); thread.start(); thread.join()", (1,)),
+        ("pool.submit(work).exception()", (1,)),
+        ("asyncio.run(in_a_coroutine())", (1,)),
+    ],
+    ids=["in a batch", "after a batch", "thread", "pool", "asyncio"],
+)
+def test_an_exception_fails_the_unit_that_it_ends(
+    run: Runner, broker: str, way: str, causes: tuple[int, ...]
+) -> None:
+    """Nobody closes the consumer here, and what was done before has not failed."""
+    program = f"""{HEAD}{POOL}
+from threading import Thread
+fill("in", 3)
+consumer = consumer_of("in")
+def work():
+    poll(consumer)
+    1 / 0
+async def in_a_coroutine():
+    work()
+{way}
+"""
+    expected = ["ZeroDivisionError" if failed else None for failed in causes]
+    assert _causes(run(program, broker)) == expected
+
+
+def _causes(done: Run) -> list[str | None]:
+    units = [span for span in done.spans if span.kind == "CONSUMER"]
+    units.sort(key=lambda span: span.start)
+    for unit in units:
+        assert ("error.type" in unit.attributes) == (unit.status_code == "ERROR")
+    return [unit.attributes.get("error.type") for unit in units]

@@ -66,7 +66,7 @@ async def _getmany(self: Any, *args: Any, **kwargs: Any) -> Any:
     batches = await _originals["getmany"](self, *args, **kwargs)
     with guard:
         if consumption is not None and batches:
-            take_batches(consumption, batches, this_task())
+            take_batches(consumption, batches, this_task(), guard)
     return batches
 
 
@@ -74,7 +74,7 @@ async def _stop(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
         consumption: Consumption | None = self.__dict__.get(_CLIENT)
         if consumption is not None:
-            consumption.end()
+            consumption.closed()
     return await _originals["stop"](self, *args, **kwargs)
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument._consumption import Batch, Consumption
@@ -130,7 +130,7 @@ def take_batch(consumption: Consumption, messages: list[Any], who: Worker) -> li
     consumption.received(who, records, kind.topic, kind.headers)
     units: list[Unit] = []
     consumption.hold(who, units)
-    return Batch(messages, lambda message: _begin(consumption, message), units)
+    return Batch(messages, partial(_begin, consumption), units, guard)
 
 
 def _begin(consumption: Consumption, message: Any) -> Unit | None:
@@ -150,7 +150,7 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
         consumption = consumption_of(self)
         if consumption is not None:
-            consumption.end()
+            consumption.closed()
     return _original.close(self, *args, **kwargs)
 
 
@@ -180,7 +180,7 @@ def _share_close(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
         consumption = consumption_of(self)
         if consumption is not None:
-            consumption.end()
+            consumption.closed()
     return _original_share.close(self, *args, **kwargs)
 
 
@@ -190,6 +190,7 @@ def watch_coroutines(consumer: Any, replace: Callable[[type, str, Any], None]) -
     replace(consumer, "poll", _awaiting(consumer.poll, take))
     replace(consumer, "consume", _awaiting(consumer.consume, take_batch))
     replace(consumer, "commit", _committing(consumer.commit))
+    replace(consumer, "close", _closing(consumer.close))
 
 
 def _passive(init: Any) -> Any:
@@ -229,6 +230,17 @@ def _committing(method: Any) -> Any:
             return await method(self, *args, **kwargs)
 
     return commit
+
+
+def _closing(method: Any) -> Any:
+    async def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with guard:
+            consumption = consumption_of(self._consumer)
+            if consumption is not None:
+                consumption.closed()
+        return await method(self, *args, **kwargs)
+
+    return close
 
 
 _METHODS: dict[str, Callable[..., Any]] = {

@@ -68,7 +68,7 @@ def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
     batches = _originals["poll"](self, *args, **kwargs)
     with guard:
         if consumption is not None and batches:
-            take_batches(consumption, batches, who)
+            take_batches(consumption, batches, who, guard)
     return batches
 
 
@@ -76,7 +76,7 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
         consumption: Consumption | None = self.__dict__.get(_CLIENT)
         if consumption is not None:
-            consumption.end()
+            consumption.closed()
     return _originals["close"](self, *args, **kwargs)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument._consumption import Batch, Consumption
 
 if TYPE_CHECKING:
+    from autoinstrument._guard import Guard
     from autoinstrument._headers import Headers
     from autoinstrument._unit import Unit
     from autoinstrument._workers import Worker
@@ -22,14 +24,15 @@ def take(consumption: Consumption, record: Any, who: Worker) -> None:
         unit.enter()
 
 
-def take_batches(consumption: Consumption, batches: Any, who: Worker) -> None:
+def take_batches(consumption: Consumption, batches: Any, who: Worker, guard: Guard) -> None:
     """Let the lists in `batches`, a dict by partition, make each record's unit current in turn."""
     every = [record for records in batches.values() for record in records]
     consumption.received(who, every, _topic, _headers)
     units: list[Unit] = []
     consumption.hold(who, units)
     for partition, records in batches.items():
-        batches[partition] = Batch(records, lambda record: _begin(consumption, record), units)
+        if records:
+            batches[partition] = Batch(records, partial(_begin, consumption), units, guard)
 
 
 _topic = attrgetter("topic")
