@@ -254,6 +254,10 @@ class Batch(list[Any]):
         return known
 
 
+# As the application may see it: in its types' names, and in the words of a TypeError.
+Batch.__name__ = Batch.__qualname__ = list.__name__
+Batch.__module__ = list.__module__
+
 _consumptions: WeakSet[Consumption] = WeakSet()
 _lock = threading.Lock()
 

@@ -457,6 +457,7 @@ import pickle
 producer = Producer(config)
 print(Producer, Producer.__name__, Producer.__module__, Producer.__doc__)
 print(Producer.produce.__doc__, isinstance(producer, Producer), len(producer), bool(producer))
+print(*(name for name in dir(Producer) if not name.startswith("__")))
 try:
     pickle.dumps(producer)
 except TypeError as error:

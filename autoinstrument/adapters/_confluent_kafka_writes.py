@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType
 
-CLIENT = "_autoinstrument"
-"""The one attribute of a producer that is ours."""
+CLIENT = "__autoinstrument__"
+"""The one attribute that is ours; not to be taken for one of those that the client documents."""
 ABSENT: Any = object()
 """An argument that the application has not given, where None is another answer."""
 OPENED = "autoinstrument"
