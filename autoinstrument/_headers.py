@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import threading
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -45,7 +47,12 @@ except ValueError as error:  # OTEL_PROPAGATORS, read by that import, names what
 
 Headers: TypeAlias = "list[Any] | dict[Any, Any]"
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+# There is no version ff, and 00 has these fields only; a later one may have more.
+_TRACEPARENT = re.compile(
+    r"(?!ff|00-.{52}-)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+)
+_LONGEST_STATE = 512  # characters; it goes out again with each write
+_LONGEST_ID = 256
 _FLAGS = [f"{flags:02x}" for flags in range(256)]
 _NONE: Mapping[str, list[str]] = MappingProxyType({})
 _MESSAGE_UUID = "_watermill_message_uuid"  # written by every Watermill marshaler for Kafka
@@ -68,7 +75,7 @@ class Carried:
             if lower not in self.fields:
                 self.fields[lower] = text
             if name == _MESSAGE_UUID:
-                self.message_id = text
+                self.message_id = text[:_LONGEST_ID]
             if lower in capture:
                 self.captured = {**self.captured, lower: [*self.captured.get(lower, ()), text]}
         traceparent = self.fields.get("traceparent")
@@ -85,9 +92,11 @@ def extracted(carried: Carried, context: Context) -> tuple[SpanContext | None, C
     textmap = get_global_textmap()
     if textmap is _standard or _is_standard(textmap):
         if "baggage" in carried.fields:
-            context = _BAGGAGE.extract(carried.fields, context)
+            with _unheard:
+                context = _BAGGAGE.extract(carried.fields, context)
         return carried.traceparent, context
-    found = textmap.extract(carried.fields, context)
+    with _unheard:
+        found = textmap.extract(carried.fields, context)
     incoming = get_current_span(found).get_span_context()
     own = get_current_span(context)
     if not incoming.is_valid or incoming == own.get_span_context():
@@ -173,7 +182,10 @@ def _parse(traceparent: str, tracestate: str | None = None) -> SpanContext | Non
     if match is None:
         return None
     trace_id, span_id, flags = match.group(1, 2, 3)
-    state = TraceState.from_header([tracestate]) if tracestate else None
+    state = None
+    if tracestate and len(tracestate) <= _LONGEST_STATE:
+        with _unheard:
+            state = TraceState.from_header([tracestate])
     context = SpanContext(
         int(trace_id, 16),
         int(span_id, 16),
@@ -182,6 +194,30 @@ def _parse(traceparent: str, tracestate: str | None = None) -> SpanContext | Non
         state,
     )
     return context if context.is_valid else None
+
+
+class _Unheard(threading.local):
+    """A block in which OpenTelemetry does not log what it thinks of foreign headers.
+
+    It would quote them, for each message again, and where nobody has set logging up, on stderr.
+    """
+
+    reading = False
+
+    def __enter__(self) -> None:
+        self.reading = True
+
+    def __exit__(self, *_: object) -> None:
+        self.reading = False
+
+    def filter(self, _: logging.LogRecord) -> bool:
+        """Let a record pass if it comes from elsewhere."""
+        return not self.reading
+
+
+_unheard = _Unheard()
+for _logger in "opentelemetry.trace.span", "opentelemetry.baggage.propagation":
+    logging.getLogger(_logger).addFilter(_unheard.filter)
 
 
 def _pairs(headers: Headers) -> Iterable[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import Producer
 
 if TYPE_CHECKING:
     from brokers import Kafka
@@ -115,6 +116,89 @@ async def main():
 asyncio.run(main())
 """,
 }
+
+
+PARENT = f"00-{'a' * 32}-{'b' * 16}-01".encode()
+READABLE = [
+    [("traceparent", PARENT)],
+    [("TraceParent", PARENT)],
+    [("traceparent", PARENT), ("traceparent", PARENT.replace(b"a", b"c"))],
+    [("traceparent", b"01" + PARENT[2:] + b"-what-ever")],
+    [("traceparent", b" " + PARENT + b"\n"), ("tracestate", b"a=" + b"x" * 900_000)],
+    [("traceparent", PARENT), ("tracestate", b"a=1,a=2,=,,\xff=\x00," + b"c" * 300 + b"=1")],
+    [("traceparent", PARENT), ("tracestate", ",".join(f"k{n}=" for n in range(99)).encode())],
+    [("traceparent", PARENT), ("baggage", b"=;,,a,b=,c=1;p,\xff=\xfe,d=%zz,e f=1")],
+    [("traceparent", PARENT), ("baggage", ",".join(f"k{n}=1" for n in range(300)).encode())],
+]
+UNREADABLE = [
+    [("traceparent", PARENT.upper())],
+    [("traceparent", b"bad"), ("traceparent", PARENT)],
+    [("traceparent", b"ff" + PARENT[2:])],
+    [("traceparent", PARENT + b"-more")],
+    [("traceparent", b"00-" + b"0" * 32 + b"-" + b"0" * 16 + b"-01")],
+    [("traceparent", b"x" * 900_000)],
+    [("traceparent", None), ("tracestate", None), ("baggage", None)],
+    [("", b""), ("traceparent", b"")],
+    [("\u00e9\u4e2d", b"\xff"), ("x" * 30_000, None)],
+    [(f"name{number}", b"v") for number in range(5000)],
+    [("_watermill_message_uuid", b"\xff" * 900_000), ("baggage", b"x" * 9000)],
+    None,
+    [],
+]
+READ = {
+    "confluent-kafka": f"""{HEAD}
+from confluent_kafka import Consumer, TopicPartition
+consumer = Consumer({{"bootstrap.servers": bootstrap, "group.id": "g"}})
+consumer.assign([TopicPartition(source, 0, 0)])
+for _ in range(count):
+    consumer.poll(10)
+    print(current())
+consumer.close()
+""",
+    "kafka-python": f"""{HEAD}
+from kafka import KafkaConsumer, TopicPartition
+consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+consumer.assign([TopicPartition(source, 0)])
+for _ in range(count):
+    next(consumer)
+    print(current())
+consumer.close()
+""",
+    "aiokafka": f"""{HEAD}
+from aiokafka import AIOKafkaConsumer, TopicPartition
+async def main():
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    consumer.assign([TopicPartition(source, 0)])
+    for _ in range(count):
+        await consumer.getone()
+        print(current())
+    await consumer.stop()
+asyncio.run(main())
+""",
+}
+
+
+@pytest.mark.parametrize("client", READ)
+def test_foreign_headers_never_raise_nor_mix_nor_are_spoken_of(
+    run: Runner, kafka: Kafka, client: str
+) -> None:
+    """What is no trace context begins a trace; what is one is the parent, whatever is beside it."""
+    topic = kafka.topic()
+    in_order = {"enable.idempotence": True}
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, **in_order})
+    for headers in (*READABLE, *UNREADABLE):
+        more = {} if headers is None else {"headers": headers}
+        producer.produce(topic, b"v", partition=0, **more)
+    producer.flush()
+    count = len(READABLE) + len(UNREADABLE)
+    wanted = {"AUTOINSTRUMENT_CAPTURE_HEADERS": "name1,traceparent"}
+    program = READ[client].replace("count", str(count)).replace("logging.disable", "id")
+    units = _units(run(program, kafka.bootstrap, topic, **wanted))
+    readable, unreadable = units[: len(READABLE)], units[len(READABLE) :]
+    assert {(unit.trace_id, unit.parent_id) for unit in readable} == {("a" * 32, "b" * 16)}
+    assert {unit.parent_id for unit in unreadable} == {""}
+    assert len({unit.trace_id for unit in unreadable}) == len(UNREADABLE)
 
 
 def _units(done: Run) -> list[Span]:
