@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
-from weakref import ReferenceType, WeakSet, ref
+from weakref import ReferenceType, ref
 
 from opentelemetry.trace import SpanKind, get_current_span
 
@@ -70,7 +70,7 @@ class Consumption:
         self._topics: dict[str, Common | None] = {}
         self._error_before = id(sys.exc_info()[1])  # of a handler that all of this is within
         self._units: dict[Worker, list[Unit]] = {}
-        self._consumer: ReferenceType[Any] = ref(consumer, lambda _: self.end())
+        self._consumer: ReferenceType[Any] = ref(consumer, self._dropped)
         with _lock:
             _consumptions.add(self)
         _threads.follow(_thread_died)
@@ -165,6 +165,11 @@ class Consumption:
         for who in list(self._units):
             self.end_of(who, error or _workers.error_of(who))
 
+    def _dropped(self, _: ReferenceType[Any]) -> None:
+        with _lock:
+            _consumptions.discard(self)
+        self.end()
+
     def end_of(self, who: Worker, error: BaseException | None) -> None:
         """End what `who` has left open, as failed if that was by an `error`."""
         for unit in self._units.pop(who, ()):
@@ -258,8 +263,9 @@ class Batch(list[Any]):
 Batch.__name__ = Batch.__qualname__ = list.__name__
 Batch.__module__ = list.__module__
 
-_consumptions: WeakSet[Consumption] = WeakSet()
-_lock = threading.Lock()
+# Not weakly: what the collector takes along with a consumer is not told of that.
+_consumptions: set[Consumption] = set()
+_lock = threading.RLock()  # the collector may come at any time
 
 
 def consumptions() -> list[Consumption]:
@@ -276,6 +282,6 @@ def _thread_died(error: BaseException) -> None:
 def forget_consumptions() -> None:
     """Leave what a forked child has inherited to the parent, whose consumers those are."""
     global _lock  # noqa: PLW0603 - the parent's may be held for ever
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     for consumption in consumptions():
         consumption.forget()

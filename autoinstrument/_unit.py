@@ -39,7 +39,7 @@ _SPAN_KEY: str | None = getattr(propagation, "_SPAN_KEY", None)
 _MOST_OF_THE_APPLICATIONS = 128  # attributes or events, as the SDK's own limits
 
 
-_lock = threading.Lock()  # a unit may be added to, and answered, by any thread
+_lock = threading.RLock()  # by any thread, and within a block of the same by the collector
 
 
 class Unit(Operation):

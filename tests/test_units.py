@@ -231,6 +231,25 @@ del consumer
     assert len(_units(done)) == 2
 
 
+def test_a_consumer_that_nobody_has_any_more_ends_its_unit(run: Runner, broker: str) -> None:
+    """Also where it goes with the garbage collector, being part of a circle, as in most classes."""
+    program = f"""{HEAD}
+import gc
+fill("in", 1)
+class Service:
+    def __init__(self):
+        self.consumer = consumer_of("in")
+        self.handle = self.work
+    def work(self):
+        poll(self.consumer)
+Service().work()
+gc.collect()
+print(current())
+"""
+    done = run(program, broker)
+    assert (len(_units(done)), done.stdout) == (1, "none\n")
+
+
 def test_threads_that_share_a_consumer_have_their_own_units(run: Runner, broker: str) -> None:
     """A poll in one thread ends nothing in another; both go on in their own."""
     program = f"""{HEAD}
