@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._client import clients, forget_clients
@@ -83,6 +84,16 @@ def _exit_after_the_end(status: int) -> NoReturn:
 def _end() -> None:
     _decide()
     _run(_finishers)
+    if isinstance(_last_error(), KeyboardInterrupt) and not hasattr(sys, "ps1"):
+        # A program that Ctrl-C has ended is to end by that signal, for its shell to see. CPython
+        # forgets that with any string that is executed, as in the imports that an export takes.
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102 - as above
+
+
+def _last_error() -> BaseException | None:
+    """Return what has ended the program, if it was an exception."""
+    return getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
 
 
 def _run(steps: list[Callable[[], object]]) -> None:
@@ -93,8 +104,7 @@ def _run(steps: list[Callable[[], object]]) -> None:
 
 def _decide() -> None:
     with _guard:
-        # What has ended the program, if it was an exception.
-        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+        error = _last_error()
         for consumption in consumptions():
             consumption.end(error)
         lost = 0
