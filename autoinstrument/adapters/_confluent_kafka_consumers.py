@@ -58,7 +58,7 @@ def _subclass(consumer: type, methods: dict[str, Callable[..., Any]]) -> type:
     return type(consumer.__name__, (consumer,), names)
 
 
-def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     given, awaited = args, None
     with guard:
         if settings().consumers:
@@ -83,7 +83,7 @@ def _described(consumer: Any, configuration: dict[str, Any]) -> ConfluentConsump
     )
 
 
-def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     consumption = consumption_of(self)
     if consumption is None or consumption.passive:
         return _original.poll(self, *args, **kwargs)
@@ -108,7 +108,7 @@ def take(consumption: Consumption, message: Any, who: Worker) -> None:
         unit.enter()
 
 
-def _consume(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _consume(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     consumption = consumption_of(self)
     if consumption is None or consumption.passive:
         return _original.consume(self, *args, **kwargs)
@@ -146,7 +146,7 @@ def _begin(consumption: Consumption, message: Any) -> Unit | None:
     )
 
 
-def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _close(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     with guard:
         consumption = consumption_of(self)
         if consumption is not None:
@@ -154,7 +154,7 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
     return _original.close(self, *args, **kwargs)
 
 
-def _share_init(self: Any, *args: Any, **kwargs: Any) -> None:
+def _share_init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     initialize(_original_share, self, args, kwargs)
     with guard:
         if settings().consumers:
@@ -162,7 +162,7 @@ def _share_init(self: Any, *args: Any, **kwargs: Any) -> None:
             setattr(self, CLIENT, _described(self, configuration))
 
 
-def _share_poll(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _share_poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     consumption = consumption_of(self)
     with guard:
         if consumption is not None:
@@ -176,7 +176,7 @@ def _share_poll(self: Any, *args: Any, **kwargs: Any) -> Any:
     return messages
 
 
-def _share_close(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _share_close(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     with guard:
         consumption = consumption_of(self)
         if consumption is not None:

@@ -106,14 +106,14 @@ def methods(original: Any) -> dict[str, Callable[..., Any]]:
     """Return the replacements for what settles messages in a consumer class."""
     from confluent_kafka.cimpl import Message  # noqa: PLC0415 - which is hooked by this adapter
 
-    def commit_offsets(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def commit_offsets(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         consumption = consumption_of(self)
         if consumption is None or consumption.passive:
             return original.commit(self, *args, **kwargs)
         with committing(consumption, args, kwargs):
             return original.commit(self, *args, **kwargs)
 
-    def commit_sync(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def commit_sync(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         taking = Taking(commit(consumption_of(self)), exception_type, later=True)
         with taking:
             result = original.commit_sync(self, *args, **kwargs)
@@ -125,14 +125,14 @@ def methods(original: Any) -> dict[str, Callable[..., Any]]:
                 taking.end()
         return result
 
-    def commit_async(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def commit_async(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         taking = Taking(commit(consumption_of(self)), exception_type, later=True)
         with taking:
             result = original.commit_async(self, *args, **kwargs)
         taking.end(outcome="unconfirmed")  # the answer names partitions, not the commit
         return result
 
-    def acknowledge(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def acknowledge(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         step = None
         with guard:
             named = {**dict(zip(_ACKNOWLEDGE, args, strict=False)), **kwargs}
@@ -141,7 +141,7 @@ def methods(original: Any) -> dict[str, Callable[..., Any]]:
                 step = _settle(self, message.topic(), message.partition(), message.offset(), named)
         return _acknowledged(step, original.acknowledge, self, args, kwargs)
 
-    def acknowledge_offset(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def acknowledge_offset(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         step = None
         with guard:
             named = {**dict(zip(_ACKNOWLEDGE_OFFSET, args, strict=False)), **kwargs}
