@@ -5,6 +5,7 @@ Each test starts programs, as a pipeline consists of them.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,6 +117,47 @@ async def main():
 asyncio.run(main())
 """,
 }
+
+
+TASKS = f"""{AIOKAFKA}
+async def main():
+    consumer, producer = await connect()
+    async def late(mine):
+        await asyncio.sleep(0.1)
+        assert current() == mine
+        await producer.send_and_wait(target[0], mine.encode(), partition=0)
+    async def work():
+        record = await consumer.getone()
+        mine = current()
+        await asyncio.sleep(0.02)
+        assert current() == mine != "none"
+        return asyncio.create_task(late(mine))
+    tasks = await asyncio.gather(work(), work(), work())
+    assert current() == "none"
+    record = await asyncio.wait_for(consumer.getone(), 10)
+    print(current() == "none")
+    await consumer.getone()
+    waiting = asyncio.create_task(consumer.getone())
+    await asyncio.sleep(0.1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await asyncio.create_task(consumer.stop())
+    await asyncio.gather(*tasks)
+    await producer.stop()
+asyncio.run(main())
+"""
+
+
+def test_tasks_that_share_a_consumer_have_their_own_units(run: Runner, kafka: Kafka) -> None:
+    """Also after they have ended, and after another task has stopped the consumer."""
+    source, target = kafka.topic(), kafka.topic()
+    run(FILL, kafka.bootstrap, source)
+    done = run(TASKS, kafka.bootstrap, source, target)
+    units = _units(done)
+    assert len(units) == 5
+    assert [span.parent_id for span in done.writes] == [unit.span_id for unit in units[:3]]
+    # Before Python 3.12 it runs in a task of its own: nothing is current where it is awaited.
+    assert done.stdout.split() == [str(sys.version_info < (3, 12))]
 
 
 PARENT = f"00-{'a' * 32}-{'b' * 16}-01".encode()
