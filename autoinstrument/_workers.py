@@ -1,7 +1,7 @@
 """Who works on what a consumer has returned, and for how long: a thread, a pool's job, or a task.
 
-A worker is a weak reference, to the job's future or to the task, or to what lives as long as the
-thread: it can be a key, and keeps nothing alive.
+A worker is a weak reference, to the task or to what lives as long as the thread, or is a job: a key
+that keeps nothing alive of what is the application's.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import asyncio
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
-from weakref import ReferenceType, ref
+from weakref import ref
 
 from ._unit import leave_all
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
     from types import FrameType
 
-Worker: TypeAlias = "ReferenceType[Any]"
+Worker: TypeAlias = "Callable[[], Any]"
 
 _POOLS = "concurrent.futures.thread"  # whose threads have one job after the other
 
@@ -50,6 +52,35 @@ class _Thread:
         return False
 
 
+class _Job:
+    """What one future stands for, and how that has ended."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = ref(future)
+        self._error: BaseException | None = None
+        future.add_done_callback(self._end)
+
+    def __call__(self) -> _Job:
+        return self
+
+    def is_of(self, future: Future[Any]) -> bool:
+        return self._future() is future
+
+    def done(self) -> bool:
+        future = self._future()
+        return future is None or future.done()
+
+    @property
+    def _exception(self) -> BaseException | None:
+        future = self._future()
+        return future.exception() if future is not None and future.done() else self._error
+
+    def _end(self, future: Future[Any]) -> None:
+        """Leave nothing to the next job: the pool calls this in the thread of this one."""
+        self._error = future.exception()
+        leave_all()
+
+
 class _Here(threading.local):
     """What is known of the running thread."""
 
@@ -57,19 +88,17 @@ class _Here(threading.local):
         self.thread = _Thread()
         self.worker: Worker = ref(self.thread)
         self.is_a_pools = _frame("_worker") is not None
-        self.job: Worker | None = None
+        self.job: _Job | None = None
 
 
-def _job() -> Worker | None:
+def _job() -> _Job | None:
     frame = _frame("run")
     if frame is None:
         return None
     future = frame.f_locals["self"].future
-    job = ref(future)
-    if _here.job != job:
-        _here.job = job
-        future.add_done_callback(lambda _: leave_all())  # in this thread, as the job's last act
-    return job
+    if _here.job is None or not _here.job.is_of(future):
+        _here.job = _Job(future)
+    return _here.job
 
 
 def _frame(function: str) -> FrameType | None:
