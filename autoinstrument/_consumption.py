@@ -124,6 +124,8 @@ class Consumption:
         if self._units:
             self._end_of_the_gone()
         if settings().receives:
+            for gone in filter(_workers.is_gone, list(self._receives)):
+                self._receives.pop(gone, None)
             self._receives[who] = Step(SpanKind.CLIENT, self._receiving)
 
     def received(
