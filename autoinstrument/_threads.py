@@ -36,6 +36,11 @@ def follow(died: Callable[[BaseException], None]) -> None:
         _ours = True
 
 
+def can_follow() -> bool:
+    """Whether there is what lets contexts follow."""
+    return _instrumentor() is not None
+
+
 def leave() -> None:
     """Undo what `follow` has done."""
     global _ours, _excepthook  # noqa: PLW0603 - see above

@@ -298,6 +298,19 @@ def test_an_interpreter_without_a_client_is_a_problem(
     assert "doctor -- COMMAND" in found.line("client-missing").remedy
 
 
+def test_it_says_where_a_unit_of_work_is_not_current(doctor: Doctor, tmp_path: Path) -> None:
+    """In threads without the extra, and where an older Python's wait_for awaits a message."""
+    assert doctor().line("threads").status == "ok"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys; sys.modules['opentelemetry.instrumentation.threading'] = None"
+    )
+    without = doctor(PYTHONPATH=str(tmp_path), **ON)
+    assert without.line("threads").status == "off"
+    assert "autoinstrument[threads]" in without.line("threads").remedy
+    assert bool(doctor().lines("wait-for")) == (sys.version_info < (3, 12))
+    assert not doctor(AUTOINSTRUMENT_CONSUMERS="off").lines("threads")
+
+
 def test_a_client_of_somebody_elses_adapter_is_traced(doctor: Doctor, client: Path) -> None:
     """It is found as the agent finds it."""
     found = doctor(PYTHONPATH=str(client))

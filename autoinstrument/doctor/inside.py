@@ -32,11 +32,19 @@ def main(mark: str, borrowed: str) -> None:
 def _further(loaded: AbstractSet[str], borrowed: str) -> list[Line]:
     with collected() as told:  # from here on: some of it is told by an import
         try:
-            from . import agents, clients, destinations, losses, sampling  # noqa: PLC0415 - see below
+            from . import (  # noqa: PLC0415 - see below
+                agents,
+                clients,
+                destinations,
+                losses,
+                sampling,
+                units,
+            )
         except ImportError as error:  # a dependency is not installed in this interpreter
             return [_incomplete(error)] if start.started() else []
         found = [
             *clients.lines(told, borrowed),
+            *units.lines(),
             *agents.lines(loaded),
             *destinations.lines(told),
             sampling.sampler(),

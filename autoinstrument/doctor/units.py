@@ -1,0 +1,52 @@
+"""Where a unit of work is current in this interpreter, and where it is not."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from contextlib import suppress
+
+from autoinstrument import _threads
+from autoinstrument._settings import settings
+
+from .line import Line
+
+_AWAITED = "aiokafka", "confluent_kafka.aio"
+
+
+def lines() -> list[Line]:
+    """Return a line about threads, and one about tasks where a client has coroutines."""
+    if not settings().consumers:
+        return []
+    return [_in_threads(), *_in_tasks()]
+
+
+def _in_threads() -> Line:
+    if _threads.can_follow():
+        return Line("ok", "threads", "a unit of work follows what is handed to threads and pools")
+    return Line(
+        "off",
+        "threads",
+        "a unit of work does not follow what is handed to threads and pools",
+        "What is written there begins a trace of its own.",
+        f"{sys.executable} -m pip install 'autoinstrument[threads]'",
+    )
+
+
+def _in_tasks() -> list[Line]:
+    if sys.version_info >= (3, 12) or not any(map(_is_here, _AWAITED)):
+        return []
+    return [
+        Line(
+            "ok",
+            "wait-for",
+            "a unit of work is current where a message is awaited, but not through"
+            " asyncio.wait_for: before Python 3.12 that has a task of its own",
+        )
+    ]
+
+
+def _is_here(module: str) -> bool:
+    with suppress(ImportError):
+        return importlib.util.find_spec(module) is not None
+    return False
