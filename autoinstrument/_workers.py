@@ -26,7 +26,7 @@ _POOLS = "concurrent.futures.thread"  # whose threads have one job after the oth
 
 def this_thread() -> Worker:
     """Return the thread that is running, or the job that it does for a pool."""
-    return (_job() if _here.is_a_pools else None) or _here.worker
+    return _here.worker or _job() or ref(_here.thread)
 
 
 def this_task() -> Worker:
@@ -86,8 +86,8 @@ class _Here(threading.local):
 
     def __init__(self) -> None:
         self.thread = _Thread()
-        self.worker: Worker = ref(self.thread)
-        self.is_a_pools = _frame("_worker") is not None
+        is_a_pools = _frame("_worker") is not None
+        self.worker: Worker | None = None if is_a_pools else ref(self.thread)
         self.job: _Job | None = None
 
 
