@@ -23,11 +23,11 @@ from ._suppression import suppressed
 from ._unit import Unit, without_ended, without_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ._guard import Guard
     from ._headers import Headers
-    from ._metrics import Labels
+    from ._metrics import Count
     from ._workers import Worker
 
 _TOPICS_REMEMBERED = 1000
@@ -66,7 +66,9 @@ class Consumption:
             }
         )
         self._receives: dict[Worker, Step] = {}
-        self._labels: dict[str, Labels] = {}
+        self._counts: dict[str, Count] = {}
+        self._links = settings().link_consumers
+        self._has_receives = settings().receives
         self._topics: dict[str, Common | None] = {}
         self._error_before = id(sys.exc_info()[1])  # of a handler that all of this is within
         self._units: dict[Worker, list[Unit]] = {}
@@ -74,6 +76,26 @@ class Consumption:
         with _lock:
             _consumptions.add(self)
         _threads.follow(_thread_died)
+
+    def take(  # noqa: PLR0913 - what a message consists of
+        self,
+        who: Worker,
+        topic: str,
+        partition: int | None,
+        offset: int | None,
+        *,
+        key: Any,
+        headers: Headers | None,
+        tombstone: bool,
+    ) -> None:
+        """Make the unit of work of the one message that `who` has been given current."""
+        (self._counts.get(topic) or self._count_of(topic)).add(1)
+        if self._receives:
+            self._received(who, {topic: 1}, [headers])
+        unit = self.begin(topic, partition, offset, key=key, headers=headers, tombstone=tombstone)
+        if unit is not None:
+            self._units[who] = [unit]
+            unit.enter()
 
     def begin(  # noqa: PLR0913 - what a message consists of
         self,
@@ -86,7 +108,7 @@ class Consumption:
         tombstone: bool,
     ) -> Unit | None:
         """Open the unit of work of one message, not yet current; None if there must be none."""
-        attributes = self._attributes_of(topic)
+        attributes = self._topics.get(topic) or self._attributes_of(topic)
         if attributes is None:
             return None
         parent = incoming = carried = None
@@ -101,15 +123,19 @@ class Consumption:
         if headers:
             carried = Carried(headers)
             incoming, base = extracted(carried, base)
-        if parent is None and not settings().link_consumers:
+        if parent is None and not self._links:
             parent = incoming
         unit = Unit(attributes, base, parent, incoming)
-        unit.partition, unit.offset = partition, offset
-        unit.key, unit.tombstone = key, tombstone
+        unit.partition = partition
+        unit.offset = offset
+        if key is not None:
+            unit.key = key
+        if tombstone:
+            unit.tombstone = True
         if carried is not None and (carried.message_id or carried.captured):
             unit.carried = carried
-        unit.sink = _pipeline.current()
-        unit.sink.open(unit)
+        unit.sink = sink = _pipeline.current()
+        sink.open(unit)
         unit.opened()
         return unit
 
@@ -120,10 +146,10 @@ class Consumption:
     def next(self, who: Worker) -> None:
         """End what `who` has worked on so far: it asks for more."""
         for unit in self._units.pop(who, ()):
-            unit.end()
+            unit.finish()
         if self._units:
             self._end_of_the_gone()
-        if settings().receives:
+        if self._has_receives:
             for gone in filter(_workers.is_gone, list(self._receives)):
                 self._receives.pop(gone, None)
             self._receives[who] = Step(SpanKind.CLIENT, self._receiving)
@@ -134,28 +160,40 @@ class Consumption:
         messages: Sequence[Any],
         topic_of: Callable[[Any], str],
         headers_of: Callable[[Any], Headers | None],
-        *,
-        batch: bool = True,
     ) -> None:
-        """Note what the poll by `who` has returned: one message, or a batch."""
-        topics = Counter(map(topic_of, messages)) if batch else {topic_of(messages[0]): 1}
+        """Note the batch that the poll by `who` has returned."""
+        topics = Counter(map(topic_of, messages))
         for topic, count in topics.items():
-            labels = self._labels.get(topic)
-            if labels is None:
-                of_topic = {**self._receiving, "messaging.destination.name": topic}
-                labels = self._labels[topic] = labels_of(of_topic)
-            _pipeline.metrics().received(labels, count)
-        step = self._receives.pop(who, None) if self._receives else None
-        if step is None or not messages:
+            self._count_of(topic).add(count)
+        if self._receives:
+            self._received(who, topics, map(headers_of, messages), batch=len(messages))
+
+    def _received(
+        self,
+        who: Worker,
+        topics: Mapping[str, int],
+        headers: Iterable[Headers | None],
+        *,
+        batch: int | None = None,
+    ) -> None:
+        step = self._receives.pop(who, None)
+        if step is None or not topics:
             return
-        carried = [Carried(headers) for headers in map(headers_of, messages) if headers]
+        carried = [Carried(each) for each in headers if each]
         contexts = [extracted(each, step.context)[0] for each in carried]
         known: dict[str, str | int] = {}
-        if batch:
-            known["messaging.batch.message_count"] = len(messages)
+        if batch is not None:
+            known["messaging.batch.message_count"] = batch
         if len(topics) == 1:
             known["messaging.destination.name"] = next(iter(topics))
         step.received(known, filter(None, contexts))
+
+    def _count_of(self, topic: str) -> Count:
+        found = self._counts.get(topic)
+        if found is None:
+            of_topic = {**self._receiving, "messaging.destination.name": topic}
+            found = self._counts[topic] = _pipeline.metrics().received(labels_of(of_topic))
+        return found
 
     def closed(self) -> None:
         """End all that is open; an exception that is on its way is why the consumer is closed."""
@@ -177,7 +215,7 @@ class Consumption:
         for unit in self._units.pop(who, ()):
             if error is not None:
                 unit.failed(error)
-            unit.end()
+            unit.finish()
 
     def _end_of_the_gone(self) -> None:
         for who in filter(_workers.is_gone, list(self._units)):
@@ -187,6 +225,7 @@ class Consumption:
         """Leave what a forked child has inherited to the parent."""
         self._units.clear()
         self._receives.clear()
+        self._counts.clear()  # which are the parent's metrics
 
     def _attributes_of(self, topic: str) -> Common | None:
         try:

@@ -8,6 +8,7 @@ import threading
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from opentelemetry.baggage import get_all
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Setter, TextMapPropagator
@@ -25,7 +26,7 @@ from ._notices import tell
 from ._settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry.context import Context
 
@@ -54,6 +55,9 @@ _TRACEPARENT = re.compile(
 _LONGEST_STATE = 512  # characters; it goes out again with each write
 _LONGEST_ID = 256
 _FLAGS = [f"{flags:02x}" for flags in range(256)]
+_TRACE_FLAGS = {text: TraceFlags(flags) for flags, text in enumerate(_FLAGS)}
+_PAIR = 2
+_STANDARD_FIELDS = {"traceparent", "tracestate", "baggage"}
 _NONE: Mapping[str, list[str]] = MappingProxyType({})
 _MESSAGE_UUID = "_watermill_message_uuid"  # written by every Watermill marshaler for Kafka
 
@@ -67,17 +71,21 @@ class Carried:
         self.message_id: str | None = None
         self.captured: Mapping[str, list[str]] = _NONE
         self.fields: dict[str, str] = {}
-        """All of them that have a text, by their names in lower case; the first of each counts."""
-        capture = settings().capture_headers
-        for name, value in _pairs(headers):
+        """What may be read of them, by their names in lower case; the first of each counts."""
+        fields, capture = self.fields, settings().capture_headers
+        all_matter = not has_standard_propagators()
+        for pair in headers.items() if isinstance(headers, dict) else list.copy(headers):
+            if not isinstance(pair, tuple) or len(pair) != _PAIR or not isinstance(pair[0], str):
+                continue  # the client judges what cannot be understood
+            name, value = pair
             lower = name.lower()
-            text = _text(value)
-            if lower not in self.fields:
-                self.fields[lower] = text
+            if (lower in _STANDARD_FIELDS or all_matter) and lower not in fields:
+                fields[lower] = _text(value)
             if name == _MESSAGE_UUID:
-                self.message_id = text[:_LONGEST_ID]
+                self.message_id = _text(value)[:_LONGEST_ID]
             if lower in capture:
-                self.captured = {**self.captured, lower: [*self.captured.get(lower, ()), text]}
+                known = self.captured.get(lower, ())
+                self.captured = {**self.captured, lower: [*known, _text(value)]}
         traceparent = self.fields.get("traceparent")
         self.traceparent: SpanContext | None = None
         if traceparent is not None:
@@ -89,14 +97,13 @@ def extracted(carried: Carried, context: Context) -> tuple[SpanContext | None, C
 
     Malformed values are ignored; names are read in any case of letters.
     """
-    textmap = get_global_textmap()
-    if textmap is _standard or _is_standard(textmap):
+    if has_standard_propagators():
         if "baggage" in carried.fields:
             with _unheard:
                 context = _BAGGAGE.extract(carried.fields, context)
         return carried.traceparent, context
     with _unheard:
-        found = textmap.extract(carried.fields, context)
+        found = get_global_textmap().extract(carried.fields, context)
     incoming = get_current_span(found).get_span_context()
     own = get_current_span(context)
     if not incoming.is_valid or incoming == own.get_span_context():
@@ -110,9 +117,8 @@ def injected(headers: Headers | None, span: Operation) -> Headers | None:
     The copy has the type of the original: a list keeps its order and duplicates. The fields that
     are injected replace those that are there, in any case of letters, as `Setter.set` must.
     """
-    textmap = get_global_textmap()
-    if textmap is not _standard and not _is_standard(textmap):
-        return _with_fields(headers, _fields_of(textmap, span))
+    if not has_standard_propagators():
+        return _with_fields(headers, _fields_of(span))
     ids = span.ids.hex()  # half the time of formatting numbers
     traceparent = f"00-{ids[:32]}-{ids[32:48]}-{_FLAGS[span.flags]}".encode()
     if headers is None and not span.context and span.trace_state is None:
@@ -120,12 +126,12 @@ def injected(headers: Headers | None, span: Operation) -> Headers | None:
     fields = {"traceparent": traceparent}
     if span.trace_state:
         fields["tracestate"] = span.trace_state.to_header().encode()
-    if span.context:
+    if span.context and get_all(span.context):
         _BAGGAGE.inject(fields, span.context, _SETTER)
     return _with_fields(headers, fields)
 
 
-def _fields_of(textmap: TextMapPropagator, span: Operation) -> dict[str, bytes]:
+def _fields_of(span: Operation) -> dict[str, bytes]:
     own = SpanContext(
         span.trace_id,
         span.span_id,
@@ -134,7 +140,8 @@ def _fields_of(textmap: TextMapPropagator, span: Operation) -> dict[str, bytes]:
         trace_state=span.trace_state,
     )
     fields: dict[str, bytes] = {}
-    textmap.inject(fields, set_span_in_context(NonRecordingSpan(own), span.context), _SETTER)
+    context = set_span_in_context(NonRecordingSpan(own), span.context)
+    get_global_textmap().inject(fields, context, _SETTER)
     return fields
 
 
@@ -165,8 +172,13 @@ _BAGGAGE = W3CBaggagePropagator()
 _standard: TextMapPropagator | None = None
 
 
+def has_standard_propagators() -> bool:
+    """Whether what `tracecontext,baggage` does is asked for, so that we may do it faster."""
+    textmap = get_global_textmap()
+    return textmap is _standard or _is_standard(textmap)
+
+
 def _is_standard(textmap: TextMapPropagator) -> bool:
-    """Whether `textmap` does what `tracecontext,baggage` does, so that we may do it faster."""
     global _standard  # noqa: PLW0603 - remembers the one propagator that was checked
     parts = getattr(textmap, "_propagators", None)
     if isinstance(textmap, CompositePropagator) and parts is not None:
@@ -190,7 +202,7 @@ def _parse(traceparent: str, tracestate: str | None = None) -> SpanContext | Non
         int(trace_id, 16),
         int(span_id, 16),
         True,  # noqa: FBT003 - is_remote, by place: it takes half the time
-        TraceFlags(int(flags, 16)),
+        _TRACE_FLAGS[flags],
         state,
     )
     return context if context.is_valid else None
@@ -220,14 +232,8 @@ for _logger in "opentelemetry.trace.span", "opentelemetry.baggage.propagation":
     logging.getLogger(_logger).addFilter(_unheard.filter)
 
 
-def _pairs(headers: Headers) -> Iterable[tuple[str, Any]]:
-    """Yield what can be understood; the client judges the rest."""
-    items = headers.items() if isinstance(headers, dict) else list.copy(headers)
-    return [pair for pair in items if _is_pair(pair) and isinstance(pair[0], str)]
-
-
 def _is_pair(item: Any) -> bool:
-    return isinstance(item, tuple) and len(item) == 2  # noqa: PLR2004 - a name and a value
+    return isinstance(item, tuple) and len(item) == _PAIR
 
 
 def _is_one_of(name: Any, fields: set[str]) -> bool:

@@ -81,6 +81,21 @@ class Cost:
         self.total += elapsed
 
 
+class Count:
+    """A number to which any thread may add."""
+
+    __slots__ = ("_lock", "value")
+
+    def __init__(self) -> None:
+        self.value = 0
+        self._lock = threading.Lock()
+
+    def add(self, more: int) -> None:
+        """Add `more`."""
+        with self._lock:
+            self.value += more
+
+
 class Durations:
     """A histogram of one kind of operation with one outcome; times in nanoseconds."""
 
@@ -137,7 +152,7 @@ class Metrics:
         self.dropped: Callable[[], int] = int
         """Counts the spans that nobody took."""
         self.statistics: WeakSet[Statistics] = WeakSet()
-        self._received: dict[Labels, int] = {}
+        self._received: dict[Labels, Count] = {}
         self.series: dict[tuple[Labels, str, str | None], Durations] = {}
         self._lock = threading.Lock()
 
@@ -179,10 +194,10 @@ class Metrics:
         """Whether nothing was counted yet."""
         return not (self.series or self._received or self.statistics)
 
-    def received(self, labels: Labels, messages: int) -> None:
-        """Add messages that a consumer was given."""
+    def received(self, labels: Labels) -> Count:
+        """Return where the messages are counted that a consumer is given."""
         with self._lock:
-            self._received[labels] = self._received.get(labels, 0) + messages
+            return self._received.setdefault(labels, Count())
 
     def counters(self) -> dict[Kind, dict[Labels, int]]:
         """Return the sums: messages received, and what follows from the durations."""
@@ -202,7 +217,7 @@ class Metrics:
                 sent[labels + failed] = sent.get(labels + failed, 0) + series.count
         return {
             _SENT: sent,
-            _CONSUMED: dict(self._received),
+            _CONSUMED: {labels: count.value for labels, count in list(self._received.items())},
             _REFUSED: refused,
             _LOST: lost,
             _DROPPED: {(): self.dropped()},

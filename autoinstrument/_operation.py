@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from ._work import CallSite, RootDecision
 
 
-# What get_current() ends in, through two calls more; another runtime context has no such name.
+# What get_current() and attach() end in, through two calls more; another runtime context has no
+# such name.
 _variable = getattr(getattr(context_api, "_RUNTIME_CONTEXT", None), "_current_context", None)
 current_context: Callable[[], Context] = getattr(_variable, "get", context_api.get_current)
+make_current: Callable[[Context], object] = getattr(_variable, "set", context_api.attach)
 
 
 class Operation:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace import sampling
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.trace import (
+    DEFAULT_TRACE_STATE,
     Link,
     NonRecordingSpan,
     SpanContext,
@@ -66,28 +67,29 @@ class Sampling:
             operation.ids = _bits(256).to_bytes(32, "big")
             operation.flags, operation.recording = self._new_trace
             return
-        operation.ids = self._drawn(parent)
-        operation.flags = self._random
+        flags, ids = self._random, self._ids
+        if ids is not None:
+            operation.ids = _asked(ids, parent)
+        elif parent is None:
+            operation.ids = _bits(256).to_bytes(32, "big")
+        else:
+            operation.ids = parent.trace_id.to_bytes(16, "big") + _bits(64).to_bytes(8, "big")
+        is_sampled = 0
         if parent is not None:
-            operation.flags = parent.trace_flags & _RANDOM
-            if parent.trace_state:
-                operation.trace_state = parent.trace_state
+            flags = parent.trace_flags & _RANDOM
+            is_sampled = parent.trace_flags & _SAMPLED
+            state = parent.trace_state
+            if state is not DEFAULT_TRACE_STATE and state:
+                operation.trace_state = state
+        operation.flags = flags
         if self._bound is None:
             self._ask(operation)
-        elif (
-            int.from_bytes(operation.ids[8:16], "big") < self._bound
-            if parent is None or not self._follows_parent
-            else parent.trace_flags & _SAMPLED
-        ):
-            operation.flags |= _SAMPLED
+            return
+        if parent is None or not self._follows_parent:
+            is_sampled = int.from_bytes(operation.ids[8:16], "big") < self._bound
+        if is_sampled:
+            operation.flags = flags | _SAMPLED
             operation.recording = True
-
-    def _drawn(self, parent: SpanContext | None) -> bytes:
-        if self._ids is not None:
-            return _asked(self._ids, parent)
-        if parent is not None:
-            return parent.trace_id.to_bytes(16, "big") + _bits(64).to_bytes(8, "big")
-        return _bits(256).to_bytes(32, "big")
 
     def _ask(self, operation: Operation) -> None:
         context, root = operation.parent_context, operation.root

@@ -11,7 +11,7 @@ import threading
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, attach, set_value
+from opentelemetry.context import Context, set_value
 from opentelemetry.trace import (
     NonRecordingSpan,
     Span,
@@ -26,7 +26,7 @@ from opentelemetry.trace import (
 
 from . import _errors
 from ._log_records import UNIT
-from ._operation import Operation, current_context
+from ._operation import Operation, current_context, make_current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +42,11 @@ _MOST_OF_THE_APPLICATIONS = 128  # attributes or events, as the SDK's own limits
 _lock = threading.RLock()  # by any thread, and within a block of the same by the collector
 
 
-class Unit(Operation):
-    """The `process {topic}` span of one message; open until it has ended and all is answered."""
+class Unit(Operation, Span):
+    """The `process {topic}` span of one message; open until it has ended and all is answered.
+
+    It is itself what the application sees as the current span, and may add to.
+    """
 
     work: Context | None
     """The context in which the application works on the message, until that has ended."""
@@ -53,6 +56,7 @@ class Unit(Operation):
     _is_closed = False
     _turn_is_complete: bool | None = None
     _until = 0
+    _span_context: SpanContext | None = None
 
     def __init__(
         self,
@@ -62,13 +66,14 @@ class Unit(Operation):
         incoming: SpanContext | None,
     ) -> None:
         """`context` is what the work's own is made of; `incoming` is what the message brought."""
-        super().__init__(attributes, context)
+        self.started = time_ns()
+        self.ticks = self._touched = perf_counter_ns()
+        self.attributes = attributes
+        self.context = self._previous = context
         self.parent = parent
         self.incoming = incoming
         if incoming is not None and incoming is not parent:
             self.links = (incoming,)
-        self._previous = context
-        self._touched = self.ticks
 
     @property
     def name(self) -> str:
@@ -97,25 +102,17 @@ class Unit(Operation):
 
     def opened(self) -> None:
         """Prepare the context for the work, now that the sink has given the ids."""
-        context = SpanContext(
-            self.trace_id,
-            self.span_id,
-            is_remote=False,
-            trace_flags=TraceFlags(self.flags),
-            trace_state=self.trace_state,
-        )
-        span = UnitSpan(self, context)
         if _SPAN_KEY is None:
-            self.work = set_value(UNIT, self, set_span_in_context(span, self.context))
+            self.work = set_value(UNIT, self, set_span_in_context(self, self.context))
         else:  # both at once, in half the time
-            self.work = Context({**self.context, _SPAN_KEY: span, UNIT: self})
+            self.work = Context({**self.context, _SPAN_KEY: self, UNIT: self})
 
     def enter(self) -> tuple[Context, Context | None]:
         """Make the unit current, and return what was and what is."""
         before, work = current_context(), self.work
         if work is not None and before is not work:  # else a loop within a loop over one batch
             self._previous = without_ended(before)
-            attach(work)
+            make_current(work)
         return before, work
 
     def leave(self, before: Context, work: Context | None, *, complete: bool) -> None:
@@ -123,9 +120,9 @@ class Unit(Operation):
         self._touched = perf_counter_ns()
         self._turn_is_complete = complete
         if current_context() is work:
-            attach(without_ended(before))
+            make_current(without_ended(before))
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """End the processing; the span closes with the last answer, if that is still to come."""
         if self.is_ended:
             return
@@ -134,7 +131,7 @@ class Unit(Operation):
         self.is_ended = True
         self._previous = without_ended(self._previous)  # or units would hold each other for ever
         if current_context() is self.work:
-            attach(self._previous)
+            make_current(self._previous)
         self.work = None  # which holds the unit: without this circle it goes with its last user
         self._close()
 
@@ -171,20 +168,20 @@ class Unit(Operation):
         self.elapsed = max(self._touched - self.ticks, self._until - self.started)
         self.emit()
 
-
-class UnitSpan(Span):
-    """What the application sees as the current span: a unit, which it may add to."""
-
-    def __init__(self, unit: Unit, context: SpanContext) -> None:
-        self.unit = unit
-        self._context = context
-
     def end(self, end_time: int | None = None) -> None:
-        """Do nothing: it ends with the processing of the message."""
+        """Do nothing: the application's word for it, but the span ends with the processing."""
 
     def get_span_context(self) -> SpanContext:
-        """Return the ids of the unit."""
-        return self._context
+        """Return the ids."""
+        if self._span_context is None:
+            self._span_context = SpanContext(
+                self.trace_id,
+                self.span_id,
+                is_remote=False,
+                trace_flags=TraceFlags(self.flags),
+                trace_state=self.trace_state,
+            )
+        return self._span_context
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Add attributes, up to 128."""
@@ -193,37 +190,37 @@ class UnitSpan(Span):
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Add an attribute, up to 128."""
-        added = self.unit.added
+        added = self.added
         if key in added or len(added) < _MOST_OF_THE_APPLICATIONS:
             with _lock:
-                self.unit.added = {**self.unit.added, key: value}
+                self.added = {**self.added, key: value}
 
     def add_event(
         self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
     ) -> None:
         """Add an event, up to 128."""
-        if len(self.unit.events) < _MOST_OF_THE_APPLICATIONS:
+        if len(self.events) < _MOST_OF_THE_APPLICATIONS:
             event = name, attributes, timestamp or time_ns()
             with _lock:
-                self.unit.events = (*self.unit.events, event)
+                self.events = (*self.events, event)
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
         """Do nothing: a unit's links are known when it begins."""
 
     def update_name(self, name: str) -> None:
         """Give the span another name."""
-        self.unit.renamed = name
+        self.renamed = name
 
     def is_recording(self) -> bool:
         """Whether what is added will be seen."""
-        return self.unit.recording and not self.unit.is_ended
+        return self.recording and not self.is_ended
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Mark the unit as failed; any other status changes nothing."""
         code = status if isinstance(status, StatusCode) else status.status_code
         if code is StatusCode.ERROR:
-            self.unit.error_type = self.unit.error_type or _errors.OTHER
-            self.unit.description = description or getattr(status, "description", None)
+            self.error_type = self.error_type or _errors.OTHER
+            self.description = description or getattr(status, "description", None)
 
     def record_exception(
         self,
@@ -254,12 +251,14 @@ def _is_failure(error: BaseException) -> bool:
 
 def unit_of(span: Span) -> Unit | None:
     """Return the unit of work that `span` is, if it is one."""
-    return span.unit if type(span) is UnitSpan else None
+    return span if type(span) is Unit else None
 
 
 def without_ended(context: Context) -> Context:
     """Return what is current when the units that have ended are taken off `context`."""
-    unit = unit_of(get_current_span(context)) if context else None
+    if not context:
+        return context
+    unit = unit_of(get_current_span(context))
     while unit is not None and unit.is_ended:
         context = unit._previous  # noqa: SLF001 - a unit's own
         unit = unit_of(get_current_span(context)) if context else None
@@ -272,7 +271,7 @@ def leave_all() -> None:
     while (unit := unit_of(get_current_span(context))) is not None:
         context = unit._previous  # noqa: SLF001 - a unit's own
     if context is not current_context():
-        attach(context)
+        make_current(context)
 
 
 def without_units(context: Context) -> Context:

@@ -87,25 +87,33 @@ def _poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     consumption = consumption_of(self)
     if consumption is None or consumption.passive:
         return _original.poll(self, *args, **kwargs)
-    with guard:
+    who = None
+    try:
         who = this_thread()
         consumption.next(who)
+    except Exception as error:  # noqa: BLE001 - the agent's own
+        guard.caught(error)
     message = _original.poll(self, *args, **kwargs)
-    with guard:
-        take(consumption, message, who)
+    if message is not None and who is not None:
+        try:
+            take(consumption, message, who)
+        except Exception as error:  # noqa: BLE001 - the agent's own
+            guard.caught(error)
     return message
 
 
 def take(consumption: Consumption, message: Any, who: Worker) -> None:
     """Make the unit of work of a message current, if it is a message."""
-    if message is None or message.error() is not None:
-        return
-    kind = type(message)
-    consumption.received(who, [message], kind.topic, kind.headers, batch=False)
-    unit = _begin(consumption, message)
-    if unit is not None:
-        consumption.hold(who, [unit])
-        unit.enter()
+    if message is not None and message.error() is None:
+        consumption.take(
+            who,
+            message.topic(),
+            message.partition(),
+            message.offset(),
+            key=message.key(),
+            headers=message.headers(),
+            tombstone=message.value() is None,
+        )
 
 
 def _consume(self: Any, /, *args: Any, **kwargs: Any) -> Any:

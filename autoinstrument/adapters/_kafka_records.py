@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 def take(consumption: Consumption, record: Any, who: Worker) -> None:
     """Make the unit of work of a record current until the next poll of `who`."""
-    consumption.received(who, [record], _topic, _headers, batch=False)
-    unit = _begin(consumption, record)
-    if unit is not None:
-        consumption.hold(who, [unit])
-        unit.enter()
+    consumption.take(
+        who,
+        record.topic,
+        record.partition,
+        record.offset,
+        key=record.key,
+        headers=_headers(record),
+        tombstone=record.value is None,
+    )
 
 
 def take_batches(consumption: Consumption, batches: Any, who: Worker, guard: Guard) -> None:
