@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from recordings import START, recording, request, root, span, span_id, write
 
+from autoinstrument._recording import Recording
 from autoinstrument.report.data import as_data
 from autoinstrument.report.gathering import report
-from autoinstrument.report.reading import NotARecording, Tally, spans
+from autoinstrument.report.reading import NotARecording, Tally, recording_files, spans
 from autoinstrument.report.text import render
 
 if TYPE_CHECKING:
@@ -214,6 +215,32 @@ def test_a_file_brings_its_rotated_siblings(tmp_path: Path) -> None:
         recording(tmp_path / name, [request([write()])])
     assert report(str(tmp_path / "one.jsonl")).files == 3
     assert report(str(tmp_path / "one.jsonl.1")).files == 1
+
+
+def test_what_the_agent_has_rotated_is_read_in_the_order_in_which_it_was_written(
+    tmp_path: Path,
+) -> None:
+    """A program that waits for each write is seen waiting, however long its recording is."""
+    lines = [
+        request([write(at=at, ms=0.9, autoinstrument__waited="flush") for at in range(n, n + 50)])
+        for n in range(0, 300, 50)
+    ]
+    agents = Recording(str(tmp_path / "waits"), most_bytes=8 * len(lines[-1]))
+    for line in lines:
+        agents.append(line.encode())
+    found = report(str(tmp_path / "waits"))
+    assert found.files == len(lines)
+    assert [finding.slug for finding in found.findings] == ["synchronous-writes"]
+
+
+def test_rotations_by_count_and_by_the_collector_are_read_oldest_first(tmp_path: Path) -> None:
+    """The name says which is older: a higher count, an earlier time, and last the file itself."""
+    names = ["a.log.12", "a.log.2", "a.log.1", "a.log"]
+    dated = ["b-2025-11-23T16-10-02.123.json", "b-2025-11-23T17-10-02.123.json", "b.json"]
+    for name in sorted([*names, *dated, "b-other.json"]):
+        recording(tmp_path / name, [request([write()])])
+    assert [each.name for each in recording_files(str(tmp_path / "a.log"))] == names
+    assert [each.name for each in recording_files(str(tmp_path / "b.json"))] == dated
 
 
 def test_a_report_does_not_depend_on_the_order_of_files(tmp_path: Path) -> None:

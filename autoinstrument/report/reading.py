@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _NAME = re.compile(r".*\.jsonl(\.[0-9]+)?", re.DOTALL)
+_LONGEST_COUNT = 9
 _LONGEST_LINE = 16 << 20
 _SIGNALS = ("resourceSpans", "resourceMetrics", "resourceLogs")
 
@@ -41,15 +42,19 @@ class Tally:
 def recording_files(path: str) -> tuple[Path, ...]:
     """Return the files of the recording at `path`, by name, what was rotated away first.
 
-    A file is itself and its rotated siblings (`name.1`); a folder is every `*.jsonl` and rotated
-    `*.jsonl.1` in it and in its subfolders. Raises `NotARecording`.
+    A file is itself and its rotated siblings (`name.jsonl.1`, and the OpenTelemetry Collector's
+    `name-2025-11-23T16-10-02.123.jsonl`); a folder is every `*.jsonl` and rotated `*.jsonl.1` in it
+    and in its subfolders. Raises `NotARecording`.
     """
     place = Path(path)
     try:
         if place.is_dir():
             found = sorted(_files_in(place), key=_oldest_first)
         else:
-            rotated = re.compile(re.escape(place.name) + r"\.[0-9]+")
+            rotated = re.compile(
+                rf"{re.escape(place.name)}\.[0-9]+"
+                rf"|{re.escape(place.stem)}-[0-9T.-]{{23}}{re.escape(place.suffix)}"
+            )
             found = sorted(
                 (each for each in _siblings(place) if rotated.fullmatch(each.name)),
                 key=_oldest_first,
@@ -72,8 +77,12 @@ def recording_files(path: str) -> tuple[Path, ...]:
 
 
 def _oldest_first(file: Path) -> tuple[str, int]:
-    name, _, rotation = str(file).partition(".jsonl.")
-    return (f"{name}.jsonl", -int(rotation)) if rotation.isdigit() else (str(file), 0)
+    name, _, rotation = str(file).rpartition(".")
+    if not rotation.isdecimal():
+        return str(file), 0
+    # The agent appends the time of the rotation, and others count: what is called 1 is the newest.
+    place = int(rotation) - (1 << 64) if len(rotation) > _LONGEST_COUNT else -int(rotation)
+    return name, place
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
