@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .span import Process, Span
 
 K = TypeVar("K")
+_Callers = dict[tuple[str, str], str]
+"""Names of functions or spans, by trace and span id."""
 
 _MOST_POINTS = 1_000
 
@@ -50,10 +52,7 @@ def report(path: str, watch: Callable[[int], None] = lambda _: None) -> Report:
         gathered.add(span)
     if not tally.lines:
         raise NotARecording(_nothing_readable(path, files, tally))
-    callers = _callers(files, gathered.slowest.spans + gathered.failed.spans)
-    _, trace_id = gathered.pipeline.longest
-    found = spans(files, Tally(), frozenset({trace_id})) if trace_id else ()
-    longest = waterfall.trace(trace_id, found)
+    callers, longest = _looked_up(files, gathered)
     return gathered.report(path, len(files), tally, callers, longest)
 
 
@@ -68,17 +67,30 @@ def _nothing_readable(path: str, files: tuple[Path, ...], tally: Tally) -> str:
     )
 
 
-def _callers(files: tuple[Path, ...], writes: list[Span]) -> dict[tuple[str, str], str]:
-    """Return names for the parents of `writes`, which may stand anywhere in the recording."""
-    wanted = {(write.trace_id, write.parent_id) for write in writes if write.parent_id}
-    if not wanted:
-        return {}
-    mentioning = frozenset(span_id for _, span_id in wanted)
-    return {
-        (span.trace_id, span.span_id): str(span.attributes.get("code.function.name", span.name))
-        for span in spans(files, Tally(), mentioning)
-        if (span.trace_id, span.span_id) in wanted
-    }
+def _looked_up(files: tuple[Path, ...], gathered: _Gathered) -> tuple[_Callers, Trace | None]:
+    """Return names for the parents of the writes that are shown, and the longest trace.
+
+    Either may stand anywhere in the recording, which is therefore read again.
+    """
+    writes = gathered.slowest.spans + gathered.failed.spans
+    parents = {(write.trace_id, write.parent_id) for write in writes if write.parent_id}
+    _, longest = gathered.pipeline.longest
+    mentioned = frozenset({span_id for _, span_id in parents} | ({longest} if longest else set()))
+    callers: _Callers = {}
+    steps: list[Span] = []
+    if mentioned:
+        for span in spans(
+            files,
+            Tally(),
+            mentioning=mentioned,
+            only=lambda trace_id, span_id: trace_id == longest or span_id in mentioned,
+        ):
+            own = (span.trace_id, span.span_id)
+            if own in parents:
+                callers[own] = str(span.attributes.get("code.function.name", span.name))
+            if span.trace_id == longest and len(steps) < waterfall.MOST_SPANS:
+                steps.append(span)
+    return callers, waterfall.trace(longest, steps)
 
 
 class _Gathered:
@@ -114,7 +126,10 @@ class _Gathered:
 
     def _add_write(self, span: Span) -> None:
         topic = _known(span.topic, self._topics, "(other topics)")
-        self._topics.setdefault(topic, _TopicCounts()).add(span)
+        counts = self._topics.get(topic)
+        if counts is None:
+            counts = self._topics[topic] = _TopicCounts()
+        counts.add(span)
         if span.duration is not None:
             self._sample(span, span.duration)
         if span.outcome == "written" and span.duration is not None:
@@ -136,7 +151,7 @@ class _Gathered:
         path: str,
         files: int,
         tally: Tally,
-        callers: dict[tuple[str, str], str],
+        callers: _Callers,
         longest: Trace | None,
     ) -> Report:
         observed = (self._ended or 0) - (self._started or 0)
@@ -276,7 +291,7 @@ def _known(key: K, counted: Mapping[K, object], other: K) -> K:
     return key if key in counted or len(counted) < MOST_DISTINCT else other
 
 
-def _write(span: Span, callers: dict[tuple[str, str], str]) -> Write:
+def _write(span: Span, callers: _Callers) -> Write:
     return Write(
         trace_id=span.trace_id,
         span_id=span.span_id,

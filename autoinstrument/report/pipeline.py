@@ -41,7 +41,7 @@ class Pipeline:
             if source is not None:
                 self._flow(source, span.topic, 1)
             else:
-                targets = self._targets.get(parent, Counter())
+                targets = self._targets.get(parent) or Counter()
                 targets[span.topic] += 1
                 _remember(self._targets, parent, targets)
         else:

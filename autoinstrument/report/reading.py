@@ -99,22 +99,23 @@ def _siblings(file: Path) -> Iterator[Path]:
 def spans(
     files: Iterable[Path],
     tally: Tally,
+    *,
     mentioning: frozenset[str] | None = None,
+    only: Callable[[str, str], bool] | None = None,
     watch: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Span]:
     """Yield the spans of `files` and count in `tally` what else is there; never raises.
 
-    `watch` is told of the bytes of each line.
-
-    With `mentioning`, hexadecimal ids in lower case, lines that hold none of them are passed over
-    without being parsed, and not counted.
+    What is left out costs little: with `mentioning`, hexadecimal ids in lower case, each line that
+    holds none of them, which is not counted either; with `only`, each span for whose trace and span
+    id, in lower case, it is false. `watch` is told of the bytes of each line.
     """
-    wanted = None if mentioning is None else [identifier.encode() for identifier in mentioning]
+    wanted = None if mentioning is None else [name.encode() for name in mentioning]
     for file in files:
         for line in _lines(file, tally):
             watch(len(line))
             if wanted is None or _mentions(line, wanted):
-                yield from spans_in(line, tally)
+                yield from spans_in(line, tally, only)
 
 
 def _lines(path: Path, tally: Tally) -> Iterator[bytes]:
@@ -138,10 +139,12 @@ def _bounded_lines(file: BinaryIO) -> Iterator[bytes]:
 
 def _mentions(line: bytes, wanted: list[bytes]) -> bool:
     lowered = line.lower()
-    return any(identifier in lowered for identifier in wanted)
+    return any(name in lowered for name in wanted)
 
 
-def spans_in(line: bytes, tally: Tally) -> Iterator[Span]:
+def spans_in(
+    line: bytes, tally: Tally, only: Callable[[str, str], bool] | None = None
+) -> Iterator[Span]:
     """Yield the spans of one line, and count in `tally` what else is there; never raises."""
     try:
         request = json.loads(line.decode("utf-8-sig", "replace"))
@@ -157,12 +160,20 @@ def spans_in(line: bytes, tally: Tally) -> Iterator[Span]:
     tally.lines += 1
     tally.costs.add(request.get("resourceMetrics"))
     for described, origin in _described(request.get("resourceSpans", []), tally):
+        if only is not None and not _is_chosen(described, only):
+            continue
         span = decode(described, origin)
         if span is None:
             tally.spans_not_understood += 1
         else:
             tally.spans += 1
             yield span
+
+
+def _is_chosen(span: Any, only: Callable[[str, str], bool]) -> bool:
+    if not isinstance(span, dict):
+        return False
+    return only(str(span.get("traceId")).lower(), str(span.get("spanId")).lower())
 
 
 def _described(resources: Any, tally: Tally) -> Iterator[tuple[Any, Source]]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from .span import Span
 
-_MOST_SPANS = 200
+MOST_SPANS = 200
+"""Of one trace, in a report."""
 _SHOWN = 20
 _BAR = 30
 _LONGEST_LABEL = 50
@@ -20,9 +21,7 @@ _LONGEST_LABEL = 50
 
 def trace(trace_id: str, spans: Iterable[Span]) -> Trace | None:
     """Return the trace as a tree in the order of time; None if no span of it has a usable clock."""
-    found = [span for span in spans if span.trace_id == trace_id and span.duration is not None][
-        :_MOST_SPANS
-    ]
+    found = [span for span in spans if span.trace_id == trace_id and span.duration is not None]
     if not found:
         return None
     known = {span.span_id for span in found}
