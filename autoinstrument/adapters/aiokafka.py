@@ -7,6 +7,7 @@ the batch tells the truth.
 from __future__ import annotations
 
 import sys
+from asyncio import current_task
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from ._kafka_errors import error_type
 from ._patches import Patches
 
 if TYPE_CHECKING:
+    from asyncio import Future, Task
     from collections.abc import Callable
     from types import FrameType, ModuleType
 
@@ -100,6 +102,10 @@ class Report(Write):
 
     index: int
     sent: Headers | None = None
+    future: Future[Any] | None = None
+    """What the application was given, of the message alone."""
+    task: Task[Any] | None = None
+    """Where it was given that."""
 
     def follow(self, batch: Any, index: int) -> None:
         """Close the write with the answer to `batch`, in which it is number `index`."""
@@ -109,6 +115,9 @@ class Report(Write):
     def __call__(self, future: Any) -> None:
         """Take the answer: the place of the batch in the log, or why it has none."""
         with guard:
+            # The batch is answered before its messages: who waits for one is not awake yet.
+            if self.future is not None and getattr(self.task, "_fut_waiter", None) is self.future:
+                self.waited_for("await")
             if future.cancelled():
                 self.unconfirmed()
                 return
@@ -144,6 +153,8 @@ async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
         if sys._getframe(1).f_code.co_name == "send_and_wait":  # noqa: SLF001 - as above
             report.client.waits("send_and_wait")
+        else:
+            report.future, report.task = future, current_task()
     return future
 
 
