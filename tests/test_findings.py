@@ -66,6 +66,23 @@ p = producer()
 for number in range(50):
     p.produce(topic, b"v")
     p.poll(0)
+    if number % 5 == 4:
+        p.flush()
+""",
+    ),
+    "synchronous-writes beside other work": Pair(
+        f"""{CONFLUENT}
+p = producer()
+for number in range(50):
+    time.sleep(0.001)
+    p.produce(topic, b"v")
+    p.flush()
+""",
+        f"""{CONFLUENT}
+p = producer()
+for number in range(50):
+    p.produce(topic, b"v")
+    p.poll(0)
     time.sleep(0.01)
 p.flush()
 """,
@@ -129,6 +146,7 @@ threads = [Thread(target=work) for _ in range(4)]
         f"""{AIOKAFKA}
 async def work(producer):
     for number in range(50):
+        await asyncio.sleep(0.002)
         await (await producer.send(topic, b"v"))
 asyncio.run(main(work))
 """,
@@ -138,7 +156,30 @@ async def work(producer):
     for number in range(50):
         futures.append(await producer.send(topic, b"v"))
         await asyncio.sleep(0.01)
-    await asyncio.gather(*futures)
+    for future in futures:
+        await future
+asyncio.run(main(work))
+""",
+    ),
+    "synchronous-writes of many tasks": Pair(
+        f"""{AIOKAFKA}
+lock = asyncio.Lock()
+async def write(producer):
+    async with lock:
+        await (await producer.send(topic, b"v"))
+async def work(producer):
+    for number in range(10):
+        await asyncio.gather(*(write(producer) for _ in range(5)))
+        await asyncio.sleep(0.002)
+asyncio.run(main(work))
+""",
+        f"""{AIOKAFKA}
+async def write(producer):
+    await (await producer.send(topic, b"v"))
+async def work(producer):
+    for number in range(10):
+        await asyncio.gather(*(write(producer) for _ in range(5)))
+        await asyncio.sleep(0.002)
 asyncio.run(main(work))
 """,
     ),
@@ -200,21 +241,37 @@ p.flush()
         f"""{CONFLUENT}
 p = producer()
 for number in range(200):
-    p.produce(topic, b"v", key=str(number % 3))
+    p.produce(topic, b"v", key="all" if number % 20 < 9 else str(number))
 p.flush()
 """,
     ),
+    # librdkafka spreads what has an empty key; it goes from one partition to the next in 10 ms.
     "hot-partition of an empty key": Pair(
+        f"""{KAFKA_PYTHON}
+for number in range(200):
+    producer.send(topic, b"v", key=b"")
+    time.sleep(0.001)
+producer.close()
+""",
         f"""{CONFLUENT}
 p = producer()
 for number in range(200):
     p.produce(topic, b"v", key=b"")
+    p.poll(0.001)
 p.flush()
+""",
+    ),
+    "hot-partition of an empty key at once": Pair(
+        f"""{KAFKA_PYTHON}
+for number in range(200):
+    producer.send(topic, b"v", key=b"" if number % 20 < 11 else b"%d" % number)
+    time.sleep(0.001)
+producer.close()
 """,
         f"""{CONFLUENT}
 p = producer()
 for number in range(200):
-    p.produce(topic, b"v")
+    p.produce(topic, b"v", key=b"")
 p.flush()
 """,
     ),
@@ -243,7 +300,7 @@ p.flush()
 """,
         f"""{CONFLUENT}
 p = producer()
-p.produce(topic, b"v" * 500)
+p.produce(topic, b"v" * 800)
 p.flush()
 """,
     ),
@@ -276,7 +333,7 @@ p.flush()
 """,
         f"""{CONFLUENT}
 p = producer(**{{"message.max.bytes": 1000}})
-p.produce(topic, b"v" * 700)
+p.produce(topic, b"v" * 850)
 p.flush()
 """,
     ),

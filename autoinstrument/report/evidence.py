@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
 from .latency import Latencies
@@ -98,6 +98,8 @@ class Evidence:
         self.processes: dict[Process, Sequence] = {}
         """All writes of a process."""
         self.keys: dict[str, Keys] = {}
+        self.failures: dict[str, Case] = defaultdict(Case)
+        """Writes that have failed, by `error.type`."""
         self.unserved = Case()
         """Writes whose report has waited for the application to poll."""
         self.unserved_for: list[int] = []
@@ -124,6 +126,8 @@ class Evidence:
         found = span.attributes
         if span.outcome == "written":
             _bounded(self.keys, span.topic, Keys).add(span)
+        if span.error_type is not None:
+            _bounded(self.failures, span.error_type, Case).add(span)
         if span.duration is not None:
             process = span.source.process
             _bounded(self.processes, process, Sequence).add(span)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .evidence import MOST_TRACES
 from .model import Finding
+from .remedies import LOOK, REMEDIES, WITHOUT_WAITING
 from .wording import counted, duration, number, shortened, significant
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _NEVER_ALONE = 0.05  # writes that overlap by chance, where a program does not w
 _ONLY_WAITS = 0.9  # who writes at his own pace has pauses; who waits goes on at once
 _UNSERVED = 1_000_000_000  # ns in all: less is one late poll
 _MANY = 100  # messages that a good key would have spread over any number of partitions
+_STICKY = 100_000_000  # ns: for so long a client may give what has no key one partition, and more
 _SLOW_MEDIAN = 250_000_000  # ns: brokers of one region answer acks=all in some 10 ms
 _SLOW_TAIL = 1_000_000_000  # ns: where the first client-side deadlines are
 _SOME_TIMES = 3  # a broker is slow again and again
@@ -62,10 +63,10 @@ def _lost_at_exit(facts: Facts) -> Iterator[_Told]:
         lost = sum(cause.count for cause in causes)
         yield _Told(
             f"{counted(lost, 'message')} without an answer when the program ended.",
-            f"Topics: {_topics(cause.topic for cause in causes)}.",
+            f"{_share(causes, facts)}; whether they were written is not known.",
             "Call flush() before the program ends, also when it is told to stop (kafka-python:"
             " close(), aiokafka: await stop()).",
-            _traces(causes),
+            _traces(facts, "lost_at_exit"),
         )
 
 
@@ -81,8 +82,8 @@ def _failures_by_cause(facts: Facts) -> Iterator[_Told]:
             f"{counted(failed, 'write')} to {_topics(cause.topic for cause in causes)} failed:"
             f" {_name(error_type)}.",
             f"In the client's words: {shortened(causes[0].description, _LONGEST_WORDS) or 'none'}",
-            _REMEDIES.get(error_type, _LOOK),
-            _traces(causes),
+            REMEDIES.get(error_type, LOOK),
+            _traces(facts, error_type),
         )
 
 
@@ -93,10 +94,11 @@ def _queue_full(facts: Facts) -> Iterator[_Told]:
         refused = sum(cause.count for cause in causes)
         yield _Told(
             f"{counted(refused, 'message')} refused by the client's own full queue.",
-            f"Topics: {_topics(cause.topic for cause in causes)}.",
+            f"{_share(causes, facts)}. The queue empties as the brokers answer and the"
+            " program polls.",
             "On BufferError call poll() and write again; poll as you write; or raise"
             " queue.buffering.max.messages (kafka-python: buffer_memory).",
-            _traces(causes),
+            _traces(facts, "queue_full"),
         )
 
 
@@ -137,13 +139,14 @@ def _synchronous_writes(facts: Facts) -> Iterator[_Told]:
         before = max(each.observed for each in threads)
         after = max(each.observed - each.waited + each.latencies.percentile(50) for each in threads)
         how = threads[0].by.most_common(1)[0][0]
+        by = f", by {how}{'' if how == 'await' else '()'}" if how else ""
         yield _Told(
             f"{counted(count, 'write')} to {_topics(whole.topics)} wait for one answer after the"
-            f" other{f', by {how}()' if how else ''}.",
+            f" other{by}.",
             f"{waited / observed:.0%} of the time is spent waiting: {duration(waited)} of"
-            f" {duration(observed)}. Without, {duration(before)} would be some {duration(after)},"
-            f" {significant(before / max(1, after))} times as fast.",
-            _WITHOUT_WAITING[how],
+            f" {duration(observed)}. Without waiting, {duration(before)} would be some"
+            f" {duration(after)}: {significant(before / max(1, after), 2)} times as fast.",
+            WITHOUT_WAITING.get(how, WITHOUT_WAITING[""]),
             tuple(threads[0].traces),
             {"before_ns": before, "after_ns": after},
         )
@@ -173,13 +176,18 @@ def _reports_unserved(facts: Facts) -> Iterator[_Told]:
 
 def _hot_partition(facts: Facts) -> Iterator[_Told]:
     """Most messages of a topic have the same key, or an empty one, and go to one partition."""
+    periods = {topic.name: _period(topic) for topic in facts.topics}
     for topic, keys in facts.evidence.keys.items():
         if keys.keyed < _MANY:
             continue
         ((key, count),) = keys.keys.most_common(1)
-        if count < _MOSTLY * keys.keyed or (len(keys.keys) > 1 and len(keys.partitions) == 1):
-            continue  # many keys and one partition: the topic has no other
         partition, there = keys.partitions.most_common(1)[0]
+        if count < _MOSTLY * keys.keyed or there < count:
+            continue  # librdkafka spreads an empty key as if there were none
+        if not key and periods.get(topic, 0) < _STICKY:
+            continue
+        if len(keys.keys) > 1 and len(keys.partitions) == 1:
+            continue  # many keys and one partition: the topic has no other
         named = f"the key {_name(key)!r}" if key else "an empty key"
         yield _Told(
             f"{count / keys.keyed:.0%} of the messages to {_name(topic)} have {named}.",
@@ -285,36 +293,6 @@ FINDINGS: dict[str, Callable[[Facts], Iterator[_Told]]] = {
 }
 """Gravest first: what is lost, what is slow, what is not seen."""
 
-_LOOK = "The client's words and the trace say more; the broker's log has its side of it."
-_REMEDIES = {
-    "MESSAGE_TOO_LARGE": "Split the message or compress it; else raise the topic's"
-    " max.message.bytes and the client's own limit.",
-    "UNKNOWN_TOPIC_OR_PARTITION": "Create the topic, or look at its name.",
-    "REQUEST_TIMED_OUT": "The brokers answer too late: look at their load and their replicas.",
-    "NOT_LEADER_OR_FOLLOWER": "A partition has moved; raise the client's retries and timeouts.",
-    "NOT_ENOUGH_REPLICAS": "Fewer replicas are in sync than min.insync.replicas: look at the"
-    " brokers.",
-    "TOPIC_AUTHORIZATION_FAILED": "Give the client's user the right to write to the topic.",
-    "INVALID_RECORD": "The topic refuses the record: a compacted topic needs a key.",
-    "delivery_timeout": "No broker has answered in time: look at the network and the brokers, then"
-    " at message.timeout.ms (kafka-python: delivery_timeout_ms).",
-    "connection": "The brokers could not be reached: look at the addresses and the network.",
-    "authentication": "Look at the client's credentials and its security.protocol.",
-    "serialization": "The serializer refuses what it is given: look at the exception.",
-    "purged": "The program has purged its own queue; it should not before flush().",
-    "closed": "The program writes after it has closed its producer.",
-    "fenced": "Another producer has the same transactional.id: give each its own.",
-}
-_WITHOUT_WAITING = {
-    "flush": "Take flush() out of the loop: call poll(0) after each produce() and look at the"
-    " answers in on_delivery; flush() once, at the end or after a batch.",
-    "get": "Do not call get() on each future: use add_errback(), and flush() once at the end or"
-    " after a batch.",
-    "send_and_wait": "Use send(), which gives a future, and await the futures together, after a"
-    " batch.",
-    "": "Begin the next writes before the answers to the last have come; wait once, after a batch.",
-}
-
 
 def _topics(names: Iterable[str] | Counter[str]) -> str:
     """Return up to three names."""
@@ -326,5 +304,13 @@ def _name(topic: str) -> str:
     return shortened(topic, _LONGEST_NAME)
 
 
-def _traces(causes: Iterable[Cause]) -> tuple[str, ...]:
-    return tuple(cause.trace_id for cause in causes)[:MOST_TRACES]
+def _share(causes: list[Cause], facts: Facts) -> str:
+    """Return how many of how many messages: `3 of 20 messages to orders`."""
+    names = {cause.topic for cause in causes}
+    failed = sum(cause.count for cause in causes)
+    whole = sum(topic.messages for topic in facts.topics if topic.name in names)
+    return f"{number(failed)} of {counted(whole, 'message')} to {_topics(names)}"
+
+
+def _traces(facts: Facts, error_type: str) -> tuple[str, ...]:
+    return tuple(facts.evidence.failures[error_type].traces)

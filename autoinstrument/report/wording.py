@@ -52,10 +52,10 @@ def counted(count: int, noun: str) -> str:
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
-def significant(value: float) -> str:
-    """Return a number with three significant digits, or all digits before the point."""
-    rounded = float(f"{value:.3g}")
-    decimals = 2 - math.floor(math.log10(rounded)) if rounded else 0
+def significant(value: float, digits: int = 3) -> str:
+    """Return a number with so many significant digits, or all digits before the point."""
+    rounded = float(f"{value:.{digits}g}")
+    decimals = digits - 1 - math.floor(math.log10(rounded)) if rounded else 0
     return f"{value:,.{max(0, decimals)}f}"
 
 
