@@ -5,7 +5,11 @@ Chromium is a process of its own, since only a browser knows whether a page work
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +23,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from autoinstrument.cli import main
 from autoinstrument.report.gathering import report
 from autoinstrument.report.html import page
+from autoinstrument.report.traces import packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +125,9 @@ def test_the_page_shows_what_the_report_knows(browser: WebDriver, pipeline: str)
     assert "1 write to invoices failed: MESSAGE_TOO_LARGE." in finding
     assert len(opened.find_elements(By.CSS_SELECTOR, ".plots svg")) == 2
     assert "partition 2" in opened.find_element(By.TAG_NAME, "table").text
-    assert {"300", "orders", "invoices"} <= set(_text(opened, ".graph").split())
+    graph = _text(opened, ".graph")
+    assert "300, 50" in graph
+    assert {"orders", "invoices"} <= set(graph.split())
     assert _text(opened, "#count") == "300 found, the first 200 listed"
     assert opened.get_log("browser") == []
 
@@ -147,6 +154,41 @@ def test_a_search_filters_and_a_click_opens_a_waterfall(browser: WebDriver, pipe
     search.send_keys("nothing is named so")
     assert _text(opened, "#count") == "0 found"
     assert opened.get_log("browser") == []
+
+
+def test_the_slowest_traces_come_first_where_they_are_asked_for(
+    browser: WebDriver, pipeline: str
+) -> None:
+    """What is opened has an address of its own, which opens it again."""
+    opened = _opened(browser, pipeline)
+    order = opened.find_element(By.ID, "order")
+    order.find_element(By.CSS_SELECTOR, "[value=end]").click()
+    opened.find_element(By.ID, "only-failed").click()
+    assert [shown.splitlines()[-1] for shown in _shown(opened)] == [
+        "orders, invoices MESSAGE_TOO_LARGE"
+    ]
+    opened.find_element(By.ID, "only-failed").click()
+    took = [float(shown.splitlines()[2].partition(" ")[0]) for shown in _shown(opened)]
+    assert took == sorted(took, reverse=True)
+    opened.find_element(By.CSS_SELECTOR, "#traces li").click()
+    shown = _text(opened, "#waterfall")
+    opened.refresh()
+    WebDriverWait(opened, 10).until(lambda _: _text(opened, "#waterfall") == shown)
+
+
+def test_a_narrow_screen_scrolls_only_what_is_wide(browser: WebDriver, pipeline: str) -> None:
+    """On a telephone no text is off the page, and a plot stays legible."""
+    metrics = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        opened = _opened(browser, pipeline)
+        opened.find_element(By.CSS_SELECTOR, "#traces li").click()
+        assert opened.execute_script("return document.documentElement.scrollWidth") <= 400
+        height = "text => text.getBoundingClientRect().height"
+        texts = f"return [...document.querySelectorAll('svg text')].map({height})"
+        assert min(opened.execute_script(texts)) > 9
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_evidence_and_keyboard_lead_to_traces(browser: WebDriver, pipeline: str) -> None:
@@ -228,6 +270,43 @@ def test_ten_thousand_traces_are_a_page_of_a_megabyte(tmp_path: Path) -> None:
     text = page(found)
     assert len(text.encode()) < 1_000_000
     assert "10,000 of the recording" in text
+
+
+def test_traces_of_a_long_recording_are_from_all_of_it(tmp_path: Path) -> None:
+    """Those of its beginning have no better chance, and each that is there has all of its spans."""
+    lines = [
+        request([write(trace=number + 1, at=number) for number in range(at, at + 100)])
+        for at in range(0, 30_000, 100)
+    ]
+    # Each trace's second span stands in another line than its first.
+    lines += [
+        request([root("late", trace=number + 1, at=number) for number in range(at, at + 100)])
+        for at in range(0, 30_000, 100)
+    ]
+    found = report(recording(tmp_path / "long.jsonl", lines))
+    text, shown, is_whole = packed(found, 10_000_000)
+    traces = json.loads(gzip.decompress(base64.b64decode(text)))["traces"]
+    assert (shown, len(traces), is_whole) == (10_000, 10_000, False)
+    assert {len(spans) for _, _, spans in traces} == {2}
+    in_thirds = Counter(after // 10_000_000 for _, after, _ in traces)
+    assert min(in_thirds[third] for third in range(3)) > 3_000
+
+
+def test_a_crowd_of_topics_is_a_page_of_a_megabyte(tmp_path: Path) -> None:
+    """What is not on the page is told."""
+    lines = [
+        request(
+            [
+                write(f"topic-{number}" * 5, trace=number * 100 + at, partition=at, offset=0)
+                for at in range(100)
+            ]
+        )
+        for number in range(150)
+    ]
+    text = page(report(recording(tmp_path / "crowd.jsonl", lines)))
+    assert len(text.encode()) < 1_000_000
+    assert text.count("and 50 more") == 1
+    assert text.count("and 76 more") == 100
 
 
 def test_an_empty_recording_and_a_place_that_cannot_be_written(

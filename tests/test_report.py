@@ -20,6 +20,7 @@ from autoinstrument.report.gathering import report
 from autoinstrument.report.latency import Latencies
 from autoinstrument.report.model import Percentiles, Report
 from autoinstrument.report.text import render
+from autoinstrument.report.timeline import over_time
 from autoinstrument.report.wording import duration, foreign, shortened, significant
 
 if TYPE_CHECKING:
@@ -223,6 +224,16 @@ def test_the_text_of_a_small_recording(small: str, monkeypatch: pytest.MonkeyPat
     """Word for word what a user of a small service reads."""
     monkeypatch.chdir(small.rpartition("/")[0])
     assert render(report("profile.jsonl")) == GOLDEN
+
+
+def test_a_steady_rate_is_a_level_line(tmp_path: Path) -> None:
+    """Steps that do not fit the bars are shared between them, or a line would show a rhythm."""
+    found = reported(tmp_path, *(write(at=at * 10, ms=1) for at in range(330)))
+    (topic,) = found.topics
+    for width in (7, 12, 24):
+        bars = over_time(topic, found, width)
+        assert len(bars) == width
+        assert set(bars) <= set("▇█")
 
 
 def test_a_recording_without_writes_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .model import Flow
 
 _WIDE, _HIGH = 190, 34
-_APART, _BELOW = 120, 22
+_APART, _BELOW = 170, 22
 _MOST_TOPICS = 40
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -10,11 +11,20 @@ from markupsafe import Markup
 from . import plots
 from .graph import graph
 from .model import OUTCOMES
+from .sentences import cost, notes, processes
+from .timeline import over_time
 from .traces import packed
 from .wording import counted, duration, foreign, number, period, significant
 
 if TYPE_CHECKING:
     from .model import Report
+
+
+_MOST_BYTES = 980_000
+_TOPICS = 100
+_PARTITIONS = 24
+_OPEN_PARTITIONS = 12
+_BARS = 24
 
 
 def page(report: Report) -> str:
@@ -32,8 +42,8 @@ def page(report: Report) -> str:
     environment.filters.update(
         number=number, duration=duration, significant=significant, foreign=foreign
     )
-    traces, shown, known = packed(report)
-    return environment.get_template("page.html.jinja").render(
+    render = partial(
+        environment.get_template("page.html.jinja").render,
         report=report,
         outcomes=[each for each in OUTCOMES if report.count(each) or each == "written"],
         observed=period(report.started, report.ended)
@@ -44,7 +54,14 @@ def page(report: Report) -> str:
         # Text that matplotlib has escaped itself, around numbers of ours.
         over_time=Markup(plots.over_time(report.sample)),  # noqa: S704 - see above
         distribution=Markup(plots.distribution(report.sample)),  # noqa: S704 - see above
-        traces=traces,
-        shown=shown,
-        known=known,
+        processes=processes(report),
+        cost=cost(report.cost),
+        notes=notes(report),
+        bars=lambda topic: over_time(topic, report, _BARS),
+        open=sum(topic.partitions for topic in report.topics) <= _OPEN_PARTITIONS,
+        most_topics=_TOPICS,
+        most_partitions=_PARTITIONS,
     )
+    without = render(traces="", shown=0, is_whole=True)
+    traces, shown, is_whole = packed(report, _MOST_BYTES - len(without.encode()))
+    return render(traces=traces, shown=shown, is_whole=is_whole)

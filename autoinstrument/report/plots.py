@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from matplotlib import rc_context
-from matplotlib.dates import ConciseDateFormatter, date2num
+from matplotlib import dates, rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    StrMethodFormatter,
+)
 
 from .wording import duration
 
@@ -18,31 +24,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
     from .model import Sample
 
+_dates: Any = dates  # which has no types
+
 # matplotlib writes colours, and the page knows whether it is light or dark: each stands for one.
-_COLOURS = {"#010101": "currentColor", "#020202": "var(--written)", "#030303": "var(--failed)"}
-_INK, _WRITTEN, _FAILED = _COLOURS
+_COLOURS = {
+    "#010101": "currentColor",
+    "#020202": "var(--written)",
+    "#030303": "var(--failed)",
+    "#040404": "var(--line)",
+}
+_INK, _WRITTEN, _FAILED, _LINE = _COLOURS
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "autoinstrument",
     "font.family": "sans-serif",
-    "font.size": 9,
+    "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": _LINE,
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), _INK),
-    **dict.fromkeys(("xtick.color", "ytick.color", "xtick.minor.size", "ytick.minor.size"), _INK),
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
+    **dict.fromkeys(("xtick.color", "ytick.color"), _INK),
+    **dict.fromkeys(("xtick.minor.size", "ytick.minor.size"), 0),
 }
-_INCHES = (7.6, 2.6)
+_INCHES = (6.8, 2.9)
+_STEPS = 40
+_NARROWEST = 4.0  # between the ends of an axis of durations: less has no round number in it
+_DECADES = 1_000.0
+_SECOND, _DAY = 1 / 86_400, 1.0
 
 
 def over_time(sample: Sample) -> str:
     """Return each chosen write as a point: when it was called, how long the answer took."""
-    points = [*sample.written, *sample.failed]
-    if not points:
+    if not (sample.written or sample.failed):
         return ""
     with _drawn() as (axes, svg):
         _scatter(axes, sample)
@@ -50,7 +68,6 @@ def over_time(sample: Sample) -> str:
 
 
 def _scatter(axes: Axes, sample: Sample) -> None:
-    axes.set_yscale("log")
     for chosen, colour, mark, label in (
         (sample.written, _WRITTEN, ".", "written"),
         (sample.failed, _FAILED, "x", "failed"),
@@ -59,13 +76,13 @@ def _scatter(axes: Axes, sample: Sample) -> None:
             at = [_moment(started) for started, _ in chosen]
             took = [max(1, each) for _, each in chosen]
             axes.plot(at, took, mark, color=colour, markersize=4, label=label)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.15), ncols=2)
-    axes.yaxis.set_major_formatter(FuncFormatter(_took))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
+    axes.set_yscale("log")
+    axes.set_ylim(_limits([took for _, took in (*sample.written, *sample.failed)]))
+    _durations(axes.yaxis)
     axes.set_ylabel("call to answer")
-    axes.xaxis_date()
-    formatter: Any = ConciseDateFormatter
-    axes.xaxis.set_major_formatter(formatter(axes.xaxis.get_major_locator()))
+    axes.grid(axis="y")
+    _clock(axes, [started for started, _ in (*sample.written, *sample.failed)])
 
 
 def distribution(sample: Sample) -> str:
@@ -78,18 +95,68 @@ def distribution(sample: Sample) -> str:
 
 
 def _histogram(axes: Axes, sample: Sample) -> None:
-    axes.set_xscale("log")
     took = [max(1, each) for each, _ in sample.durations]
     counts = [count for _, count in sample.durations]
-    most, least = max(took), min(took)
-    steps = 40
-    ratio = max(1.0001, (most / least) ** (1 / steps))
-    bounds = [least * ratio**step * 0.9999 for step in range(steps + 2)]
-    axes.hist(took, bins=bounds, weights=counts, color=_WRITTEN)
-    axes.xaxis.set_major_formatter(FuncFormatter(_took))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    ratio = max(1.02, (max(took) / min(took)) ** (1 / _STEPS))
+    bounds = [min(took) * ratio**step * 0.9999 for step in range(_STEPS + 2)]
+    axes.hist(took, bins=bounds, weights=counts, color=_WRITTEN, rwidth=0.9)
+    axes.set_xscale("log")
+    axes.set_xlim(_limits(took))
+    _durations(axes.xaxis)
     axes.set_xlabel("call to acknowledgement")
     axes.set_ylabel("messages")
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.grid(axis="y")
+    for percent, side in ((50, "right"), (99, "left")):
+        at = _percentile(took, counts, percent)
+        axes.axvline(at, color=_INK, linewidth=1, linestyle="--")
+        label = f" p{percent} {duration(at)} "
+        axes.text(at, 1.01, label, ha=side, va="bottom", transform=axes.get_xaxis_transform())
+
+
+def _percentile(took: list[int], counts: list[int], percent: int) -> int:
+    wanted = -(-sum(counts) * percent // 100)
+    return took[next(at for at, sum_ in enumerate(accumulate(counts)) if sum_ >= wanted)]
+
+
+def _limits(shown: list[int]) -> tuple[float, float]:
+    """Return the ends of a logarithmic axis, with a round duration between them."""
+    least, most = max(1, min(shown)) / 1.2, max(2, *shown) * 1.2
+    wider = max(1.0, (_NARROWEST * least / most) ** 0.5)
+    return least / wider, most * wider
+
+
+def _durations(axis: Axis) -> None:
+    """Label round durations on an axis whose ends are known."""
+    least, most = axis.get_view_interval()
+    subs = (1.0,) if most / least > _DECADES else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _round(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _round(value: float) -> str:
+    """Return a round duration without the zeros that a measured one has."""
+    number, _, unit = duration(round(value)).partition(" ")
+    return f"{float(number.replace(',', '')):g} {unit}"
+
+
+def _clock(axes: Axes, instants: list[int]) -> None:
+    """Label the axis of time as a clock, and say of which day."""
+    first, last = _moment(min(instants)), _moment(max(instants))
+    axes.xaxis_date()
+    axes.xaxis.set_major_locator(_dates.AutoDateLocator(minticks=3, maxticks=5))
+    style = "%m-%d %H:%M" if last - first > _DAY else "%H:%M:%S"
+    digits = -5 if last - first > _SECOND else -3
+    fine = last - first < 10 * _SECOND
+
+    def label(value: float, _: int | None) -> str:
+        moment = _dates.num2date(value)
+        return f"{moment:%H:%M:%S.%f}"[:digits] if fine else f"{moment:{style}}"
+
+    axes.xaxis.set_major_formatter(FuncFormatter(label))
+    axes.set_xlabel(f"{_dates.num2date(first):%Y-%m-%d}, UTC")
 
 
 @contextmanager
@@ -108,10 +175,4 @@ def _drawn() -> Iterator[tuple[Axes, io.StringIO]]:
 
 
 def _moment(nanoseconds: int) -> float:
-    number: Any = date2num
-    moment: float = number(datetime.fromtimestamp(nanoseconds / 1e9, timezone.utc))
-    return moment
-
-
-def _took(value: float, _: int | None) -> str:
-    return duration(round(value))
+    return float(_dates.date2num(datetime.fromtimestamp(nanoseconds / 1e9, timezone.utc)))

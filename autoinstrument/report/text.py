@@ -6,9 +6,10 @@ import shlex
 import textwrap
 
 from . import waterfall
-from .model import OUTCOMES, Cost, Finding, Flow, Report, Topic, Write
+from .model import OUTCOMES, Finding, Flow, Report, Topic, Write
+from .sentences import cost, notes, processes
 from .table import Column, table
-from .timeline import sparkline
+from .timeline import over_time
 from .wording import counted, distinct, duration, foreign, number, period, shortened, significant
 
 _NARROWEST = 80
@@ -39,8 +40,8 @@ def render(report: Report, width: int = 100) -> str:
         _writes("Slowest writes", report.slowest, 0, width),
         _writes("Last failed writes", report.failed, report.count("failed"), width),
         waterfall.render(report.longest),
-        _notes(report, width),
-        _cost(report.cost, width),
+        "\n".join(_filled(note, width) for note in notes(report)),
+        _filled(cost(report.cost), width),
         f"Closer: autoinstrument report {foreign(shlex.quote(report.path))} --html report.html",
     )
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -68,10 +69,9 @@ def _writers(report: Report) -> str:
     names = [f"`{shortened(foreign(name), _LONGEST_NAME)}`" for name in report.services]
     if len(names) > _SERVICES:
         names[_SERVICES:] = [f"{number(len(names) - _SERVICES)} more"]
-    processes = distinct(report.processes) + " process" + ("" if report.processes == 1 else "es")
     if not names:
-        return processes
-    return f"{'service' if len(names) == 1 else 'services'} {', '.join(names)}, {processes}"
+        return processes(report)
+    return f"{'service' if len(names) == 1 else 'services'} {', '.join(names)}, {processes(report)}"
 
 
 def _findings(findings: tuple[Finding, ...], width: int) -> str:
@@ -88,15 +88,6 @@ def _findings(findings: tuple[Finding, ...], width: int) -> str:
 
 def _foreign(sentence: str) -> str:
     return shortened(foreign(sentence), _LONGEST_SENTENCE)
-
-
-def _cost(cost: Cost | None, width: int) -> str:
-    if cost is None:
-        return ""
-    call = "" if cost.call is None else f"{duration(cost.call)} in the call and "
-    background = duration(cost.background or 0)
-    dropped = f"; {counted(cost.dropped, 'span')} dropped" if cost.dropped else ""
-    return _filled(f"The agent took {call}{background} beside it an operation{dropped}.", width)
 
 
 def _topics(report: Report, width: int) -> str:
@@ -116,17 +107,16 @@ def _topics(report: Report, width: int) -> str:
             Column(name, cells, leaves=1 if name == "p90" else 0)
             for name, cells in latencies.items()
         ),
-        Column("over time", [_over_time(topic, report) for topic in shown], right=False, leaves=4),
+        Column(
+            "over time",
+            [over_time(topic, report, _SPARKLINE) for topic in shown],
+            right=False,
+            leaves=4,
+        ),
     ]
     explained = "  p50 to max: call to acknowledgement; percentiles at most 1 % high."
     more = _more(len(report.topics) - len(shown))
     return "\n".join([table(columns, width), *more, _filled(explained, width)])
-
-
-def _over_time(topic: Topic, report: Report) -> str:
-    if topic.over_time is None or report.started is None or report.ended is None:
-        return ""
-    return sparkline(topic.over_time, report.started, report.ended, _SPARKLINE)
 
 
 def _rate(topic: Topic) -> str:
@@ -202,31 +192,6 @@ def _words(title: str, cells: list[str], least: int, leaves: int = 0) -> Column:
 
 def _more(count: int) -> list[str]:
     return [f"  and {number(count)} more"] if count > 0 else []
-
-
-def _notes(report: Report, width: int) -> str:
-    left_out = [
-        counted(count, noun)
-        for count, noun in (
-            (report.files_not_read, "file"),
-            (report.lines_not_understood, "line"),
-            (report.spans_not_understood, "span"),
-        )
-        if count
-    ]
-    notes = {
-        "Unconfirmed: the client itself cannot know, as with acks=0 or"
-        " delivery.report.only.error=true.": report.count("unconfirmed"),
-        "Undecided: sent in a transaction whose commit or abort is not known.": report.count(
-            "undecided"
-        ),
-        f"Sampled: of what the sampler dropped, {counted(report.kept, 'span')} kept as failed or"
-        " slow; the rest is in no number above.": report.kept,
-        f"No usable clock in {counted(report.untimed, 'span')} (no start, or an end before it):"
-        " counted, but in no time.": report.untimed,
-        f"Not understood, and in no number above: {', '.join(left_out)}.": left_out,
-    }
-    return "\n".join(_filled(note, width) for note, applies in notes.items() if applies)
 
 
 def _filled(sentence: str, width: int, indent: int = 2) -> str:

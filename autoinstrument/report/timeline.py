@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 from .model import Steps
+
+if TYPE_CHECKING:
+    from .model import Report, Topic
 
 _MOST_STEPS = 48
 _FINEST = 1_000_000  # ns
+_NOTHING = 1e-6  # what is left of dividing numbers
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -39,13 +46,26 @@ class Timeline:
         return Steps(first * self._width, self._width, counts)
 
 
-def sparkline(steps: Steps, started: int, ended: int, width: int) -> str:
-    """Return bars for the time from `started` to `ended`, the highest for the most in one."""
-    counts = [0] * width
+def over_time(topic: Topic, report: Report, width: int) -> str:
+    """Return bars for what was written to `topic` in the time of the report, highest for most."""
+    if topic.over_time is None or report.started is None or report.ended is None:
+        return ""
+    return _bars(topic.over_time, report.started, report.ended, width)
+
+
+def _bars(steps: Steps, started: int, ended: int, width: int) -> str:
+    whole = max(1, ended - started)
+    counts = [0.0] * width
     for index, count in enumerate(steps.counts):
-        middle = steps.started + steps.width * index + steps.width // 2
-        place = (middle - started) * width // max(1, ended - started)
-        counts[min(width - 1, max(0, place))] += count
+        begin = steps.started + steps.width * index - started
+        first = max(0, begin) * width / whole
+        last = max(first + 1e-9, min(whole, begin + steps.width) * width / whole)
+        for place in range(width):
+            inside = max(0.0, min(last, place + 1) - max(first, place))
+            counts[place] += count * inside / (last - first)
     most = max(counts)
-    bars = (_BARS[-(-count * len(_BARS) // most) - 1] if count else " " for count in counts)
-    return "".join(bars)
+    return "".join(_bar(count / most) if most else " " for count in counts)
+
+
+def _bar(share: float) -> str:
+    return _BARS[math.ceil(share * len(_BARS)) - 1] if share > _NOTHING else " "

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import gzip
+import heapq
 import json
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from .reading import Tally, recording_files, spans
+from .waterfall import MOST_SPANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,10 +19,54 @@ if TYPE_CHECKING:
     from .span import Span
 
 MOST_TRACES = 10_000
-_MOST_SPANS = 200
-"""Of one trace."""
-_MOST_BYTES = 700_000
 _SHRINK = 0.9
+
+
+class _Choice:
+    """Traces with all of their spans: those named, and as many others, each with the same chance.
+
+    A number made of its id says whether a trace is chosen, so that all of its spans are, wherever
+    they stand, and those of one part of the recording have no better chance than others.
+    """
+
+    def __init__(self, named: Iterable[str]) -> None:
+        self.traces: dict[str, list[Span]] = {name: [] for name in named}
+        self._named = frozenset(self.traces)
+        self._others: list[tuple[int, str]] = []
+        self._limit = 1 << 32
+        self.is_whole = True
+        """Whether no span was left out."""
+
+    def ranked(self) -> list[list[Span]]:
+        """Return the traces that have spans: those named, and the others in no order of time."""
+        others = [trace_id for _, trace_id in sorted(self._others, reverse=True)]
+        named = [trace_id for trace_id in self.traces if trace_id in self._named]
+        found = (self.traces[trace_id] for trace_id in (*named, *others))
+        return [of_trace for of_trace in found if of_trace]
+
+    def wants(self, trace_id: str, _: str) -> bool:
+        """Whether the spans of a trace are chosen as yet."""
+        wanted = trace_id in self._named or crc32(trace_id.encode()) < self._limit
+        self.is_whole &= wanted
+        return wanted
+
+    def add(self, span: Span) -> None:
+        """Take a span that is wanted."""
+        if span.duration is None:
+            return
+        if span.trace_id not in self.traces:
+            self.traces[span.trace_id] = []
+            heapq.heappush(self._others, (-crc32(span.trace_id.encode()), span.trace_id))
+        of_trace = self.traces[span.trace_id]
+        if len(of_trace) < MOST_SPANS:
+            of_trace.append(span)
+        else:
+            self.is_whole = False
+        if len(self.traces) > MOST_TRACES and self._others:
+            number, leaving = heapq.heappop(self._others)
+            self._limit = -number
+            self.is_whole = False
+            del self.traces[leaving]
 
 
 class Index:
@@ -33,34 +80,24 @@ class Index:
         return self.texts.setdefault(text, len(self.texts))
 
 
-def packed(report: Report) -> tuple[str, int, int]:
-    """Return traces of the recording, packed, how many they are, and how many there were in sight.
+def packed(report: Report, most_bytes: int) -> tuple[str, int, bool]:
+    """Return traces of the recording, packed, how many they are, and whether that is all of it.
 
     The text is base64 of gzip of JSON: `texts`, and `traces`, of which each is its id, its start
     (microseconds after `started`), and its spans in the order of time: parent (their number; -1
     for none), name, service, topic, error, words (numbers of texts; -1 for none), start (us after
     the trace's), duration (us), partition, offset (-1 for none).
     """
-    wanted = _named(report)
-    found: dict[str, list[Span]] = {name: [] for name in wanted}
-    seen = 0
-    for span in spans(recording_files(report.path), Tally()):
-        if span.duration is None:
-            continue
-        if span.trace_id not in found:
-            if len(found) >= MOST_TRACES:
-                continue
-            found[span.trace_id] = []
-        if len(found[span.trace_id]) < _MOST_SPANS:
-            found[span.trace_id].append(span)
-            seen += 1
-    traces = [of_trace for of_trace in found.values() if of_trace]
+    chosen = _Choice(_named(report))
+    for span in spans(recording_files(report.path), Tally(), only=chosen.wants):
+        chosen.add(span)
+    traces = chosen.ranked()
     whole = len(traces)
     text = _pack(report, traces)
-    while len(text) > _MOST_BYTES and len(traces) > 1:
-        traces = traces[: int(len(traces) * min(_SHRINK, _MOST_BYTES / len(text)))]
+    while len(text) > most_bytes and len(traces) > 1:
+        traces = traces[: int(len(traces) * min(_SHRINK, most_bytes / len(text)))]
         text = _pack(report, traces)
-    return text, len(traces), whole
+    return text, len(traces), chosen.is_whole and len(traces) == whole
 
 
 def _named(report: Report) -> list[str]:

@@ -1,0 +1,51 @@
+"""What text and page say in the same words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .wording import counted, distinct, duration
+
+if TYPE_CHECKING:
+    from .model import Cost, Report
+
+
+def processes(report: Report) -> str:
+    """Return how many processes there were."""
+    return f"{distinct(report.processes)} process{'' if report.processes == 1 else 'es'}"
+
+
+def cost(cost: Cost | None) -> str:
+    """Return what the agent has taken, a sentence; empty where that is not known."""
+    if cost is None:
+        return ""
+    call = "" if cost.call is None else f"{duration(cost.call)} in the call and "
+    background = duration(cost.background or 0)
+    dropped = f"; {counted(cost.dropped, 'span')} dropped" if cost.dropped else ""
+    return f"The agent took {call}{background} beside it an operation{dropped}."
+
+
+def notes(report: Report) -> list[str]:
+    """Return what must be known to read the numbers, a sentence each."""
+    left_out = ", ".join(
+        counted(count, noun)
+        for count, noun in (
+            (report.files_not_read, "file"),
+            (report.lines_not_understood, "line"),
+            (report.spans_not_understood, "span"),
+        )
+        if count
+    )
+    found = {
+        "Unconfirmed: the client itself cannot know, as with acks=0 or"
+        " delivery.report.only.error=true.": report.count("unconfirmed"),
+        "Undecided: sent in a transaction whose commit or abort is not known.": report.count(
+            "undecided"
+        ),
+        f"Sampled: of what the sampler dropped, {counted(report.kept, 'span')} kept as failed or"
+        " slow; the rest is in no number above.": report.kept,
+        f"No usable clock in {counted(report.untimed, 'span')} (no start, or an end before it):"
+        " counted, but in no time.": report.untimed,
+        f"Not understood, and in no number above: {left_out}.": left_out,
+    }
+    return [note for note, applies in found.items() if applies]
