@@ -315,6 +315,6 @@ def test_an_empty_recording_and_a_place_that_cannot_be_written(
     """A page of what is there; a sentence where there can be none."""
     empty = recording(tmp_path / "empty.jsonl", ['{"resourceMetrics":[]}\n'])
     assert main(["report", empty, "--html", str(tmp_path / "page.html")]) == 0
-    assert "0 messages written" in (tmp_path / "page.html").read_text()
+    assert "No message was written" in (tmp_path / "page.html").read_text()
     assert main(["report", empty, "--html", str(tmp_path / "no" / "page.html")]) == 1
     assert "page.html` cannot be written: No such file" in capsys.readouterr().err

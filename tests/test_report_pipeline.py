@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,8 @@ from recordings import MS, recording, request, root, span, span_id, write
 
 from autoinstrument.report.data import as_data
 from autoinstrument.report.gathering import report
+from autoinstrument.report.graph import graph
+from autoinstrument.report.model import Flow
 from autoinstrument.report.text import render
 
 if TYPE_CHECKING:
@@ -103,3 +106,31 @@ def test_terminal_escapes_in_names_are_shown(tmp_path: Path) -> None:
         )
     ]
     assert "\x1b" not in render(report(recording(tmp_path / "r.jsonl", lines)))
+
+
+def test_a_circle_is_drawn_as_a_way_back() -> None:
+    """A retry leads back below the topics, which stand in the order of the way on."""
+    ways = [("orders", "checked"), ("checked", "retry"), ("retry", "orders"), ("orders", "orders")]
+    ways += [("checked", "paid"), ("orders", "paid")]
+    drawn = graph(tuple(Flow(source, target, 1, None) for source, target in ways))
+    assert drawn is not None
+    at = {node.topic: node.x for node in drawn.nodes}
+    assert at["orders"] < at["checked"] < at["retry"] == at["paid"]
+    back = {(edge.flow.source, edge.flow.target) for edge in drawn.edges if edge.is_back}
+    assert back == {("retry", "orders"), ("orders", "orders")}
+    assert len({(node.x, node.y) for node in drawn.nodes}) == len(at)
+    assert len({(edge.x, edge.y) for edge in drawn.edges}) == len(ways)
+
+
+def test_a_pipeline_of_any_shape_can_be_drawn() -> None:
+    """Boxes do not overlap, and all that is drawn is inside of the picture."""
+    chance = random.Random(5)  # noqa: S311 - no secret
+    for topics in range(1, 40):
+        ways = {(chance.randrange(topics), chance.randrange(topics)) for _ in range(topics * 2)}
+        drawn = graph(tuple(Flow(f"{one}", f"{other}", 1, None) for one, other in sorted(ways)))
+        assert drawn is not None
+        assert len({(node.x, node.y) for node in drawn.nodes}) == len(drawn.nodes)
+        assert len(drawn.edges) == len(ways)
+        wide, high = drawn.box
+        assert all(0 <= node.x <= drawn.width - wide for node in drawn.nodes)
+        assert all(0 <= node.y <= drawn.height - high for node in drawn.nodes)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from .evidence import MOST_TRACES
 from .model import Finding
 from .remedies import LOOK, REMEDIES, WITHOUT_WAITING
 from .wording import counted, duration, number, shortened, significant
@@ -228,17 +229,23 @@ def _period(topic: Topic) -> int:
 
 def _broken_trace(facts: Facts) -> Iterator[_Told]:
     """Consumed messages carry no trace context, so that their traces begin in the middle."""
-    for topic, case in facts.evidence.without_context.items():
-        consumed = facts.evidence.consumed[topic]
-        if case.count >= max(_FEWEST / 2, _ORPHANS * consumed):
-            yield _Told(
-                f"{number(case.count)} of {counted(consumed, 'message')} from {_name(topic)} carry"
-                " no trace context.",
-                "Their traces begin with their consumption, and not with who wrote them.",
-                "Run what writes them under the agent, or have it send a traceparent header; look"
-                " for AUTOINSTRUMENT_PROPAGATE=0 and for what copies messages without headers.",
-                tuple(case.traces),
-            )
+    consumed = facts.evidence.consumed
+    cases = {
+        topic: case
+        for topic, case in facts.evidence.without_context.items()
+        if case.count >= max(_FEWEST / 2, _ORPHANS * consumed[topic])
+    }
+    if cases:
+        orphans = sum(case.count for case in cases.values())
+        whole = sum(consumed[topic] for topic in cases)
+        yield _Told(
+            f"{number(orphans)} of {counted(whole, 'message')} from {_topics(cases)} carry no trace"
+            " context.",
+            "Their traces begin with their consumption, and not with who wrote them.",
+            "Run what writes them under the agent, or have it send a traceparent header; look for"
+            " AUTOINSTRUMENT_PROPAGATE=0 and for what copies messages without headers.",
+            tuple(trace for case in cases.values() for trace in case.traces)[:MOST_TRACES],
+        )
 
 
 def _oversized_headers(facts: Facts) -> Iterator[_Told]:

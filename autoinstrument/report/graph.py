@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .model import Flow
 
-_WIDE, _HIGH = 190, 34
-_APART, _BELOW = 170, 22
+_WIDE, _HIGH = 200, 34
+_APART, _BELOW = 170, 24
+_LANE = 18
 _MOST_TOPICS = 40
+_LABEL = 0.65  # of the way: lines that part, meet or cross have room for their labels there
 
 
 class Node(NamedTuple):
@@ -27,6 +31,8 @@ class Edge(NamedTuple):
     path: str
     x: int
     y: int
+    is_back: bool
+    """Whether it leads to a topic that it comes from, as a retry does."""
 
 
 class Graph(NamedTuple):
@@ -46,29 +52,79 @@ def graph(flows: tuple[Flow, ...]) -> Graph | None:
     shown = [flow for flow in flows if flow.source in topics and flow.target in topics]
     if not shown:
         return None
-    column = dict.fromkeys(topics, 0)
-    for _ in topics:  # a circle would go on for ever
-        for flow in shown:
-            if flow.source != flow.target:
-                column[flow.target] = max(column[flow.target], column[flow.source] + 1)
-        if max(column.values()) >= len(topics):
-            column = {topic: at % len(topics) for topic, at in column.items()}
-            break
-    rows: dict[int, int] = {}
-    nodes = {}
-    for topic in topics:
-        row = rows.get(column[topic], 0)
-        rows[column[topic]] = row + 1
-        x, y = column[topic] * (_WIDE + _APART), row * (_HIGH + _BELOW)
-        nodes[topic] = Node(topic, x, y)
+    forward = _forward(topics, shown)
+    nodes = {node.topic: node for node in _placed(topics, forward)}
     width = max(node.x for node in nodes.values()) + _WIDE
     height = max(node.y for node in nodes.values()) + _HIGH
-    edges = tuple(_edge(flow, nodes[flow.source], nodes[flow.target]) for flow in shown)
-    return Graph(tuple(nodes.values()), edges, width, height)
+    edges = [_edge(flow, nodes[flow.source], nodes[flow.target]) for flow in forward]
+    for flow in shown:
+        if flow not in forward:
+            height += _LANE
+            edges.append(_back(flow, nodes[flow.source], nodes[flow.target], height))
+    return Graph(tuple(nodes.values()), tuple(edges), width, height)
+
+
+def _forward(topics: Sequence[str], flows: Sequence[Flow]) -> list[Flow]:
+    """Return the flows without those that close a circle."""
+    found: list[Flow] = []
+    seen: set[str] = set()
+
+    def walk(topic: str, path: frozenset[str]) -> None:
+        seen.add(topic)
+        for flow in flows:
+            if flow.source == topic and flow.target not in path:
+                found.append(flow)
+                if flow.target not in seen:
+                    walk(flow.target, path | {flow.target})
+
+    targets = {flow.target for flow in flows if flow.target != flow.source}
+    for topic in sorted(topics, key=lambda topic: topic in targets):
+        if topic not in seen:
+            walk(topic, frozenset({topic}))
+    return found
+
+
+def _placed(topics: Sequence[str], forward: Sequence[Flow]) -> list[Node]:
+    """Return the topics in columns, and in each beside what they are written from."""
+    column = dict.fromkeys(topics, 0)
+    for _ in topics:
+        for flow in forward:
+            column[flow.target] = max(column[flow.target], column[flow.source] + 1)
+    rows: dict[str, int] = {}
+    for number in range(max(column.values()) + 1):
+        inside = [topic for topic in topics if column[topic] == number]
+        inside.sort(key=lambda topic: _mean([rows[f.source] for f in forward if f.target == topic]))
+        rows.update({topic: row for row, topic in enumerate(inside)})
+    return [
+        Node(topic, column[topic] * (_WIDE + _APART), row * (_HIGH + _BELOW))
+        for topic, row in rows.items()
+    ]
+
+
+def _mean(numbers: list[int]) -> float:
+    return sum(numbers) / len(numbers) if numbers else 0.0
 
 
 def _edge(flow: Flow, source: Node, target: Node) -> Edge:
     x1, y1 = source.x + _WIDE, source.y + _HIGH // 2
     x2, y2 = target.x, target.y + _HIGH // 2
-    path = f"M{x1},{y1} C{x1 + _APART // 2},{y1} {x2 - _APART // 2},{y2} {x2},{y2}"
-    return Edge(flow, path, (x1 + x2) // 2, (y1 + y2) // 2 - 5)
+    if x2 - x1 > _APART:  # above the boxes that stand between
+        lane = target.y - _BELOW // 2
+        begin = f"M{x1},{y1}{_curve(x1, y1, x1 + _APART, lane)} H{x2 - _APART}"
+        path = begin + _curve(x2 - _APART, lane, x2, y2)
+        return Edge(flow, path, x1 + _APART + _WIDE // 2, lane - 5, is_back=False)
+    x = x1 + round(_APART * _LABEL)
+    y = y1 + round((y2 - y1) * (3 * _LABEL**2 - 2 * _LABEL**3)) - 5
+    return Edge(flow, f"M{x1},{y1}{_curve(x1, y1, x2, y2)}", x, y, is_back=False)
+
+
+def _back(flow: Flow, source: Node, target: Node, lane: int) -> Edge:
+    """Return a line that leads back, below all boxes."""
+    out, back = source.x + _WIDE * 2 // 3, target.x + _WIDE // 3
+    path = f"M{out},{source.y + _HIGH} V{lane} H{back} V{target.y + _HIGH}"
+    return Edge(flow, path, (out + back) // 2, lane - 5, is_back=True)
+
+
+def _curve(x1: int, y1: int, x2: int, y2: int) -> str:
+    middle = (x1 + x2) // 2
+    return f" C{middle},{y1} {middle},{y2} {x2},{y2}"

@@ -46,9 +46,7 @@ def page(report: Report) -> str:
         environment.get_template("page.html.jinja").render,
         report=report,
         outcomes=[each for each in OUTCOMES if report.count(each) or each == "written"],
-        observed=period(report.started, report.ended)
-        if report.started and report.ended
-        else "no time",
+        observed=period(report.started, report.ended) if report.started and report.ended else "",
         counted=counted,
         graph=graph(report.flows),
         # Text that matplotlib has escaped itself, around numbers of ours.

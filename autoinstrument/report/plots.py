@@ -108,11 +108,17 @@ def _histogram(axes: Axes, sample: Sample) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.grid(axis="y")
-    for percent, side in ((50, "right"), (99, "left")):
+    for percent, side, away in ((50, "right", -4), (99, "left", 4)):
         at = _percentile(took, counts, percent)
         axes.axvline(at, color=_INK, linewidth=1, linestyle="--")
-        label = f" p{percent} {duration(at)} "
-        axes.text(at, 1.01, label, ha=side, va="bottom", transform=axes.get_xaxis_transform())
+        axes.annotate(
+            f"p{percent} {duration(at)}",
+            (at, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(away, 4),
+            textcoords="offset points",
+            ha=side,
+        )
 
 
 def _percentile(took: list[int], counts: list[int], percent: int) -> int:
