@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import shutil
 import sys
@@ -69,8 +70,9 @@ def print_report(path: str, *, as_json: bool = False) -> int:
     if as_json:
         _screen.show(json.dumps(as_data(found), indent=2) + "\n", coloured=False)
     else:
-        columns = shutil.get_terminal_size((100, 24)).columns
-        _screen.show(render(found, min(columns, _WIDEST)))
+        columns, lines = shutil.get_terminal_size((100, 24))
+        height = lines if sys.stdout.isatty() else math.inf
+        _screen.show(render(found, min(columns, _WIDEST), height))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import textwrap
 
@@ -25,10 +26,11 @@ _LONGEST_NAME = 60
 _NONE = "-"
 
 
-def render(report: Report, width: int = 100) -> str:
+def render(report: Report, width: int = 100, height: float = math.inf) -> str:
     """Return `report` as text, in lines of at most `width` characters, 80 or more.
 
-    Only the next command may be longer, since the recording's path is in it.
+    Only the next command may be longer, since the recording's path is in it. Of more than `height`
+    lines a terminal has lost the first: then the end names the findings once more.
     """
     width = max(width, _NARROWEST)
     sections = (
@@ -42,9 +44,13 @@ def render(report: Report, width: int = 100) -> str:
         waterfall.render(report.longest),
         "\n".join(_filled(note, width) for note in notes(report)),
         _filled(cost(report.cost), width),
-        f"Closer: autoinstrument report {foreign(shlex.quote(report.path))} --html report.html",
     )
-    return "\n\n".join(section for section in sections if section) + "\n"
+    text = "\n\n".join(section for section in sections if section) + "\n\n"
+    if report.findings and text.count("\n") >= height:
+        slugs = dict.fromkeys(finding.slug for finding in report.findings)
+        text += _filled(f"Found, as the top says: {', '.join(slugs)}.", width) + "\n"
+    recording = foreign(shlex.quote(report.path))
+    return f"{text}Closer: autoinstrument report {recording} --html report.html\n"
 
 
 def _summary(report: Report, width: int) -> str:
