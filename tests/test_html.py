@@ -217,6 +217,9 @@ def test_names_cannot_become_part_of_the_page(browser: WebDriver, tmp_path: Path
     opened = _opened(browser, hostile)
     opened.find_element(By.CSS_SELECTOR, ".finding [data-trace]").click()
     assert "<img src=x onerror=alert(1)>" in _text(opened, "#waterfall")
+    assert "\u202e" not in opened.find_element(By.TAG_NAME, "body").text
+    wide = "const page = document.documentElement; return [page.scrollWidth, page.clientWidth]"
+    assert len(set(opened.execute_script(wide))) == 1
     assert opened.find_elements(By.TAG_NAME, "img") == []
     assert opened.get_log("browser") == []
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from recordings import START, recording, request, root, span, span_id, write
+from recordings import MS, START, recording, request, root, span, span_id, write
 
 from autoinstrument.commands import report as command
 from autoinstrument.report.data import as_data
@@ -144,7 +144,11 @@ def test_no_rate_is_given_for_no_time(tmp_path: Path) -> None:
     assert reported(tmp_path, write(ms=0)).topics[0].per_second is None
 
 
-@pytest.mark.parametrize(("at", "ms"), [(10, -5), (-START / 1_000_000, 5)], ids=["back", "none"])
+@pytest.mark.parametrize(
+    ("at", "ms"),
+    [(10, -5), (-START / MS, 5), (5_000 - START / MS, 5), (10, 1e13)],
+    ids=["back", "none", "never set", "centuries"],
+)
 def test_a_span_without_a_usable_clock_counts_but_in_no_time(
     tmp_path: Path, at: float, ms: float
 ) -> None:

@@ -46,7 +46,8 @@ def as_data(report: Report) -> dict[str, Any]:
       `background`, and the spans that were `dropped`; null where the recording has no metrics.
     - `kept`: spans that a sampler had dropped and the agent kept. If there are any, other messages
       are in no count.
-    - `untimed`: spans without a start or with an end before it. They count, but in no time.
+    - `untimed`: spans with no start, one before 2000, or an end before it (a clock was set). They
+      count, but in no time.
     - `not_understood`: `lines`, `spans` and `files` that could not be read and are in no count.
 
     More than 1,000 topics or causes are counted together under `(other topics)` and

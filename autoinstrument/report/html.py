@@ -11,10 +11,10 @@ from markupsafe import Markup
 from . import plots
 from .graph import graph
 from .model import OUTCOMES
-from .sentences import cost, notes, processes
+from .sentences import cost, notes, writers
 from .timeline import over_time
 from .traces import packed
-from .wording import counted, duration, foreign, number, period, significant
+from .wording import counted, duration, foreign, label, number, period, significant
 
 if TYPE_CHECKING:
     from .model import Report
@@ -40,7 +40,7 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=number, duration=duration, significant=significant, foreign=foreign
+        number=number, duration=duration, significant=significant, label=label, foreign=foreign
     )
     render = partial(
         environment.get_template("page.html.jinja").render,
@@ -52,7 +52,7 @@ def page(report: Report) -> str:
         # Text that matplotlib has escaped itself, around numbers of ours.
         over_time=Markup(plots.over_time(report.sample)),  # noqa: S704 - see above
         distribution=Markup(plots.distribution(report.sample)),  # noqa: S704 - see above
-        processes=processes(report),
+        writers=writers(report),
         cost=cost(report.cost),
         notes=notes(report),
         bars=lambda topic: over_time(topic, report, _BARS),

@@ -206,7 +206,7 @@ class Report:
     kept: int
     """Spans that a sampler had dropped and the agent kept: others are missing in every count."""
     untimed: int
-    """Spans without a start or with an end before it; they count, but in no time."""
+    """Spans with no start, one before 2000, or an end before it; they count, but in no time."""
     lines_not_understood: int
     spans_not_understood: int
     files_not_read: int

@@ -55,7 +55,8 @@ _INCHES = (6.8, 2.9)
 _STEPS = 40
 _NARROWEST = 4.0  # between the ends of an axis of durations: less has no round number in it
 _DECADES = 1_000.0
-_SECOND, _DAY = 1 / 86_400, 1.0
+_BESIDE = 0.03
+_SECOND, _DAY, _MONTH = 1 / 86_400, 1.0, 30.0
 
 
 def over_time(sample: Sample) -> str:
@@ -98,7 +99,7 @@ def _histogram(axes: Axes, sample: Sample) -> None:
     took = [max(1, each) for each, _ in sample.durations]
     counts = [count for _, count in sample.durations]
     ratio = max(1.02, (max(took) / min(took)) ** (1 / _STEPS))
-    bounds = [min(took) * ratio**step * 0.9999 for step in range(_STEPS + 2)]
+    bounds = [min(took) * ratio ** (step - 0.5) for step in range(_STEPS + 2)]
     axes.hist(took, bins=bounds, weights=counts, color=_WRITTEN, rwidth=0.9)
     axes.set_xscale("log")
     axes.set_xlim(_limits(took))
@@ -151,9 +152,13 @@ def _round(value: float) -> str:
 def _clock(axes: Axes, instants: list[int]) -> None:
     """Label the axis of time as a clock, and say of which day."""
     first, last = _moment(min(instants)), _moment(max(instants))
+    beside = max((last - first) * _BESIDE, _SECOND / 200)
+    axes.set_xlim(first - beside, last + beside)
     axes.xaxis_date()
     axes.xaxis.set_major_locator(_dates.AutoDateLocator(minticks=3, maxticks=5))
-    style = "%m-%d %H:%M" if last - first > _DAY else "%H:%M:%S"
+    style = "%H:%M:%S"
+    if last - first > _DAY:
+        style = "%Y-%m-%d" if last - first > _MONTH else "%m-%d %H:%M"
     digits = -5 if last - first > _SECOND else -3
     fine = last - first < 10 * _SECOND
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .wording import counted, distinct, duration
+from .wording import counted, distinct, duration, foreign, number, shortened
 
 if TYPE_CHECKING:
     from .model import Cost, Report
 
+_SERVICES = 3
+_LONGEST_NAME = 60
 
-def processes(report: Report) -> str:
-    """Return how many processes there were."""
-    return f"{distinct(report.processes)} process{'' if report.processes == 1 else 'es'}"
+
+def writers(report: Report) -> str:
+    """Return the services, as many as a sentence holds, and how many processes there were."""
+    names = [f"`{shortened(foreign(name), _LONGEST_NAME)}`" for name in report.services]
+    if len(names) > _SERVICES:
+        names[_SERVICES:] = [f"{number(len(names) - _SERVICES)} more"]
+    processes = f"{distinct(report.processes)} process{'' if report.processes == 1 else 'es'}"
+    if not names:
+        return processes
+    return f"{'service' if len(names) == 1 else 'services'} {', '.join(names)}, {processes}"
 
 
 def cost(cost: Cost | None) -> str:
@@ -44,8 +53,8 @@ def notes(report: Report) -> list[str]:
         ),
         f"Sampled: of what the sampler dropped, {counted(report.kept, 'span')} kept as failed or"
         " slow; the rest is in no number above.": report.kept,
-        f"No usable clock in {counted(report.untimed, 'span')} (no start, or an end before it):"
-        " counted, but in no time.": report.untimed,
+        f"No usable clock in {counted(report.untimed, 'span')} (no start, one before 2000, or"
+        " an end before it): counted, but in no time.": report.untimed,
         f"Not understood, and in no number above: {left_out}.": left_out,
     }
     return [note for note, applies in found.items() if applies]

@@ -14,6 +14,8 @@ Value = str | int
 """The attribute values that a report asks for; others are passed over."""
 
 _LONGEST_TEXT = 1_000
+_EARLIEST = 946_684_800_000_000_000  # 2000: a clock that nobody has set begins in 1970
+_LATEST = 1 << 62  # 2116
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _SPAN_ID = re.compile(r"[0-9a-fA-F]{16}")
 _LONGEST_WHOLE = 20
@@ -83,7 +85,9 @@ class Span(NamedTuple):
     @property
     def duration(self) -> int | None:
         """Nanoseconds; None without a start, or with an end before it, where a clock was set."""
-        return self.ended - self.started if 0 < self.started <= self.ended else None
+        if _EARLIEST <= self.started <= self.ended < _LATEST:
+            return self.ended - self.started
+        return None
 
     @property
     def is_write(self) -> bool:

@@ -8,7 +8,7 @@ import textwrap
 
 from . import waterfall
 from .model import OUTCOMES, Finding, Flow, Report, Topic, Write
-from .sentences import cost, notes, processes
+from .sentences import cost, notes, writers
 from .table import Column, table
 from .timeline import over_time
 from .wording import counted, distinct, duration, foreign, number, period, shortened, significant
@@ -21,8 +21,6 @@ _SPARKLINE = 12
 _TOPICS = 10
 _CAUSES = 5
 _WRITES = 5
-_SERVICES = 3
-_LONGEST_NAME = 60
 _NONE = "-"
 
 
@@ -68,16 +66,7 @@ def _summary(report: Report, width: int) -> str:
     if report.started and report.ended:
         happened += f"{',' if others else ''} in {duration(report.duration)}"
         seen = f"{period(report.started, report.ended)}, {seen}"
-    return _filled(f"{happened}: {_writers(report)}.", width) + "\n" + _filled(f"{seen}.", width)
-
-
-def _writers(report: Report) -> str:
-    names = [f"`{shortened(foreign(name), _LONGEST_NAME)}`" for name in report.services]
-    if len(names) > _SERVICES:
-        names[_SERVICES:] = [f"{number(len(names) - _SERVICES)} more"]
-    if not names:
-        return processes(report)
-    return f"{'service' if len(names) == 1 else 'services'} {', '.join(names)}, {processes(report)}"
+    return _filled(f"{happened}: {writers(report)}.", width) + "\n" + _filled(f"{seen}.", width)
 
 
 def _findings(findings: tuple[Finding, ...], width: int) -> str:

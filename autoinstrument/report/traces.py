@@ -11,6 +11,7 @@ from zlib import crc32
 
 from .reading import Tally, recording_files, spans
 from .waterfall import MOST_SPANS
+from .wording import label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,8 +77,8 @@ class Index:
         self.texts: dict[str, int] = {}
 
     def __call__(self, text: str) -> int:
-        """Return the number of a text."""
-        return self.texts.setdefault(text, len(self.texts))
+        """Return the number of a text, as it is shown."""
+        return self.texts.setdefault(label(text), len(self.texts))
 
 
 def packed(report: Report, most_bytes: int) -> tuple[str, int, bool]:

@@ -16,6 +16,7 @@ _UNITS = (
     (86_400_000_000_000, math.inf, "days"),
 )
 _CUT = "..."
+_LONGEST_LABEL = 200
 
 
 def foreign(text: str) -> str:
@@ -35,6 +36,11 @@ def shortened(text: str, longest: int) -> str:
         return text
     tail = max(0, longest - len(_CUT)) // 2
     return text[: longest - len(_CUT) - tail] + _CUT + text[len(text) - tail :]
+
+
+def label(text: str) -> str:
+    """Return a name from the application as it is shown where there is room, and searched for."""
+    return shortened(foreign(text), _LONGEST_LABEL)
 
 
 def number(count: int) -> str:
