@@ -8,11 +8,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_INTERRUPTED = 130  # what shells say of a program that Ctrl-C has ended
 _COMMANDS = ("run", "report", "doctor", "demo", "bench")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 1 for a problem found, 2 for wrong usage."""
+    """Run one command and return its exit code.
+
+    0, 1 for a problem found, 2 for wrong usage, 130 where Ctrl-C has ended it.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:2] == ["run", "--"]:  # at every start of a service: the rest of this takes 45 ms
         from .commands.run import start  # noqa: PLC0415 - see above
@@ -37,5 +41,8 @@ def _parse_and_execute(given: list[str]) -> int:
         module.add_arguments(command)
         command.set_defaults(execute=module.execute)
     parsed = parser.parse_args(given)
-    code: int = parsed.execute(parsed)
+    try:
+        code: int = parsed.execute(parsed)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return code

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import json
 import os
 import random
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from recordings import MS, START, recording, request, root, span, span_id, write
 
+from autoinstrument.cli import main
 from autoinstrument.commands import report as command
 from autoinstrument.report.data import as_data
 from autoinstrument.report.gathering import report
@@ -495,6 +498,32 @@ def test_a_reader_that_has_seen_enough_ends_the_report_quietly(small: str) -> No
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110 - as short
+@pytest.mark.parametrize("option", [["--json"], []], ids=["data", "text"])
+def test_a_full_disk_is_one_sentence_and_exit_1(small: str, option: list[str]) -> None:
+    """Half a report must not look like a whole one; only a process has a stdout that is full."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - as above
+        done = subprocess.run(
+            [sys.executable, "-m", "autoinstrument", "report", small, *option],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == ("autoinstrument: stdout cannot be written: No space left on device.\n")
+
+
+def test_ctrl_c_ends_a_report_quietly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A large recording takes its time."""
+    line = request([write(trace=number + 1, offset=number) for number in range(100)])
+    large = recording(tmp_path / "large.jsonl", [line] * 1_500)
+    interrupt = threading.Timer(0.2, _thread.interrupt_main)
+    interrupt.start()
+    assert main(["report", large]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_stream_that_cannot_hold_a_letter_gets_its_escape(tmp_path: Path) -> None:

@@ -24,8 +24,11 @@ _STYLES = {
 }
 
 
-def show(text: str, *, coloured: bool = True) -> None:
-    """Write `text` to stdout; a reader that has seen enough ends it quietly."""
+def show(text: str, *, coloured: bool = True) -> int:
+    """Write `text` to stdout; return 0, or 1 with a sentence on stderr if there is no room for it.
+
+    A reader that has seen enough ends it quietly.
+    """
     try:
         if coloured and has_colours(sys.stdout):
             _paint(text)
@@ -34,9 +37,13 @@ def show(text: str, *, coloured: bool = True) -> None:
             encoding = sys.stdout.encoding or "utf-8"
             sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"autoinstrument: stdout cannot be written: {error.strerror}.\n")
+            return 1
+    return 0
 
 
 def has_colours(stream: TextIO) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,17 +33,18 @@ def execute(parsed: argparse.Namespace) -> int:
     from autoinstrument.doctor.examination import examine  # noqa: PLC0415 - not for other commands
 
     lines = examine(command)
-    _print(lines, as_json=parsed.json)
-    return 1 if any(line.status == "problem" for line in lines) else 0
+    problem = any(line.status == "problem" for line in lines)
+    return _print(lines, as_json=parsed.json) or int(problem)
 
 
-def _print(lines: Sequence[Line], *, as_json: bool) -> None:
+def _print(lines: Sequence[Line], *, as_json: bool) -> int:
     import json  # noqa: PLC0415 - as above
     import shutil  # noqa: PLC0415 - as above
 
     from autoinstrument.doctor.text import as_data, render  # noqa: PLC0415 - as above
 
+    from ._screen import show  # noqa: PLC0415 - as above
+
     columns = min(shutil.get_terminal_size((100, 24)).columns, _WIDEST)
     text = json.dumps(as_data(lines), indent=2) + "\n" if as_json else render(lines, columns)
-    encoding = sys.stdout.encoding or "utf-8"  # a stream may not hold each letter: the C locale
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    return show(text, coloured=False)

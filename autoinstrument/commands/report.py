@@ -53,13 +53,13 @@ def execute(parsed: argparse.Namespace) -> int:
         from ._follow import follow  # noqa: PLC0415 - only now
 
         return follow(parsed.path)
-    if parsed.html:
+    if parsed.html is not None:
         return write_page(parsed.path, parsed.html)
     return print_report(parsed.path, as_json=parsed.json)
 
 
 def print_report(path: str, *, as_json: bool = False) -> int:
-    """Print the report on the recording at `path`; 0, or 1 with a sentence on stderr if it is none.
+    """Print the report on the recording at `path`; 0, or 1 with a sentence on stderr if it cannot.
 
     The text is as wide as the terminal, at most 120 characters, and 100 where there is none. With
     `as_json` it is the object that `autoinstrument.report.data.as_data` describes.
@@ -68,12 +68,10 @@ def print_report(path: str, *, as_json: bool = False) -> int:
     if found is None:
         return 1
     if as_json:
-        _screen.show(json.dumps(as_data(found), indent=2) + "\n", coloured=False)
-    else:
-        columns, lines = shutil.get_terminal_size((100, 24))
-        height = lines if sys.stdout.isatty() else math.inf
-        _screen.show(render(found, min(columns, _WIDEST), height))
-    return 0
+        return _screen.show(json.dumps(as_data(found), indent=2) + "\n", coloured=False)
+    columns, lines = shutil.get_terminal_size((100, 24))
+    height = lines if sys.stdout.isatty() else math.inf
+    return _screen.show(render(found, min(columns, _WIDEST), height))
 
 
 def write_page(path: str, file: str) -> int:
@@ -92,8 +90,7 @@ def write_page(path: str, file: str) -> int:
         Path(file).write_text(page(found), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         return _refuse(f"`{file}` cannot be written: {error.strerror}")
-    _screen.show(f"Written: {foreign(file)}\n", coloured=False)
-    return 0
+    return _screen.show(f"Written: {foreign(file)}\n", coloured=False)
 
 
 def _reported(path: str) -> Report | None:
