@@ -89,10 +89,12 @@ def test_no_line_of_a_view_is_too_wide() -> None:
     assert "Nothing yet." in following.view(now, 80)
     for name in "\x1b[2J" * 100, "orders":
         following.add(request([write(name, trace=1)]).encode())
-    view = following.view(now, 80)
-    assert max(map(len, view.splitlines())) <= 80
-    assert "\x1b" not in view
-    assert "orders" in view
+    for width in 50, 80:
+        view = following.view(now, width)
+        assert max(map(len, view.splitlines())) <= width
+        assert "\x1b" not in view
+        assert "orders" in view
+        assert "p99" in view
 
 
 def test_a_place_without_a_folder_is_one_sentence(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def follow(path: str) -> int:
                 for line in tail.lines():
                     following.add(line)
                 width = shutil.get_terminal_size((100, 24)).columns
-                draw(following.view(time.time_ns(), max(80, width)))
+                draw(following.view(time.time_ns(), width))
                 time.sleep(_INTERVAL)
         except (KeyboardInterrupt, BrokenPipeError):
             return 0

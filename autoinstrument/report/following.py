@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from .latency import Latencies
+from .model import OUTCOMES
 from .reading import NotARecording, Tally, recording_files, spans_in
 from .table import Column, table
 from .wording import duration, foreign, number, significant
@@ -104,21 +105,21 @@ class Following:
             f"{number(sum(c for (_, o), c in self._totals.items() if o == 'failed'))} failed",
         ]
         shown = [topic for topic, _ in self._by_topic().most_common(_TOPICS)]
+        outcomes = {outcome for _, outcome in self._totals}
         of = {topic: [each for each in recent if each.topic == topic] for topic in shown}
         columns = [
             Column("topic", [foreign(topic) for topic in shown], right=False, least=16),
             Column("per s", [significant(_written(of[topic]) / seconds) for topic in shown]),
             *(
                 Column(outcome, [number(self._totals[topic, outcome]) for topic in shown])
-                for outcome in ("written", "failed", "unconfirmed")
+                for outcome in OUTCOMES
+                if outcome in ("written", "failed") or outcome in outcomes
             ),
-            *(
-                Column(f"p{percent}", [_percentile(of[topic], percent) for topic in shown])
-                for percent in (50, 99)
-            ),
+            Column("p50", [_percentile(of[topic], 50) for topic in shown], leaves=1),
+            Column("p99", [_percentile(of[topic], 99) for topic in shown]),
         ]
         body = table(columns, width) if shown else "  Nothing yet."
-        foot = "  per s, p50, p99: of the last 30 s. Ctrl-C ends it."
+        foot = "  per s, p50, p99: of the last 30 s. Ctrl-C ends."
         return "\n".join([", ".join(filter(None, head)), "", body, foot]) + "\n"
 
     def _by_topic(self) -> Counter[str]:
