@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from recordings import recording, request, write
 
 from autoinstrument.report.findings import FINDINGS
 from autoinstrument.report.gathering import report
@@ -16,6 +17,7 @@ from autoinstrument.report.text import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from brokers import Kafka
     from programs import Run, Runner
@@ -427,24 +429,64 @@ def test_links_are_context_enough(run: Runner, kafka: Kafka) -> None:
     assert "broken-trace" not in _findings(done)
 
 
-def test_the_estimated_gain_is_that_of_the_changed_program(
-    run: Runner, kafka: Kafka, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What writing without waiting would take is within a factor of 2 of what it takes."""
-    # An older librdkafka asks for a topic that it does not know yet only once a second.
-    program = f"""{CONFLUENT}
-p = producer()
-p.list_topics(topic, timeout=10)
-for number in range(200):
-    until = time.perf_counter() + 0.002
+WORKS = """
+def work():
+    until = time.perf_counter() + 0.001
     while time.perf_counter() < until:
         pass
+"""
+WAITING = {
+    "beside work of its own": (
+        f"""{CONFLUENT}{WORKS}
+p = producer()
+p.list_topics(topic, timeout=10)
+for number in range(300):
+    work()
     p.produce(topic, b"v")
     WAIT
 p.flush()
-"""
-    before = run(program.replace("WAIT", "p.flush()"), kafka.bootstrap, kafka.topic("before"))
-    after = run(program.replace("WAIT", "p.poll(0)"), kafka.bootstrap, kafka.topic("after"))
+""",
+        "p.flush()",
+        "p.poll(0)",
+    ),
+    "of kafka-python": (
+        f"""{KAFKA_PYTHON}{WORKS}
+for number in range(300):
+    work()
+    future = producer.send(topic, b"v")
+    WAIT
+producer.close()
+""",
+        "future.get()",
+        "pass",
+    ),
+    "of aiokafka": (
+        f"""{AIOKAFKA}
+import time
+{WORKS}
+async def write(producer):
+    futures = []
+    for number in range(300):
+        work()
+        futures.append(await producer.send(topic, b"v"))
+        WAIT
+    await asyncio.gather(*futures)
+asyncio.run(main(write))
+""",
+        "await futures[-1]",
+        "pass",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_the_estimated_gain_is_that_of_the_changed_program(
+    run: Runner, kafka: Kafka, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """What writing without waiting would take is within a factor of 2 of what it takes."""
+    program, waits, goes_on = WAITING[name]
+    before = run(program.replace("WAIT", waits), kafka.bootstrap, kafka.topic("before"))
+    after = run(program.replace("WAIT", goes_on), kafka.bootstrap, kafka.topic("after"))
     finding = _findings(before)["synchronous-writes"]
     estimated = finding.numbers["after_ns"] / 1e9
     writes = after.writes
@@ -454,6 +496,17 @@ p.flush()
     assert took / 2 < estimated < took * 2
     assert finding.numbers["before_ns"] > 1.2 * finding.numbers["after_ns"]
     assert "synchronous-writes" not in _findings(after)
+
+
+def test_the_first_write_waits_for_its_connection_in_any_case(tmp_path: Path) -> None:
+    """What it takes is no gain, and it does not hide that the others wait."""
+    waits = {"autoinstrument__waited": "flush", "offset": 0}
+    first = write(trace=1, ms=1_000, **waits)
+    others = [write(trace=n + 2, at=1_000 + n * 2, ms=0.5, **waits) for n in range(50)]
+    found = report(recording(tmp_path / "connects.jsonl", [request([first, *others])]))
+    (finding,) = found.findings
+    assert finding.slug == "synchronous-writes"
+    assert finding.numbers == {"before_ns": 1_098_500_000, "after_ns": 1_073_500_000}
 
 
 def test_every_finding_is_provoked_here() -> None:

@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from .evidence import MOST_TRACES
 from .model import Finding
 from .remedies import LOOK, REMEDIES, WITHOUT_WAITING
+from .waiting import waiting
 from .wording import counted, duration, number, shortened, significant
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable, Iterator
 
-    from .evidence import Evidence, Sequence
+    from .evidence import Evidence
     from .model import Cause, Topic
 
 _FEWEST = 20  # fewer writes are a try, and no way of writing
 _MOSTLY = 0.5  # more often than not
-_WORTH_IT = 0.1  # of the time: a gain of less is not felt
-_NEVER_ALONE = 0.05  # writes that overlap by chance, where a program does not wait
-_ONLY_WAITS = 0.9  # who writes at his own pace has pauses; who waits goes on at once
 _UNSERVED = 1_000_000_000  # ns in all: less is one late poll
 _MANY = 100  # messages that a good key would have spread over any number of partitions
 _STICKY = 100_000_000  # ns: for so long a client may give what has no key one partition, and more
@@ -124,42 +122,21 @@ def _unflushed_transaction(facts: Facts) -> Iterator[_Told]:
 
 def _synchronous_writes(facts: Facts) -> Iterator[_Told]:
     """Each write waits for the answer to the one before, instead of going out with others."""
-    waiting: dict[object, list[Sequence]] = {}
-    for (process, _), sequence in facts.evidence.threads.items():
-        if not _overlaps(sequence):  # as in coroutines that each wait for their own
-            waiting.setdefault(process, []).append(sequence)
-    for process, whole in facts.evidence.processes.items():
-        threads = waiting.get(process, [])
-        if sum(each.count for each in threads) < _MOSTLY * whole.count:
-            threads = [whole] if _goes_on_at_once(whole) else []
-        waited = sum(each.waited for each in threads)
-        observed = sum(each.observed for each in threads)
-        count = sum(each.count for each in threads)
-        if count < _FEWEST or waited < _WORTH_IT * observed:
-            continue
-        before = max(each.observed for each in threads)
-        after = max(each.observed - each.waited + each.latencies.percentile(50) for each in threads)
-        how = threads[0].by.most_common(1)[0][0]
-        by = f", by {how}{'' if how == 'await' else '()'}" if how else ""
+    for found in waiting(facts.evidence):
+        by = f", by {found.by}{'' if found.by == 'await' else '()'}" if found.by else ""
+        gain = f"{significant(found.before / max(1, found.after), 2)} times as fast"
+        if found.connecting > _MOSTLY * found.observed:
+            gain = f"the first write has waited {duration(found.connecting)} for its connection"
         yield _Told(
-            f"{counted(count, 'write')} to {_topics(whole.topics)} wait for one answer after the"
-            f" other{by}.",
-            f"{waited / observed:.0%} of the time is spent waiting: {duration(waited)} of"
-            f" {duration(observed)}. Without waiting, {duration(before)} would be some"
-            f" {duration(after)}: {significant(before / max(1, after), 2)} times as fast.",
-            WITHOUT_WAITING.get(how, WITHOUT_WAITING[""]),
-            tuple(threads[0].traces),
-            {"before_ns": before, "after_ns": after},
+            f"{counted(found.writes, 'write')} to {_topics(found.topics)} wait for one answer after"
+            f" the other{by}.",
+            f"{found.waited / found.observed:.0%} of the time is spent waiting:"
+            f" {duration(found.waited)} of {duration(found.observed)}. Without waiting,"
+            f" {duration(found.before)} would be some {duration(found.after)}: {gain}.",
+            WITHOUT_WAITING.get(found.by, WITHOUT_WAITING[""]),
+            found.traces,
+            {"before_ns": found.before, "after_ns": found.after},
         )
-
-
-def _goes_on_at_once(whole: Sequence) -> bool:
-    """Whether a program that was not seen waiting must have waited: it never does anything else."""
-    return not _overlaps(whole) and whole.waited >= _ONLY_WAITS * whole.observed
-
-
-def _overlaps(sequence: Sequence) -> bool:
-    return sequence.overlapping > _NEVER_ALONE * sequence.count
 
 
 def _reports_unserved(facts: Facts) -> Iterator[_Told]:

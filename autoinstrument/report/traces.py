@@ -71,14 +71,17 @@ class _Choice:
 
 
 class Index:
-    """Texts by number: each stands once in the page."""
+    """Texts by number: each stands once in the page, as it is shown."""
 
     def __init__(self) -> None:
         self.texts: dict[str, int] = {}
+        self._known: dict[str, int] = {}
 
     def __call__(self, text: str) -> int:
-        """Return the number of a text, as it is shown."""
-        return self.texts.setdefault(label(text), len(self.texts))
+        """Return the number of a text."""
+        if text not in self._known:
+            self._known[text] = self.texts.setdefault(label(text), len(self.texts))
+        return self._known[text]
 
 
 def packed(report: Report, most_bytes: int) -> tuple[str, int, bool]:

@@ -1,0 +1,80 @@
+"""Programs that wait for the answer to each write, and what they would take without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator
+
+    from .evidence import Evidence, Sequence
+
+_FEWEST = 20  # fewer writes are a try, and no way of writing
+_MOSTLY = 0.5  # more often than not
+_WORTH_IT = 0.1  # of the time: a gain of less is not felt
+_NEVER_ALONE = 0.05  # writes that overlap by chance, where a program does not wait
+_ONLY_WAITS = 0.9  # who writes at his own pace has pauses; who waits goes on at once
+
+
+class Waiting(NamedTuple):
+    """What one process waits; durations in nanoseconds, over all of its threads that do."""
+
+    writes: int
+    topics: Counter[str]
+    by: str
+    """The call that waits; empty where that was not seen."""
+    waited: int
+    observed: int
+    connecting: int
+    """Of what was waited, for the first write of each thread."""
+    before: int
+    """From the first call to the last answer, of the thread that took longest."""
+    after: int
+    """What that would be if no write but the first were waited for."""
+    traces: tuple[str, ...]
+
+
+def waiting(evidence: Evidence) -> Iterator[Waiting]:
+    """Yield the processes that would gain by not waiting."""
+    alone: dict[object, list[Sequence]] = {}
+    for (process, _), sequence in evidence.threads.items():
+        if not _overlaps(sequence):  # as in coroutines that each wait for their own
+            alone.setdefault(process, []).append(sequence)
+    for process, whole in evidence.processes.items():
+        threads = alone.get(process, [])
+        if sum(each.count for each in threads) < _MOSTLY * whole.count:
+            threads = [whole] if _goes_on_at_once(whole) else []
+        if sum(each.count for each in threads) >= _FEWEST:
+            found = _waiting(whole.topics, threads)
+            observed = found.observed - found.connecting
+            if found.waited - found.connecting >= _WORTH_IT * observed:
+                yield found
+
+
+def _waiting(topics: Counter[str], threads: list[Sequence]) -> Waiting:
+    return Waiting(
+        writes=sum(each.count for each in threads),
+        topics=topics,
+        by=threads[0].by.most_common(1)[0][0],
+        waited=sum(each.waited for each in threads),
+        observed=sum(each.observed for each in threads),
+        connecting=sum(each.first for each in threads),
+        before=max(each.observed for each in threads),
+        after=max(map(_without_waiting, threads)),
+        traces=tuple(threads[0].traces),
+    )
+
+
+def _without_waiting(sequence: Sequence) -> int:
+    last = max(sequence.first, sequence.latencies.percentile(50))
+    return sequence.observed - sequence.waited + last
+
+
+def _goes_on_at_once(whole: Sequence) -> bool:
+    """Whether a program that was not seen waiting must have waited: it never does anything else."""
+    return not _overlaps(whole) and whole.waited >= _ONLY_WAITS * whole.observed
+
+
+def _overlaps(sequence: Sequence) -> bool:
+    return sequence.overlapping > _NEVER_ALONE * sequence.count
