@@ -157,6 +157,34 @@ def test_protobufs_other_ways_to_write_json_are_read(tmp_path: Path) -> None:
     assert found.failed[0].trace_id == f"{0xABC:032x}"
 
 
+def test_what_the_collectors_file_exporter_has_written_reads_the_same(tmp_path: Path) -> None:
+    """It repeats our spans with fields and types of its own, of several services in one line."""
+    ours = [
+        request([write(trace=n, offset=n, ms=n), root("f", trace=n)], service=f"service-{n}")
+        for n in range(1, 4)
+    ]
+    theirs: dict[str, list[Any]] = {"resourceSpans": []}
+    for line in ours:
+        (resource,) = json.loads(line)["resourceSpans"]
+        resource["schemaUrl"] = "https://opentelemetry.io/schemas/1.37.0"
+        resource["resource"]["droppedAttributesCount"] = 0
+        resource["resource"]["attributes"] += [
+            {"key": "process.command_args", "value": {"arrayValue": {"values": []}}},
+            {"key": "host.cores", "value": {"doubleValue": 2.5}},
+        ]
+        resource["scopeSpans"].append({"scope": {}, "spans": []})
+        for one in resource["scopeSpans"][0]["spans"]:
+            one["traceState"] = ""
+            one["events"] = [{"timeUnixNano": str(START), "name": "retry", "attributes": []}]
+            one["attributes"].append({"key": "sampled", "value": {"boolValue": True}})
+        theirs["resourceSpans"].append(resource)
+    logs = '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}\n'
+    metrics = '{"resourceMetrics":[{"resource":{},"scopeMetrics":[{"scope":{},"metrics":[]}]}]}\n'
+    found = read(tmp_path, logs, json.dumps(theirs) + "\n", metrics)
+    assert (found.lines_not_understood, found.spans_not_understood) == (0, 0)
+    assert found == read(tmp_path, *ours)
+
+
 def damaged(node: Any, chance: random.Random) -> Any:
     """Return a copy of `node` in which about one value in fifty is something else."""
     if chance.random() < 0.02:
