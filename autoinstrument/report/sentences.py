@@ -28,10 +28,10 @@ def cost(cost: Cost | None) -> str:
     """Return what the agent has taken, a sentence; empty where that is not known."""
     if cost is None:
         return ""
-    call = "" if cost.call is None else f"{duration(cost.call)} in the call and "
+    call = "" if cost.call is None else f"{duration(cost.call)} in the call, "
     background = duration(cost.background or 0)
     dropped = f"; {counted(cost.dropped, 'span')} dropped" if cost.dropped else ""
-    return f"The agent took {call}{background} beside it an operation{dropped}."
+    return f"The agent's own cost an operation: {call}{background} in the background{dropped}."
 
 
 def notes(report: Report) -> list[str]:
