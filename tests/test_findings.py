@@ -509,6 +509,29 @@ def test_the_first_write_waits_for_its_connection_in_any_case(tmp_path: Path) ->
     assert finding.numbers == {"before_ns": 1_098_500_000, "after_ns": 1_073_500_000}
 
 
+def test_the_processes_of_a_service_have_one_finding_and_several_services_are_named(
+    tmp_path: Path,
+) -> None:
+    """Ten workers with one fault are one thing to mend, and somebody must know in which program."""
+    lines = []
+    for pid in range(10):
+        writes = [
+            write(trace=pid * 100 + n + 1, at=n * 2, ms=1.5, offset=n, autoinstrument__waited="get")
+            for n in range(30)
+        ]
+        lines.append(request(writes, service="shop", pid=pid))
+    alone = report(recording(tmp_path / "shop.jsonl", lines))
+    (finding,) = alone.findings
+    assert finding.headline.startswith("300 writes to profiles wait")
+    assert "shop" not in finding.evidence
+    lines.append(request([write(error="no", error_type="queue_full")], service="mail"))
+    both = report(recording(tmp_path / "both.jsonl", lines))
+    assert {found.slug: found.evidence.rpartition(" (")[2] for found in both.findings} == {
+        "queue-full": "service mail)",
+        "synchronous-writes": "service shop)",
+    }
+
+
 def test_every_finding_is_provoked_here() -> None:
     """A finding without a program that shows it is no finding."""
     provoked = {name.partition(" ")[0] for name in PAIRS} | {"broken-trace"}

@@ -25,12 +25,15 @@ class Case:
     def __init__(self) -> None:
         self.count = 0
         self.topics: Counter[str] = Counter()
+        self.services: Counter[str] = Counter()
         self.traces: list[str] = []
 
     def add(self, span: Span) -> None:
         """Count one span."""
         self.count += 1
         count_bounded(self.topics, span.topic)
+        if span.source.process.service:
+            count_bounded(self.services, span.source.process.service)
         if len(self.traces) < MOST_TRACES and span.trace_id not in self.traces:
             self.traces.append(span.trace_id)
 

@@ -37,6 +37,7 @@ _OWN_FINDING = ("lost_at_exit", "queue_full", "transaction_aborted")
 class Facts(NamedTuple):
     """What there is to go by."""
 
+    services: tuple[str, ...]
     topics: tuple[Topic, ...]
     causes: tuple[Cause, ...]
     evidence: Evidence
@@ -44,7 +45,20 @@ class Facts(NamedTuple):
 
 def findings(facts: Facts) -> tuple[Finding, ...]:
     """Return what there is to tell of a recording, gravest first."""
-    return tuple(Finding(slug, *told) for slug, find in FINDINGS.items() for told in find(facts))
+    return tuple(
+        Finding(slug, told.headline, evidence, told.remedy, told.traces, told.numbers)
+        for slug, find in FINDINGS.items()
+        for told in find(facts)
+        for evidence in [told.evidence + _of(told.services, facts.services)]
+    )
+
+
+def _of(services: Iterable[str], known: tuple[str, ...]) -> str:
+    """Return who is to look at it, where there are several."""
+    names = list(services)
+    if not names or len(known) == 1:
+        return ""
+    return f" (service{'' if len(names) == 1 else 's'} {_names(names)})"
 
 
 class _Told(NamedTuple):
@@ -52,6 +66,7 @@ class _Told(NamedTuple):
     evidence: str
     remedy: str
     traces: tuple[str, ...]
+    services: Iterable[str] = ()
     numbers: dict[str, int] = {}  # noqa: RUF012 - nobody changes it
 
 
@@ -65,7 +80,7 @@ def _lost_at_exit(facts: Facts) -> Iterator[_Told]:
             f"{_share(causes, facts)}; whether they were written is not known.",
             "Call flush() before the program ends, also when it is told to stop (kafka-python:"
             " close(), aiokafka: await stop()).",
-            _traces(facts, "lost_at_exit"),
+            *_failed(facts, "lost_at_exit"),
         )
 
 
@@ -78,11 +93,11 @@ def _failures_by_cause(facts: Facts) -> Iterator[_Told]:
     for error_type, causes in by_type.items():
         failed = sum(cause.count for cause in causes)
         yield _Told(
-            f"{counted(failed, 'write')} to {_topics(cause.topic for cause in causes)} failed:"
+            f"{counted(failed, 'write')} to {_names(cause.topic for cause in causes)} failed:"
             f" {_name(error_type)}.",
             f"In the client's words: {shortened(causes[0].description, _LONGEST_WORDS) or 'none'}",
             REMEDIES.get(error_type, LOOK),
-            _traces(facts, error_type),
+            *_failed(facts, error_type),
         )
 
 
@@ -97,7 +112,7 @@ def _queue_full(facts: Facts) -> Iterator[_Told]:
             " program polls.",
             "On BufferError call poll() and write again; poll as you write; or raise"
             " queue.buffering.max.messages (kafka-python: buffer_memory).",
-            _traces(facts, "queue_full"),
+            *_failed(facts, "queue_full"),
         )
 
 
@@ -107,16 +122,18 @@ def _unflushed_transaction(facts: Facts) -> Iterator[_Told]:
     if open_.count:
         yield _Told(
             f"{counted(open_.count, 'message')} of a transaction that was never committed.",
-            f"The program ended before commit_transaction(); topics: {_topics(open_.topics)}.",
+            f"The program ended before commit_transaction(); topics: {_names(open_.topics)}.",
             "Commit, or abort, before the program ends; close what writes in a `finally`.",
             tuple(open_.traces),
+            open_.services,
         )
     if undecided.count:
         yield _Told(
             f"{counted(undecided.count, 'message')} of a transaction whose end is not known.",
-            f"The commit had no answer, or too many messages; topics: {_topics(undecided.topics)}.",
+            f"The commit had no answer, or too many messages; topics: {_names(undecided.topics)}.",
             "Repeat commit_transaction() when its error is retriable; keep transactions small.",
             tuple(undecided.traces),
+            undecided.services,
         )
 
 
@@ -128,13 +145,14 @@ def _synchronous_writes(facts: Facts) -> Iterator[_Told]:
         if found.connecting > _MOSTLY * found.observed:
             gain = f"the first write has waited {duration(found.connecting)} for its connection"
         yield _Told(
-            f"{counted(found.writes, 'write')} to {_topics(found.topics)} wait for one answer after"
+            f"{counted(found.writes, 'write')} to {_names(found.topics)} wait for one answer after"
             f" the other{by}.",
             f"{found.waited / found.observed:.0%} of the time is spent waiting:"
             f" {duration(found.waited)} of {duration(found.observed)}. Without waiting,"
             f" {duration(found.before)} would be some {duration(found.after)}: {gain}.",
             WITHOUT_WAITING.get(found.by, WITHOUT_WAITING[""]),
             found.traces,
+            [found.service] if found.service else [],
             {"before_ns": found.before, "after_ns": found.after},
         )
 
@@ -146,9 +164,10 @@ def _reports_unserved(facts: Facts) -> Iterator[_Told]:
         yield _Told(
             f"Delivery reports wait up to {duration(max(periods))} for the program to poll.",
             f"{counted(len(periods), 'such pause')} of 100 ms or more, {duration(sum(periods))} in"
-            f" all; topics: {_topics(unserved.topics)}. The latencies below contain them.",
+            f" all; topics: {_names(unserved.topics)}. The latencies below contain them.",
             "Call poll(0) after each produce(), or poll(0.1) in a thread of its own.",
             tuple(unserved.traces),
+            unserved.services,
         )
 
 
@@ -216,12 +235,13 @@ def _broken_trace(facts: Facts) -> Iterator[_Told]:
         orphans = sum(case.count for case in cases.values())
         whole = sum(consumed[topic] for topic in cases)
         yield _Told(
-            f"{number(orphans)} of {counted(whole, 'message')} from {_topics(cases)} carry no trace"
+            f"{number(orphans)} of {counted(whole, 'message')} from {_names(cases)} carry no trace"
             " context.",
             "Their traces begin with their consumption, and not with who wrote them.",
             "Run what writes them under the agent, or have it send a traceparent header; look for"
             " AUTOINSTRUMENT_PROPAGATE=0 and for what copies messages without headers.",
             tuple(trace for case in cases.values() for trace in case.traces)[:MOST_TRACES],
+            {service for case in cases.values() for service in case.services},
         )
 
 
@@ -232,17 +252,19 @@ def _oversized_headers(facts: Facts) -> Iterator[_Told]:
         yield _Told(
             f"{counted(omitted.count, 'message')} went out without trace context: too large.",
             f"They fit the client's limit only without its 70 bytes; topics:"
-            f" {_topics(omitted.topics)}.",
+            f" {_names(omitted.topics)}.",
             "Raise message.max.bytes (kafka-python, aiokafka: max_request_size) a little.",
             tuple(omitted.traces),
+            omitted.services,
         )
     if refused.count:
         yield _Told(
             f"{counted(refused.count, 'message')} with trace context refused as too large.",
-            f"It adds 70 bytes, which may be what was too much; topics: {_topics(refused.topics)}.",
+            f"It adds 70 bytes, which may be what was too much; topics: {_names(refused.topics)}.",
             "Raise the topic's max.message.bytes; AUTOINSTRUMENT_PROPAGATE=0 shows whether it was"
             " the trace context.",
             tuple(refused.traces),
+            refused.services,
         )
 
 
@@ -253,9 +275,10 @@ def _acks_zero(facts: Facts) -> Iterator[_Told]:
         yield _Told(
             f"{counted(case.count, 'message')} sent with acks=0.",
             f"The broker does not answer, so a lost message is lost silently; topics:"
-            f" {_topics(case.topics)}.",
+            f" {_names(case.topics)}.",
             "Use acks=all, or acks=1, unless messages may be lost.",
             tuple(case.traces),
+            case.services,
         )
 
 
@@ -278,7 +301,7 @@ FINDINGS: dict[str, Callable[[Facts], Iterator[_Told]]] = {
 """Gravest first: what is lost, what is slow, what is not seen."""
 
 
-def _topics(names: Iterable[str] | Counter[str]) -> str:
+def _names(names: Iterable[str] | Counter[str]) -> str:
     """Return up to three names."""
     found = sorted({_name(name) for name in names})
     return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004 - as said
@@ -293,8 +316,10 @@ def _share(causes: list[Cause], facts: Facts) -> str:
     names = {cause.topic for cause in causes}
     failed = sum(cause.count for cause in causes)
     whole = sum(topic.messages for topic in facts.topics if topic.name in names)
-    return f"{number(failed)} of {counted(whole, 'message')} to {_topics(names)}"
+    return f"{number(failed)} of {counted(whole, 'message')} to {_names(names)}"
 
 
-def _traces(facts: Facts, error_type: str) -> tuple[str, ...]:
-    return tuple(facts.evidence.failures[error_type].traces)
+def _failed(facts: Facts, error_type: str) -> tuple[tuple[str, ...], Iterable[str]]:
+    """Return traces and services of failures."""
+    case = facts.evidence.failures[error_type]
+    return tuple(case.traces), case.services

@@ -167,17 +167,18 @@ class _Gathered:
                 key=lambda cause: (-cause.count, cause.error_type, cause.topic),
             )
         )
+        services = tuple(
+            sorted({process.service for process in self._processes if process.service})
+        )
         return Report(
             path=path,
             files=files,
             spans=tally.spans,
-            services=tuple(
-                sorted({process.service for process in self._processes if process.service})
-            ),
+            services=services,
             processes=len(self._processes),
             started=self._started,
             ended=self._ended,
-            findings=findings(Facts(topics, causes, self._evidence)),
+            findings=findings(Facts(services, topics, causes, self._evidence)),
             topics=topics,
             causes=causes,
             sample=Sample(

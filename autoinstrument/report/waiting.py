@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterator
 
     from .evidence import Evidence, Sequence
@@ -18,8 +18,9 @@ _ONLY_WAITS = 0.9  # who writes at his own pace has pauses; who waits goes on at
 
 
 class Waiting(NamedTuple):
-    """What one process waits; durations in nanoseconds, over all of its threads that do."""
+    """What one service waits; durations in nanoseconds, over all of its threads that do."""
 
+    service: str | None
     writes: int
     topics: Counter[str]
     by: str
@@ -36,24 +37,33 @@ class Waiting(NamedTuple):
 
 
 def waiting(evidence: Evidence) -> Iterator[Waiting]:
-    """Yield the processes that would gain by not waiting."""
+    """Yield the services that have processes that would gain by not waiting."""
     alone: dict[object, list[Sequence]] = {}
     for (process, _), sequence in evidence.threads.items():
         if not _overlaps(sequence):  # as in coroutines that each wait for their own
             alone.setdefault(process, []).append(sequence)
+    services: dict[str | None, tuple[Counter[str], list[Sequence]]] = {}
     for process, whole in evidence.processes.items():
         threads = alone.get(process, [])
         if sum(each.count for each in threads) < _MOSTLY * whole.count:
             threads = [whole] if _goes_on_at_once(whole) else []
-        if sum(each.count for each in threads) >= _FEWEST:
-            found = _waiting(whole.topics, threads)
-            observed = found.observed - found.connecting
-            if found.waited - found.connecting >= _WORTH_IT * observed:
-                yield found
+        if _gains(threads):
+            topics, waiting = services.setdefault(process.service, (Counter(), []))
+            topics.update(whole.topics)
+            waiting.extend(threads)
+    for service, (topics, threads) in services.items():
+        yield _waiting(service, topics, threads)
 
 
-def _waiting(topics: Counter[str], threads: list[Sequence]) -> Waiting:
+def _gains(threads: list[Sequence]) -> bool:
+    waited = sum(each.waited - each.first for each in threads)
+    observed = sum(each.observed - each.first for each in threads)
+    return sum(each.count for each in threads) >= _FEWEST and waited >= _WORTH_IT * observed
+
+
+def _waiting(service: str | None, topics: Counter[str], threads: list[Sequence]) -> Waiting:
     return Waiting(
+        service=service,
         writes=sum(each.count for each in threads),
         topics=topics,
         by=threads[0].by.most_common(1)[0][0],
