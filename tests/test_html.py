@@ -295,6 +295,19 @@ def test_traces_of_a_long_recording_are_from_all_of_it(tmp_path: Path) -> None:
     assert min(in_thirds[third] for third in range(3)) > 3_000
 
 
+def test_large_traces_are_fewer(tmp_path: Path) -> None:
+    """However many spans a trace has, those in memory are bounded, and no trace is torn."""
+    lines = [
+        request([write(trace=trace + 1, at=at) for at in range(150)]) for trace in range(1_000)
+    ]
+    found = report(recording(tmp_path / "large.jsonl", lines))
+    text, shown, is_whole = packed(found, 10_000_000)
+    traces = json.loads(gzip.decompress(base64.b64decode(text)))["traces"]
+    assert {len(spans) for _, _, spans in traces} == {150}
+    assert 500 < shown <= 100_000 // 150
+    assert not is_whole
+
+
 def test_a_crowd_of_topics_is_a_page_of_a_megabyte(tmp_path: Path) -> None:
     """What is not on the page is told."""
     lines = [

@@ -15,6 +15,7 @@ from recordings import START, recording, request, root, span, span_id, write
 from autoinstrument._recording import Recording
 from autoinstrument.report.data import as_data
 from autoinstrument.report.gathering import report
+from autoinstrument.report.html import page
 from autoinstrument.report.reading import NotARecording, Tally, recording_files, spans
 from autoinstrument.report.text import render
 
@@ -210,6 +211,7 @@ def test_no_damage_raises_and_none_goes_uncounted(tmp_path: Path) -> None:
     assert found.spans_not_understood > 0
     assert 500 < found.spans < 3_000
     json.dumps(as_data(found))
+    assert page(found)
     assert all(letter.isprintable() for letter in render(found).replace("\n", ""))
 
 

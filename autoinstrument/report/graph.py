@@ -42,6 +42,8 @@ class Graph(NamedTuple):
     edges: tuple[Edge, ...]
     width: int
     height: int
+    left_out: int
+    """Flows for which there is no room."""
     box: tuple[int, int] = (_WIDE, _HIGH)
 
 
@@ -61,7 +63,7 @@ def graph(flows: tuple[Flow, ...]) -> Graph | None:
         if flow not in forward:
             height += _LANE
             edges.append(_back(flow, nodes[flow.source], nodes[flow.target], height))
-    return Graph(tuple(nodes.values()), tuple(edges), width, height)
+    return Graph(tuple(nodes.values()), tuple(edges), width, height, len(flows) - len(shown))
 
 
 def _forward(topics: Sequence[str], flows: Sequence[Flow]) -> list[Flow]:

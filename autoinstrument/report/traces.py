@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .span import Span
 
 MOST_TRACES = 10_000
+_MOST_SPANS_HELD = 100_000  # more than a page has room for
 _SHRINK = 0.9
 
 
@@ -35,6 +36,7 @@ class _Choice:
         self._named = frozenset(self.traces)
         self._others: list[tuple[int, str]] = []
         self._limit = 1 << 32
+        self._spans = 0
         self.is_whole = True
         """Whether no span was left out."""
 
@@ -47,7 +49,7 @@ class _Choice:
 
     def wants(self, trace_id: str, _: str) -> bool:
         """Whether the spans of a trace are chosen as yet."""
-        wanted = trace_id in self._named or crc32(trace_id.encode()) < self._limit
+        wanted = trace_id in self._named or _number(trace_id) < self._limit
         self.is_whole &= wanted
         return wanted
 
@@ -57,17 +59,22 @@ class _Choice:
             return
         if span.trace_id not in self.traces:
             self.traces[span.trace_id] = []
-            heapq.heappush(self._others, (-crc32(span.trace_id.encode()), span.trace_id))
+            heapq.heappush(self._others, (-_number(span.trace_id), span.trace_id))
         of_trace = self.traces[span.trace_id]
         if len(of_trace) < MOST_SPANS:
             of_trace.append(span)
+            self._spans += 1
         else:
             self.is_whole = False
-        if len(self.traces) > MOST_TRACES and self._others:
+        while self._others and (len(self.traces) > MOST_TRACES or self._spans > _MOST_SPANS_HELD):
             number, leaving = heapq.heappop(self._others)
             self._limit = -number
             self.is_whole = False
-            del self.traces[leaving]
+            self._spans -= len(self.traces.pop(leaving))
+
+
+def _number(trace_id: str) -> int:
+    return crc32(trace_id.encode(errors="surrogatepass"))  # as any text may stand there
 
 
 class Index:
