@@ -121,7 +121,7 @@ def injected(headers: Headers | None, span: Operation) -> Headers | None:
         return _with_fields(headers, _fields_of(span))
     ids = span.ids.hex()  # half the time of formatting numbers
     traceparent = f"00-{ids[:32]}-{ids[32:48]}-{_FLAGS[span.flags]}".encode()
-    if headers is None and not span.context and span.trace_state is None:
+    if not (headers or span.context or span.trace_state or isinstance(headers, dict)):
         return [("traceparent", traceparent)]
     fields = {"traceparent": traceparent}
     if span.trace_state:

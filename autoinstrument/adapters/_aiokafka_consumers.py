@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoinstrument._consumption import Consumption
 from autoinstrument._guard import Guard
@@ -13,6 +13,9 @@ from autoinstrument._workers import this_task
 from ._kafka_errors import error_type
 from ._kafka_records import take, take_batches
 from ._patches import Patches
+
+if TYPE_CHECKING:
+    from autoinstrument._workers import Worker
 
 _CLIENT = "_autoinstrument"  # the one attribute of a consumer that is ours
 
@@ -43,30 +46,35 @@ def _consumption_of(consumer: Any) -> Consumption | None:
     return None if guard.broken else consumption
 
 
-def _before(consumer: Any) -> Consumption | None:
-    with guard:
-        consumption = _consumption_of(consumer)
-        if consumption is not None:
-            consumption.next(this_task())
-        return consumption
+def _before(consumer: Any) -> tuple[Consumption, Worker] | None:
+    try:
+        consumption = consumer.__dict__.get(_CLIENT) or _consumption_of(consumer)
+        if consumption is not None and not guard.broken:
+            who = this_task()
+            consumption.next(who)
+            return consumption, who
+    except Exception as error:  # noqa: BLE001 - the agent's own
+        guard.caught(error)
     return None
 
 
 async def _getone(self: Any, *args: Any, **kwargs: Any) -> Any:
-    consumption = _before(self)
+    traced = _before(self)
     record = await _originals["getone"](self, *args, **kwargs)
-    with guard:
-        if consumption is not None:
-            take(consumption, record, this_task())
+    if traced is not None:
+        try:
+            take(traced[0], record, traced[1])
+        except Exception as error:  # noqa: BLE001 - the agent's own
+            guard.caught(error)
     return record
 
 
 async def _getmany(self: Any, *args: Any, **kwargs: Any) -> Any:
-    consumption = _before(self)
+    traced = _before(self)
     batches = await _originals["getmany"](self, *args, **kwargs)
     with guard:
-        if consumption is not None and batches:
-            take_batches(consumption, batches, this_task(), guard)
+        if traced is not None and batches:
+            take_batches(traced[0], batches, traced[1], guard)
     return batches
 
 

@@ -45,15 +45,19 @@ def _consumption_of(consumer: Any) -> Consumption | None:
 
 def _next(self: Any) -> Any:
     consumption = None
-    with guard:
-        consumption = _consumption_of(self)
-        if consumption is not None:
+    try:
+        consumption = self.__dict__.get(_CLIENT) or _consumption_of(self)
+        if consumption is not None and not guard.broken:
             who = this_thread()
             consumption.next(who)
+    except Exception as error:  # noqa: BLE001 - the agent's own
+        guard.caught(error)
     record = _originals["__next__"](self)
-    with guard:
-        if consumption is not None:
+    if consumption is not None and not guard.broken:
+        try:
             take(consumption, record, who)
+        except Exception as error:  # noqa: BLE001 - the agent's own
+            guard.caught(error)
     return record
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from asyncio import current_task
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument import _exit
@@ -37,6 +38,7 @@ _SEND = ("self", "topic", "value", "key", "partition", "timestamp_ms", "headers"
 _SEND_BATCH = ("self", "batch", "topic")
 _APPEND = ("self", "key", "value", "timestamp_ms")
 _CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
+_ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 _UNKNOWN = object()  # a value that is not None, as far as one knows
 
 guard = Guard("the tracing of aiokafka")
@@ -98,47 +100,61 @@ class AiokafkaClient(Client):
 
 
 class Report(Write):
-    """The write of one message, which is itself the callback of its batch's future."""
+    """The write of one message."""
 
     index: int
+    """Its place in its batch."""
     sent: Headers | None = None
     future: Future[Any] | None = None
     """What the application was given, of the message alone."""
     task: Task[Any] | None = None
     """Where it was given that."""
 
-    def follow(self, batch: Any, index: int) -> None:
-        """Close the write with the answer to `batch`, in which it is number `index`."""
-        self.index = index
-        batch.future.add_done_callback(self)
+    def answered(self, error: BaseException | None, metadata: Any) -> None:
+        """Take the answer to its batch: the place in the log, or why it has none."""
+        # The batch is answered before its messages: who waits for one is not awake yet.
+        if self.future is not None and getattr(self.task, "_fut_waiter", None) is self.future:
+            self.waited_for("await")
+        if error is not None:
+            self.failed(error_type(error), str(error), sent=True)
+        elif metadata is None:  # acks=0: the broker does not answer
+            self.unconfirmed()
+        else:
+            known = metadata.offset >= 0
+            self.acknowledged(metadata.partition, metadata.offset + self.index if known else None)
 
-    def __call__(self, future: Any) -> None:
-        """Take the answer: the place of the batch in the log, or why it has none."""
-        with guard:
-            # The batch is answered before its messages: who waits for one is not awake yet.
-            if self.future is not None and getattr(self.task, "_fut_waiter", None) is self.future:
-                self.waited_for("await")
-            if future.cancelled():
-                self.unconfirmed()
-                return
-            # Not exception(), which would keep asyncio from saying that nobody has looked at it.
-            error = future._exception  # noqa: SLF001 - see above
-            metadata = None if error is not None else future.result()
-            if error is not None:
-                self.failed(error_type(error), str(error), sent=True)
-            elif metadata is None:  # acks=0: the broker does not answer
-                self.unconfirmed()
-            else:
-                known = metadata.offset >= 0
-                self.acknowledged(
-                    metadata.partition, metadata.offset + self.index if known else None
-                )
+
+def _follow(batch: Any, report: Report, index: int) -> None:
+    """Close the write with the answer to `batch`, in which it is number `index`."""
+    report.index = index
+    reports: list[Report] | None = batch.__dict__.get(_CLIENT)
+    if reports is None:
+        reports = []
+        setattr(batch, _CLIENT, reports)
+        # One for the whole batch: asyncio takes 2 us for each.
+        batch.future.add_done_callback(partial(_answered, reports))
+    reports.append(report)
+
+
+def _answered(reports: list[Report], future: Any) -> None:
+    with guard:
+        # Not exception(), which would keep asyncio from saying that nobody has looked at it.
+        error = None if future.cancelled() else future._exception  # noqa: SLF001 - see above
+        metadata = None if future.cancelled() or error is not None else future.result()
+        for report in reports:
+            report.answered(error, metadata)
 
 
 async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     report = None
-    with guard:
-        report = _open(self, args, kwargs, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+    try:
+        topic, value, key, headers = _bound(*args, **kwargs)
+    except TypeError:  # one is given twice, as the client will say
+        topic, value, key, headers = args[0], None, None, None
+    try:
+        report = _open(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+    except Exception as error:  # noqa: BLE001 - the agent's own
+        guard.caught(error)
     if report is None:
         return await _originals["send"](self, *args, **kwargs)
     token = _sending.set(report)
@@ -158,19 +174,21 @@ async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     return future
 
 
-def _open(
-    producer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
-) -> Report | None:
-    topic, value, key = (
-        args[place] if place < len(args) else kwargs.get(name)
-        for place, name in enumerate(("topic", "value", "key"))
-    )
-    headers = args[5] if len(args) > 5 else kwargs.get("headers")  # noqa: PLR2004 - the last of _SEND
-    return _begin(producer, topic, key, value, headers, frame)
+def _bound(  # noqa: PLR0913, PLR0917 - the client's own
+    topic: Any = None,
+    value: Any = None,
+    key: Any = None,
+    partition: Any = None,  # noqa: ARG001 - known with the answer
+    timestamp_ms: Any = None,  # noqa: ARG001 - the broker's matter
+    headers: Any = None,
+    *_: Any,  # what follows does not matter here
+    **__: Any,
+) -> tuple[Any, Any, Any, Any]:
+    return topic, value, key, headers
 
 
-def _begin(  # noqa: PLR0913, PLR0917 - what a write consists of
-    producer: Any, topic: Any, key: Any, value: Any, headers: Any, frame: FrameType
+def _open(  # noqa: PLR0913, PLR0917 - what a write consists of
+    producer: Any, topic: Any, value: Any, key: Any, headers: Any, frame: FrameType
 ) -> Report | None:
     client = _client_for(producer)
     if client is None or not isinstance(topic, str):
@@ -203,7 +221,7 @@ def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
     future = _originals["append"](self, *args, **kwargs)
     if future is not None:  # else the batch is full, and there will be another
         with guard:
-            report.follow(self, self.record_count - 1)
+            _follow(self, report, self.record_count - 1)
     return future
 
 
@@ -220,11 +238,13 @@ def _headers(report: Report, args: tuple[Any, ...], headers: Any) -> Any:
 
 def _is_too_large(report: Report, args: tuple[Any, ...], headers: Headers) -> bool:
     """Whether a record that the client has found small enough is so no longer."""
-    from aiokafka.record.default_records import DefaultRecordBatchBuilder  # noqa: PLC0415 - the client's own rule
-
     client: Any = report.client
     most: int = client.most_bytes
     key, value = args[:2]
+    if len(headers) == 1 and len(key or b"") + len(value or b"") < most - _ROOM:
+        return False
+    from aiokafka.record.default_records import DefaultRecordBatchBuilder  # noqa: PLC0415 - the client's own rule
+
     try:
         size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, headers)
     except TypeError:  # the client will say what is wrong with them, as they are
@@ -240,7 +260,7 @@ async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
         frame = sys._getframe(1)  # noqa: SLF001 - as above
         # The records are encoded already: a span is possible, propagation is not.
         for _ in range(batch.record_count() if hasattr(batch, "record_count") else 0):
-            report = _begin(self, topic, None, _UNKNOWN, None, frame)
+            report = _open(self, topic, _UNKNOWN, None, None, frame)
             if report is not None:
                 reports.append(report)
     token = _sending.set(reports)
@@ -261,7 +281,7 @@ def _append_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
     if isinstance(reports, list):
         with guard:
             for index, report in enumerate(reports):
-                report.follow(batch, index)
+                _follow(batch, report, index)
     return batch
 
 

@@ -153,8 +153,14 @@ class Report(Write):
 
 def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     report = None
-    with guard:
-        report = _open(self, args, kwargs, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+    try:
+        topic, value, key, headers = _bound(*args, **kwargs)
+    except TypeError:  # one is given twice, as the client will say
+        topic, value, key, headers = args[0], None, None, None
+    try:
+        report = _open(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+    except Exception as error:  # noqa: BLE001 - the agent's own
+        guard.caught(error)
     if report is None:
         return _originals["send"](self, *args, **kwargs)
     outer = _sending.report, _sending.producer  # a serializer may send, too
@@ -172,14 +178,21 @@ def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     return future
 
 
-def _open(
-    producer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+def _bound(
+    topic: Any = None,
+    value: Any = None,
+    key: Any = None,
+    headers: Any = None,
+    *_: Any,  # what follows does not matter here
+    **__: Any,
+) -> tuple[Any, Any, Any, Any]:
+    return topic, value, key, headers
+
+
+def _open(  # noqa: PLR0913, PLR0917 - what a write consists of
+    producer: Any, topic: Any, value: Any, key: Any, headers: Any, frame: FrameType
 ) -> Report | None:
     client = _client_for(producer)
-    topic, value, key, headers = (
-        args[place] if place < len(args) else kwargs.get(name)
-        for place, name in enumerate(("topic", "value", "key", "headers"))
-    )
     if client is None or not isinstance(topic, str):
         return None
     understood = headers if isinstance(headers, list) else None
