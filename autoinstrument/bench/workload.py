@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 _BURST = 1000
+_API = 2, 0  # of Kafka, which kafka-python does not find out of the embedded broker
 _IDLE = 1.5  # seconds, for the exporter to be done with the warm-up
 
 
@@ -102,7 +103,7 @@ def _confluent_consume(case: dict[str, Any], broker: str) -> Any:
 def _kafka_python_produce(case: dict[str, Any], broker: str) -> Any:
     from kafka import KafkaProducer
 
-    producer = KafkaProducer(bootstrap_servers=broker)
+    producer = KafkaProducer(bootstrap_servers=broker, api_version=_API)
     value = b"x" * case["bytes"]
 
     def write(count: int) -> float:
@@ -124,7 +125,9 @@ def _kafka_python_produce(case: dict[str, Any], broker: str) -> Any:
 def _kafka_python_consume(case: dict[str, Any], broker: str) -> Any:
     from kafka import KafkaConsumer, TopicPartition
 
-    consumer = KafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest")
+    consumer = KafkaConsumer(
+        bootstrap_servers=broker, auto_offset_reset="earliest", api_version=_API
+    )
     consumer.assign([TopicPartition("in", 0)])
 
     def read(count: int) -> float:
