@@ -186,13 +186,18 @@ def _hot_partition(facts: Facts) -> Iterator[_Told]:
         if len(keys.keys) > 1 and len(keys.partitions) == 1:
             continue  # many keys and one partition: the topic has no other
         named = f"the key {_name(key)!r}" if key else "an empty key"
+        remedy = (
+            "Use a key with many values, or none: without a key messages are spread."
+            if key
+            else "Give no key (None) instead of an empty one: messages without one are spread."
+        )
+        if max(keys.partitions) == 0:
+            remedy += " If it is the topic's only partition, add others first."
         yield _Told(
             f"{count / keys.keyed:.0%} of the messages to {_name(topic)} have {named}.",
             f"Partition {partition} has {number(there)} of {number(keys.keyed)} messages with a"
             " key, and one consumer has all of them.",
-            "Use a key with many values, or none: without a key messages are spread."
-            if key
-            else "Give no key (None) instead of an empty one: messages without one are spread.",
+            remedy,
             tuple(keys.traces),
         )
 
