@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from .evidence import count_bounded
 from .latency import Latencies
 from .model import OUTCOMES
 from .reading import NotARecording, Tally, recording_files, spans_in
@@ -89,34 +90,37 @@ class Following:
         """Take one line of a recording."""
         for span in spans_in(line, self._tally):
             if span.is_write:
-                self._totals[span.topic, span.outcome] += 1
+                count_bounded(self._totals, (span.topic, span.outcome))
                 self._answers.append(
                     _Answer(span.ended, span.topic, span.outcome, span.duration or 0)
                 )
 
     def view(self, now: int, width: int) -> str:
         """Return it as text, in lines of at most `width`."""
-        recent = [each for each in self._answers if each.ended > now - _WINDOW]
+        recent: dict[str, Latencies] = defaultdict(Latencies)
+        for each in self._answers:
+            if each.outcome == "written" and each.ended > now - _WINDOW:
+                recent[each.topic].add(each.duration)
+        written = sum(of_topic.count for of_topic in recent.values())
         seconds = min(_WINDOW, max(_SECOND, now - self._since)) / _SECOND
         in_flight = self._tally.costs.in_flight
         head = [
-            f"{significant(_written(recent) / seconds)} messages written a second",
+            f"{significant(written / seconds)} messages written a second",
             f"{number(in_flight)} in flight" if in_flight is not None else "",
             f"{number(sum(c for (_, o), c in self._totals.items() if o == 'failed'))} failed",
         ]
         shown = [topic for topic, _ in self._by_topic().most_common(_TOPICS)]
         outcomes = {outcome for _, outcome in self._totals}
-        of = {topic: [each for each in recent if each.topic == topic] for topic in shown}
         columns = [
             Column("topic", [foreign(topic) for topic in shown], right=False, least=16),
-            Column("per s", [significant(_written(of[topic]) / seconds) for topic in shown]),
+            Column("per s", [significant(recent[topic].count / seconds) for topic in shown]),
             *(
                 Column(outcome, [number(self._totals[topic, outcome]) for topic in shown])
                 for outcome in OUTCOMES
                 if outcome in ("written", "failed") or outcome in outcomes
             ),
-            Column("p50", [_percentile(of[topic], 50) for topic in shown], leaves=1),
-            Column("p99", [_percentile(of[topic], 99) for topic in shown]),
+            Column("p50", [_percentile(recent[topic], 50) for topic in shown], leaves=1),
+            Column("p99", [_percentile(recent[topic], 99) for topic in shown]),
         ]
         body = table(columns, width) if shown else "  Nothing yet."
         foot = "  per s, p50, p99: of the last 30 s. Ctrl-C ends."
@@ -129,13 +133,5 @@ class Following:
         return found
 
 
-def _written(answers: list[_Answer]) -> int:
-    return sum(each.outcome == "written" for each in answers)
-
-
-def _percentile(answers: list[_Answer], percent: int) -> str:
-    found = Latencies()
-    for each in answers:
-        if each.outcome == "written":
-            found.add(each.duration)
+def _percentile(found: Latencies, percent: int) -> str:
     return duration(found.percentile(percent)) if found.count else "-"
