@@ -82,6 +82,17 @@ def test_what_is_rotated_away_is_read_to_its_end(tmp_path: Path) -> None:
     ]
 
 
+def test_a_service_that_starts_later_is_followed_from_its_first_write(tmp_path: Path) -> None:
+    """The folder of its recording may not be there yet."""
+    folder = tmp_path / "recording"
+    tail = Tail(str(folder))
+    assert list(tail.lines()) == []
+    for service in "one", "two":
+        recording(folder / f"{service}.jsonl", [request([write(trace=1)], service=service)])
+    assert len(list(tail.lines())) == 2
+    tail.close()
+
+
 def test_no_line_of_a_view_is_too_wide() -> None:
     """Foreign names are cut and cannot speak to the terminal; before the first there is a view."""
     now = time.time_ns()
