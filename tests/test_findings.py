@@ -527,8 +527,8 @@ def test_the_processes_of_a_service_have_one_finding_and_several_services_are_na
     lines.append(request([write(error="no", error_type="queue_full")], service="mail"))
     both = report(recording(tmp_path / "both.jsonl", lines))
     assert {found.slug: found.evidence.rpartition(" (")[2] for found in both.findings} == {
-        "queue-full": "service mail)",
-        "synchronous-writes": "service shop)",
+        "queue-full": "service mail).",
+        "synchronous-writes": "service shop).",
     }
 
 

@@ -49,16 +49,17 @@ def findings(facts: Facts) -> tuple[Finding, ...]:
         Finding(slug, told.headline, evidence, told.remedy, told.traces, told.numbers)
         for slug, find in FINDINGS.items()
         for told in find(facts)
-        for evidence in [told.evidence + _of(told.services, facts.services)]
+        for evidence in [_of(told.evidence, told.services, facts.services)]
     )
 
 
-def _of(services: Iterable[str], known: tuple[str, ...]) -> str:
-    """Return who is to look at it, where there are several."""
+def _of(evidence: str, services: Iterable[str], known: tuple[str, ...]) -> str:
+    """Return the evidence with who is to look at it, where there are several."""
     names = list(services)
     if not names or len(known) == 1:
-        return ""
-    return f" (service{'' if len(names) == 1 else 's'} {_names(names)})"
+        return evidence
+    said = f"service{'' if len(names) == 1 else 's'} {_names(names)}"
+    return f"{evidence.removesuffix('.')} ({said})."
 
 
 class _Told(NamedTuple):
