@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import gc
 import io
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import threading
+import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +24,7 @@ import pytest
 import transports
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import until
 from watermillx import (
     KEY,
     UUID_HEADER,
@@ -43,9 +51,9 @@ from watermillx import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from brokers import Kafka, MockBroker
+    from brokers import Kafka, MockBroker, OwnKafka
 
 NAMES = st.text(min_size=1).filter(lambda name: name != UUID_HEADER)
 METADATA = st.dictionaries(NAMES, st.text())
@@ -162,12 +170,20 @@ def test_a_function_may_choose_the_key() -> None:
 
 
 def test_foreign_records_are_read_as_in_go() -> None:
-    """The last duplicate wins; the id is found anywhere, or empty; no value is an empty one."""
-    headers = [("a", b"1"), (UUID_HEADER, b"x"), ("a", b"2"), ("n", None), ("b", b"\xff")]
-    message = Unmarshaler().unmarshal(Record("topic", b"k", None, headers))
-    assert (message.uuid, message.payload) == ("x", b"")
-    assert message.metadata == {"a": "2", "n": "", "b": "\udcff"}
+    """The last duplicate wins, of the id too, which is found anywhere, or empty."""
+    headers = [("a", b"1"), (UUID_HEADER, b"w"), (UUID_HEADER, b"x"), ("a", b"2"), ("n", None)]
+    message = Unmarshaler().unmarshal(Record("topic", b"k", b"v", headers))
+    assert message == Message("x", b"v", {"a": "2", "n": ""})
     assert Unmarshaler().unmarshal(Record("topic", None, b"v", [])).uuid == ""
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\xff"])
+def test_what_is_passed_on_stays_as_it_was(value: bytes | None) -> None:
+    """A tombstone is none the less for it, and bytes that are not UTF-8 are the same again."""
+    headers: list[tuple[str, bytes | None]] = [(UUID_HEADER, b"\xfe"), ("a", b"\xff")]
+    record = Record("topic", b"\xff\x00", value, headers)
+    message = Unmarshaler(restore_key=True).unmarshal(record)
+    assert KeyMarshaler().marshal("topic", message) == record
 
 
 # --- publishers
@@ -200,9 +216,13 @@ class _Broken:
         ),
     ]
 )
-def client(request: pytest.FixtureRequest) -> Any:
+def client(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Give each transport in turn."""
-    return transports.transport(request.param)
+    yield transports.transport(request.param)
+    with warnings.catch_warnings():
+        # kafka-python leaves sockets to the collector when a broker has died.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def test_a_publisher_says_what_is_missing() -> None:
@@ -260,23 +280,35 @@ def test_what_is_published_is_read_by_a_subscriber(
     publisher.publish(topic, *sent)
     publisher.close()
     assert answered == ["0", "1", "2", "3", "4"]
-    offsets = [e.fields["kafka_partition_offset"] for e in log.entries if "sent" in e.words]
-    assert offsets == [0, 1, 2, 3, 4]
+    for words, place in ("Sending", {}), ("sent", {"kafka_partition": 0}):
+        found = [entry for entry in log.entries if words in entry.words]
+        assert {entry.level for entry in found} == {"FINEST"}
+        assert [entry.fields for entry in found] == [
+            {"topic": topic, "message_uuid": str(number), **place}
+            | ({"kafka_partition_offset": number} if place else {})
+            for number in range(5)
+        ]
     subscriber = Subscriber(
         [kafka.bootstrap], Unmarshaler(restore_key=True), client.consumer(topic)
     )
-    received = []
-    for message in subscriber.messages(topic, idle=20):
-        received.append(message)
-        message.ack()
-        if len(received) == 5:
-            break
+    received = _received(subscriber, topic, 5)
     assert received == sent
     assert [message.context["offset"] for message in received] == [0, 1, 2, 3, 4]
     subscriber.close()
     subscriber.close()
     with pytest.raises(SubscriberClosedError):
         next(subscriber.messages(topic, idle=1))
+
+
+def _received(subscriber: Subscriber, topic: str, count: int) -> list[Message]:
+    """Read and acknowledge so many messages."""
+    received = []
+    for message in subscriber.messages(topic, idle=20):
+        received.append(message)
+        message.ack()
+        if len(received) == count:
+            break
+    return received
 
 
 def test_asynchronous_failures_are_told(mock_broker: Callable[..., MockBroker]) -> None:
@@ -293,6 +325,109 @@ def test_asynchronous_failures_are_told(mock_broker: Callable[..., MockBroker]) 
     publisher.publish("nowhere", Message("1", b"v"))
     publisher.close()
     assert failed == [("1", "Broker: Unknown topic or partition")]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_an_exception_of_a_handler_is_told_and_changes_nothing(
+    mock_broker: Callable[..., MockBroker], *, wait: bool
+) -> None:
+    """The message was written, so neither its call nor the next one's nor closing fails."""
+    confluent = transports.transport("confluent")
+    called: list[str] = []
+
+    def raises(message: Message) -> None:
+        called.append(message.uuid)
+        raise ValueError("not my day")
+
+    broker = mock_broker().bootstrap
+    publisher = Publisher(
+        [broker],
+        Marshaler(),
+        confluent.producer(**{"allow.auto.create.topics": True}),
+        wait=wait,
+        on_success=raises,
+        logger=(log := CaptureLogger()),
+    )
+    for uuid in "123":
+        publisher.publish("topic", Message(uuid, b""))
+    publisher.close()
+    assert sorted(called) == ["1", "2", "3"]
+    failed = [entry for entry in log.entries if entry.level == "ERROR"]
+    assert [entry.words for entry in failed] == ["Handler of an answer failed"] * 3
+    assert {str(entry.fields["err"]) for entry in failed} == {"not my day"}
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_is_accepted_before_closing_is_answered(
+    mock_broker: Callable[..., MockBroker], *, wait: bool
+) -> None:
+    """Threads publish until they are told that it is closed; nothing that was taken is lost."""
+    confluent = transports.transport("confluent")
+    accepted: list[str] = []
+    answered: list[str] = []
+    publisher = Publisher(
+        [mock_broker(rtt_ms=5).bootstrap],
+        Marshaler(),
+        confluent.producer(**{"allow.auto.create.topics": True}),
+        wait=wait,
+        on_success=lambda message: answered.append(message.uuid),
+    )
+
+    def publish_on(thread: int) -> str:
+        for number in itertools.count():
+            uuid = f"{thread}.{number}"
+            try:
+                publisher.publish("topic", Message(uuid, b""))
+            except PublishError as error:
+                return str(error)
+            accepted.append(uuid)
+        raise AssertionError
+
+    with ThreadPoolExecutor(4) as pool:
+        ends = [pool.submit(publish_on, thread) for thread in range(4)]
+        until(lambda: len(answered) > 20, "nothing is written")
+        publisher.close()
+        assert [end.result() for end in ends] == ["publisher closed"] * 4
+    assert sorted(accepted) == sorted(answered)
+
+
+def test_what_a_dead_broker_has_not_answered_is_counted(own_kafka: OwnKafka, client: Any) -> None:
+    """Closing gives up in time, and says of how many nobody knows."""
+    topic = own_kafka.topic()
+    answered: list[str] = []
+    publisher = Publisher(
+        [own_kafka.bootstrap],
+        Marshaler(),
+        client.producer(),
+        wait=False,
+        on_success=lambda message: answered.append(message.uuid),
+        patience=1,
+    )
+    publisher.publish(topic, Message("1", b"1"))
+    until(lambda: own_kafka.records(topic), "it is not written")
+    own_kafka.pause()
+    publisher.publish(topic, Message("2", b"2"), Message("3", b"3"))
+    with pytest.raises(CloseError, match="cannot close Kafka producer: 2 messages unanswered"):
+        publisher.close()
+    assert answered == ["1"]
+    own_kafka.resume()
+    assert publisher._producer.close(10) == 0
+
+
+def test_an_answer_comes_although_nothing_more_is_published(kafka: Kafka, client: Any) -> None:
+    """A service whose events are rare hears of each write at once, not with its next one."""
+    topic = kafka.topic()
+    answered: list[str] = []
+    publisher = Publisher(
+        [kafka.bootstrap],
+        Marshaler(),
+        client.producer(),
+        wait=False,
+        on_success=lambda message: answered.append(message.uuid),
+    )
+    publisher.publish(topic, Message("1", b"1"))
+    until(lambda: answered == ["1"], "no answer has come")
+    publisher.close()
 
 
 def test_threads_may_share_a_publisher(mock_broker: Callable[..., MockBroker]) -> None:
@@ -322,6 +457,101 @@ def test_threads_may_share_a_publisher(mock_broker: Callable[..., MockBroker]) -
     assert sorted(answered) == sorted(f"{n}.{i}" for n in range(4) for i in range(20))
 
 
+# --- subscribers
+
+
+def test_what_is_not_acknowledged_comes_again_to_the_next_reader(kafka: Kafka, client: Any) -> None:
+    """Refused or not decided yet when its reader ends; what is acknowledged does not come again."""
+    topic = kafka.topic(partitions=1)
+    _publish(kafka, topic, "0", "1", "2")
+    first = _subscriber(kafka, client, topic)
+    with closing(first.messages(topic, idle=20)) as messages:
+        assert next(messages).ack()
+        assert next(messages).uuid == "1"
+    with closing(_subscriber(kafka, client, topic).messages(topic, idle=20)) as messages:
+        refused = next(messages)
+        refused.nack()
+        again = next(messages)
+        assert (refused.uuid, again.uuid, again.acked.is_set()) == ("1", "1", False)
+        again.ack()
+        assert next(messages).ack()
+    assert [m.uuid for m in _subscriber(kafka, client, topic).messages(topic, idle=1)] == []
+
+
+def test_a_subscriber_may_be_closed_while_a_message_is_handled(kafka: Kafka, client: Any) -> None:
+    """From another thread; the message is finished and none follows."""
+    topic = kafka.topic(partitions=1)
+    _publish(kafka, topic, "0", "1")
+    subscriber = _subscriber(kafka, client, topic)
+    handled = []
+    with ThreadPoolExecutor(1) as pool:
+        for message in subscriber.messages(topic, idle=20):
+            pool.submit(subscriber.close).result(10)
+            handled.append(message.uuid)
+            message.ack()
+    assert handled == ["0"]
+    assert [m.uuid for m in _first_of(_subscriber(kafka, client, topic), topic)] == ["1"]
+
+
+def test_members_of_a_group_hand_over_without_losing_a_message(kafka: Kafka, client: Any) -> None:
+    """A second one joins while the first works; it gets its share, and all are handled."""
+    topic = kafka.topic(partitions=2)
+    handled: tuple[list[str], list[str]] = ([], [])
+
+    def read(member: int) -> None:
+        for message in _subscriber(kafka, client, topic).messages(topic, idle=5):
+            handled[member].append(message.uuid)
+            message.ack()
+
+    uuids = map(str, itertools.count())
+    published: list[str] = []
+
+    def publish_until(handles: list[str]) -> bool:
+        published.append(next(uuids))
+        _publish(kafka, topic, published[-1])
+        return bool(handles)
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = []
+        for member in range(2):
+            ends.append(pool.submit(read, member))
+            until(lambda of=handled[member]: publish_until(of), f"member {member} gets nothing")
+        for end in ends:
+            end.result()
+    assert {*handled[0], *handled[1]} == set(published)
+
+
+def test_a_subscriber_goes_on_when_its_broker_comes_back(own_kafka: OwnKafka, client: Any) -> None:
+    """A restart is a pause, for the reader and for the group's place in the log."""
+    topic = own_kafka.topic(partitions=1)
+    _publish(own_kafka, topic, "0")
+    messages = _subscriber(own_kafka, client, topic).messages(topic, idle=30)
+    assert next(messages).ack()
+    own_kafka.kill()
+    own_kafka.start()
+    _publish(own_kafka, topic, "1")
+    assert next(messages).uuid == "1"
+    messages.close()
+
+
+def _publish(kafka: Kafka, topic: str, *uuids: str) -> None:
+    producer = transports.transport("confluent").producer()
+    publisher = Publisher([kafka.bootstrap], Marshaler(), producer, wait=False)
+    for uuid in uuids:
+        publisher.publish(topic, Message(uuid, b"payload"))
+    publisher.close()
+
+
+def _subscriber(kafka: Kafka, client: Any, group: str) -> Subscriber:
+    return Subscriber([kafka.bootstrap], Unmarshaler(), client.consumer(group), resend_after=0)
+
+
+def _first_of(subscriber: Subscriber, topic: str) -> list[Message]:
+    """Read one message, and leave it to the next reader."""
+    with closing(subscriber.messages(topic, idle=20)) as messages:
+        return [next(messages)]
+
+
 # --- routers
 
 
@@ -330,12 +560,16 @@ class _Given:
 
     def __init__(self, *payloads: bytes) -> None:
         self._records = [Record("topic", None, payload, []) for payload in payloads]
+        self.acknowledged: list[bytes | None] = []
 
     def subscribe(self, topic: str) -> None:
         pass
 
     def poll(self, _: float) -> Record | None:
         return self._records.pop(0) if self._records else None
+
+    def acknowledge(self, record: Record) -> None:
+        self.acknowledged.append(record.value)
 
     def close(self) -> None:
         pass
@@ -387,6 +621,102 @@ def test_middleware_is_around_the_handler_in_order() -> None:
     assert order == ["a in", "b in", "b out", "a out"]
 
 
+def test_handlers_run_side_by_side() -> None:
+    """Each waits for the other: they could not, if one topic came after the other."""
+    together = threading.Barrier(2, timeout=10)
+    router = Router(log := CaptureLogger())
+
+    def handler(_: Message) -> list[Message]:
+        together.wait()
+        return []
+
+    for name in "ab":
+        subscriber = Subscriber(["b"], Unmarshaler(), lambda _: _Given(b"1"))
+        router.add_handler(name, name, subscriber, handler)
+    router.run(idle=0.2, count=1)
+    assert log.entries == []
+
+
+def test_all_handlers_end_when_one_cannot_read() -> None:
+    """And its error comes out: half a service would look like a whole one."""
+
+    def breaks(_: float) -> Record:
+        raise ConnectionError("no way")
+
+    broken = _Given()
+    broken.poll = breaks  # type: ignore[method-assign]
+    router = Router()
+    for name, consumer in ("good", _Given()), ("broken", broken):
+        subscriber = Subscriber(["b"], Unmarshaler(), lambda _, it=consumer: it)
+        router.add_handler(name, name, subscriber, lambda _: [])
+    with pytest.raises(ConnectionError, match="no way"):
+        router.run(idle=60)
+
+
+def test_closing_a_router_finishes_what_is_handled() -> None:
+    """From any thread, the handler's own as well; the next message is not begun."""
+    given = _Given(b"1", b"2")
+    subscriber = Subscriber(["b"], Unmarshaler(), lambda _: given)
+    router = Router()
+
+    def handler(_: Message) -> list[Message]:
+        router.close()
+        return []
+
+    router.add_handler("work", "topic", subscriber, handler)
+    router.run(idle=60)
+    assert given.acknowledged == [b"1"]
+
+
+def test_an_exit_in_a_handler_leaves_its_message_to_the_next_reader() -> None:
+    """What ends a handler without being an error is no acknowledgement either."""
+    given = _Given(b"1")
+    subscriber = Subscriber(["b"], Unmarshaler(), lambda _: given)
+    router = Router()
+
+    def handler(_: Message) -> list[Message]:
+        router.close()
+        raise SystemExit("enough")
+
+    router.add_handler("work", "topic", subscriber, handler)
+    with pytest.raises(SystemExit, match="enough"):
+        router.run(idle=60)
+    assert given.acknowledged == []
+
+
+def test_messages_without_a_publisher_are_refused() -> None:
+    """A handler that returns what nobody would publish has a fault, which is told."""
+    tried: list[bytes | None] = []
+
+    def handler(message: Message) -> list[Message]:
+        tried.append(message.payload)
+        return [message.copy()] if len(tried) == 1 else []
+
+    (entry,) = _router(b"1", handler=handler).entries
+    assert entry.words == "Publishing produced messages failed"
+    words = "returned output messages in a handler without publisher"
+    assert (str(entry.fields["err"]), tried) == (words, [b"1", b"1"])
+
+
+def test_retries_wait_longer_each_time_and_are_told() -> None:
+    """Doubled, up to the longest; the last failure is the handler's."""
+    log = CaptureLogger()
+    tries: list[float] = []
+
+    def fails(_: Message) -> list[Message]:
+        tries.append(time.monotonic())
+        raise ValueError("not yet")
+
+    again = retry(3, wait=0.02, longest=0.03, logger=log)(fails)
+    with pytest.raises(ValueError, match="not yet"):
+        again(Message("1", b""))
+    assert [(entry.words, entry.fields["retry_no"]) for entry in log.entries] == [
+        ("Error occurred, retrying", number) for number in (1, 2, 3)
+    ]
+    waits = [after - before for before, after in pairwise(tries)]
+    assert all(wait >= least for wait, least in zip(waits, [0.02, 0.03, 0.03], strict=True))
+
+
 def test_retry_recover_and_instant_ack() -> None:
     """So many times again; a failure in words; an acknowledgement that nothing can take back."""
     tries: list[int] = []
@@ -408,13 +738,17 @@ def test_retry_recover_and_instant_ack() -> None:
 
 
 def test_what_a_handler_returns_is_published_through_decorators() -> None:
-    """A failure to publish refuses the message, in Watermill's words."""
+    """A failure to publish refuses the message, in Watermill's words.
+
+    Decorators are of all handlers; of a publisher's the first is the outermost, else the last.
+    """
     published: list[tuple[str, Message]] = []
+    decorated: list[str] = []
     failures = [OSError("full")]
 
     class Decorated:
-        def __init__(self, publisher: Publisher) -> None:
-            self.publisher = publisher
+        def __init__(self, _: Publisher) -> None:
+            decorated.append("Decorated")
 
         def publish(self, topic: str, *messages: Message) -> None:
             if failures:
@@ -426,20 +760,25 @@ def test_what_a_handler_returns_is_published_through_decorators() -> None:
     subscribers: list[Subscriber] = []
 
     def noted(subscriber: Subscriber) -> Subscriber:
+        decorated.append("noted")
         subscribers.append(subscriber)
         return subscriber
 
-    router.add_publisher_decorators(Decorated)  # type: ignore[arg-type]
-    router.add_subscriber_decorators(noted)
+    def order(name: str) -> Any:
+        return lambda each: decorated.append(name) or each
+
     subscriber = Subscriber(["b"], Unmarshaler(), lambda _: _Given(b"1"), resend_after=0)
     publisher = Publisher(["b"], Marshaler(), lambda _: _Broken())
     router.add_handler(
         "work", "in", subscriber, lambda m: [m.copy()], publish_to="out", publisher=publisher
     )
+    router.add_publisher_decorators(Decorated, order("inner"))  # type: ignore[arg-type]
+    router.add_subscriber_decorators(noted, order("outer"))
     router.run(idle=0.2, count=1)
     assert [(topic, message.payload) for topic, message in published] == [("out", b"1")]
     assert [entry.words for entry in log.entries] == ["Publishing produced messages failed"]
     assert subscribers == [subscriber]
+    assert decorated == ["noted", "outer", "inner", "Decorated"]
 
 
 def test_instant_ack_lets_workers_run_side_by_side() -> None:
@@ -475,7 +814,23 @@ def test_lines_have_levels_and_fields() -> None:
     assert re.fullmatch(stamp + r'level=DEBUG msg="again" topic=orders', lines[1])
     assert re.fullmatch(stamp + r'level=ERROR msg="failed" err="no good" topic=orders', lines[2])
     assert len(lines) == 3
-    NopLogger().with_fields({"a": 1}).error("nobody", ValueError("hears"))
+    plain = StdLogger(stream=(few := io.StringIO()))
+    all_of_them = StdLogger(debug=True, finest=True, stream=(many := io.StringIO()))
+    for adapter in plain, all_of_them, NopLogger().with_fields({"a": 1}):
+        adapter.error("e", ValueError("no good"))
+        adapter.info("i")
+        adapter.debug("d")
+        adapter.finest("f")
+    assert re.findall(r'msg="(.)"', few.getvalue()) == ["e", "i"]
+    assert re.findall(r"level=(\w+) msg", many.getvalue()) == ["ERROR", "INFO", "DEBUG", "FINEST"]
+
+
+def test_nobody_is_told_unless_asked(capfd: pytest.CaptureFixture[str]) -> None:
+    """The adapter that is there by default says nothing, of failures either."""
+    publisher = Publisher(["b"], Marshaler(), lambda _: _Broken())
+    with pytest.raises(PublishError):
+        publisher.publish("topic", Message("1", b""))
+    assert capfd.readouterr() == ("", "")
 
 
 # --- the other side
@@ -492,53 +847,94 @@ def go_watermill(tmp_path_factory: pytest.TempPathFactory) -> str:
     return program
 
 
+# Tombstones, empty texts and values, bytes that are not UTF-8, and a name that is not ASCII.
+MESSAGES = [
+    Message("id-1", b"payload", {"a": "1", "b": "2", "ü": "ß"}),
+    Message("", b"", {}),
+    Message("id-3", None, {"empty": ""}),
+    Message("id-4", b"\xff\x00", {"bytes": "\udcff", "traceparent": "t", "_key": "k"}),
+]
+
+
+@pytest.fixture
+def messages(client: Any) -> list[Message]:
+    """Give what the client can write: kafka-python wants a key or a value."""
+    lenient = client is transports.transport("confluent")
+    return [message for message in MESSAGES if lenient or message.payload is not None]
+
+
 @pytest.mark.golang
-def test_go_reads_what_is_written_here(kafka: Kafka, go_watermill: str) -> None:
+def test_go_reads_what_is_written_here(
+    kafka: Kafka, client: Any, messages: list[Message], go_watermill: str
+) -> None:
     """Id, payload and metadata, by Watermill's DefaultMarshaler."""
     topic = kafka.topic("to-go", partitions=1)
-    client = transports.transport("confluent")
     publisher = Publisher([kafka.bootstrap], Marshaler(), client.producer())
-    publisher.publish(topic, Message("id-1", b"payload", {"a": "1", "ü": "ß"}), Message("", b""))
+    publisher.publish(topic, *messages)
     publisher.close()
-    told = _told(go_watermill, "read", kafka.bootstrap, topic, "2")
-    assert told == [
-        {"uuid": "id-1", "payload": "payload", "metadata": {"a": "1", "ü": "ß"}},
-        {"uuid": "", "payload": "", "metadata": {}},
-    ]
+    told = _told(go_watermill, "read", kafka.bootstrap, topic, str(len(messages)))
+    assert told == [_line(message) for message in messages]
 
 
 @pytest.mark.golang
 def test_what_go_writes_is_read_here_and_is_the_same_on_the_wire(
-    kafka: Kafka, go_watermill: str
+    kafka: Kafka, client: Any, messages: list[Message], go_watermill: str
 ) -> None:
     """Byte for byte, but for the order of metadata, which in Go is a map."""
     by_go, by_us = kafka.topic("from-go", partitions=1), kafka.topic("from-us", partitions=1)
-    message = Message("id-2", b"payload", {"a": "1", "b": "2"})
-    _told(go_watermill, "write", kafka.bootstrap, by_go, "id-2", "payload", "a=1", "b=2")
-    client = transports.transport("confluent")
+    _told(go_watermill, "write", kafka.bootstrap, by_go, given=map(_line, messages))
     publisher = Publisher([kafka.bootstrap], Marshaler(), client.producer())
-    publisher.publish(by_us, message)
+    publisher.publish(by_us, *messages)
     publisher.close()
-    ((go, us),) = zip(_raw(client, kafka, by_go), _raw(client, kafka, by_us), strict=True)
-    assert (go.key, go.value) == (us.key, us.value) == (None, b"payload")
-    assert go.headers[0] == us.headers[0] == (UUID_HEADER, b"id-2")
-    assert sorted(go.headers) == sorted(us.headers)
-    assert Unmarshaler().unmarshal(go) == message
+    for go, us in zip(kafka.records(by_go), kafka.records(by_us), strict=True):
+        assert (go.key, go.value) == (us.key, us.value)
+        assert go.headers[0] == us.headers[0]
+        assert sorted(go.headers) == sorted(us.headers)
+    subscriber = Subscriber([kafka.bootstrap], Unmarshaler(), client.consumer(by_go))
+    assert _received(subscriber, by_go, len(messages)) == messages
 
 
-def _raw(client: Any, kafka: Kafka, topic: str) -> Iterator[Record]:
-    consumer = client.consumer(topic)([kafka.bootstrap])
-    consumer.subscribe(topic)
-    record = None
-    while record is None:
-        record = consumer.poll(1)
-    consumer.close()
-    yield record
+@pytest.mark.golang
+def test_go_puts_a_key_where_it_is_put_here(kafka: Kafka, client: Any, go_watermill: str) -> None:
+    """By the same hash into the same partition, the empty key too; the keys are the same bytes."""
+    by_go, by_us = kafka.topic("keys-of-go", partitions=7), kafka.topic("keys", partitions=7)
+    keys = ["", "ß", *(f"user-{number}" for number in range(20))]
+    messages = [Message(key, b"", {"key": key}) for key in keys]
+    lines = [{**_line(message), "key": message.uuid} for message in messages]
+    _told(go_watermill, "write", kafka.bootstrap, by_go, given=lines)
+    marshaler = PartitioningMarshaler(lambda _, message: message.metadata["key"])
+    publisher = Publisher([kafka.bootstrap], marshaler, client.producer())
+    publisher.publish(by_us, *messages)
+    publisher.close()
+    there, here = (
+        sorted((record.key, record.partition) for record in kafka.records(topic))
+        for topic in (by_go, by_us)
+    )
+    assert here == there
+    assert {key for key, _ in here} == {key.encode() for key in keys}
 
 
-def _told(program: str, *arguments: str) -> list[Any]:
+def _line(message: Message) -> dict[str, Any]:
+    """Return a message as the Go program tells it."""
+    metadata = {
+        name: _base64(value.encode("utf-8", "surrogateescape"))
+        for name, value in message.metadata.items()
+    }
+    return {"uuid": message.uuid, "payload": _base64(message.payload), "metadata": metadata}
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def _told(program: str, *arguments: str, given: Iterable[Any] = ()) -> list[Any]:
     done = subprocess.run(
-        [program, *arguments], capture_output=True, text=True, check=False, timeout=60
+        [program, *arguments],
+        input="\n".join(map(json.dumps, given)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -11,7 +11,7 @@ import sys
 import transports
 from base_runner import BaseRunner
 from service import ProfileService
-from watermillx import StdLogger
+from watermillx import PublishError, StdLogger
 
 
 def main() -> str | None:
@@ -25,11 +25,14 @@ def main() -> str | None:
     options = transport.TUNED if settings.tuned else {}
     wait = settings.writes == "sync"
     runner: BaseRunner | ProfileService
-    if settings.runner == "base":
-        runner = BaseRunner(brokers, transport, wait=wait, **options)
-    else:
-        logger = StdLogger(finest=True) if settings.verbose else None
-        runner = ProfileService(brokers, transport, wait=wait, logger=logger, **options)
+    try:
+        if settings.runner == "base":
+            runner = BaseRunner(brokers, transport, wait=wait, **options)
+        else:
+            logger = StdLogger(finest=True) if settings.verbose else None
+            runner = ProfileService(brokers, transport, wait=wait, logger=logger, **options)
+    except (transport.Failure, PublishError) as error:
+        return f"{settings.bootstrap} cannot be reached: {error}"
     try:
         runner.run(settings.topic, settings.count, settings.idle)
     except transport.Failure as error:

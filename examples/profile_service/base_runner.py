@@ -40,6 +40,7 @@ class BaseRunner:
                 record = self._consumer.poll(0.1)
                 if record is not None:
                     self._process(record)
+                    self._consumer.acknowledge(record)
                     last = time.monotonic()
         finally:
             self._consumer.close()

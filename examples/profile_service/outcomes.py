@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import Counter
 
@@ -16,6 +17,7 @@ class Outcomes:
         self.counts: Counter[str] = Counter()
         self._first: float | None = None
         self._last = 0.0
+        self._lock = threading.Lock()  # answers come in a thread of the client
 
     def __str__(self) -> str:
         told = ", ".join(f"{self.counts[kind]} {kind}" for kind in KINDS)
@@ -49,5 +51,6 @@ class Outcomes:
         self.counts["unanswered"] = count
 
     def _add(self, kind: str) -> None:
-        self._last = time.perf_counter()
-        self.counts[kind] += 1
+        with self._lock:
+            self._last = time.perf_counter()
+            self.counts[kind] += 1

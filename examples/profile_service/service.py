@@ -66,7 +66,6 @@ class ProfileService:
         try:
             self._router.run(idle=idle, count=count)
         finally:
-            self._subscriber.close()
             try:
                 self._publisher.close()
             except CloseError as error:

@@ -1,7 +1,9 @@
-// Interop writes and reads messages with Go's own Watermill:
+// Interop writes and reads messages with Go's own Watermill, a JSON object a line and a message:
 //
-//	interop write BROKER TOPIC UUID PAYLOAD [NAME=VALUE...]
-//	interop read BROKER TOPIC COUNT    one JSON object a message
+//	interop write BROKER TOPIC         from stdin, by DefaultMarshaler; with a "key" by the partitioning one
+//	interop read BROKER TOPIC COUNT    to stdout, by DefaultMarshaler
+//
+// Payloads and the values of metadata are base64, since they need not be UTF-8.
 package main
 
 import (
@@ -10,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/IBM/sarama"
 	"github.com/ThreeDotsLabs/watermill"
@@ -18,11 +19,18 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
+type line struct {
+	UUID     string            `json:"uuid"`
+	Payload  []byte            `json:"payload"`
+	Metadata map[string][]byte `json:"metadata"`
+	Key      *string           `json:"key,omitempty"`
+}
+
 func main() {
 	brokers, topic := []string{os.Args[2]}, os.Args[3]
 	var err error
 	if os.Args[1] == "write" {
-		err = write(brokers, topic, os.Args[4], os.Args[5], os.Args[6:])
+		err = write(brokers, topic)
 	} else {
 		err = read(brokers, topic, os.Args[4])
 	}
@@ -32,18 +40,39 @@ func main() {
 	}
 }
 
-func write(brokers []string, topic, uuid, payload string, metadata []string) error {
+func write(brokers []string, topic string) error {
+	lines := json.NewDecoder(os.Stdin)
+	for lines.More() {
+		var given line
+		if err := lines.Decode(&given); err != nil {
+			return err
+		}
+		written := message.NewMessage(given.UUID, given.Payload)
+		for name, value := range given.Metadata {
+			written.Metadata.Set(name, string(value))
+		}
+		if err := publish(brokers, topic, marshaler(given.Key), written); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func marshaler(key *string) kafka.Marshaler {
+	if key == nil {
+		return kafka.DefaultMarshaler{}
+	}
+	return kafka.NewWithPartitioningMarshaler(
+		func(string, *message.Message) (string, error) { return *key, nil })
+}
+
+func publish(brokers []string, topic string, marshaler kafka.Marshaler, written *message.Message) error {
 	publisher, err := kafka.NewPublisher(
-		kafka.PublisherConfig{Brokers: brokers, Marshaler: kafka.DefaultMarshaler{}}, watermill.NopLogger{})
+		kafka.PublisherConfig{Brokers: brokers, Marshaler: marshaler}, watermill.NopLogger{})
 	if err != nil {
 		return err
 	}
 	defer publisher.Close()
-	written := message.NewMessage(uuid, []byte(payload))
-	for _, pair := range metadata {
-		name, value, _ := strings.Cut(pair, "=")
-		written.Metadata.Set(name, value)
-	}
 	return publisher.Publish(topic, written)
 }
 
@@ -64,14 +93,16 @@ func read(brokers []string, topic, count string) error {
 	if err != nil {
 		return err
 	}
+	told := json.NewEncoder(os.Stdout)
 	for n := 0; n < wanted; n++ {
 		received := <-messages
-		line, err := json.Marshal(map[string]any{
-			"uuid": received.UUID, "payload": string(received.Payload), "metadata": received.Metadata})
-		if err != nil {
+		metadata := map[string][]byte{}
+		for name, value := range received.Metadata {
+			metadata[name] = []byte(value)
+		}
+		if err := told.Encode(line{UUID: received.UUID, Payload: received.Payload, Metadata: metadata}); err != nil {
 			return err
 		}
-		fmt.Println(string(line))
 		received.Ack()
 	}
 	return nil

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.structs import OffsetAndMetadata
 from watermillx import Record
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 Failure = KafkaError
 TUNED = {"linger_ms": 0}
+TOPIC_MAY_BE_MISSING_MS = 2000
+COMMIT_SECONDS = 1
 
 
 def producer(**options: Any) -> Callable[[Sequence[str]], KafkaPythonProducer]:
@@ -33,16 +38,26 @@ def words(error: BaseException) -> str:
 
 
 class KafkaPythonProducer:
-    """A producer that waits for all replicas."""
+    """A producer that waits for all replicas; from version 3.0 on it does not create topics."""
 
     def __init__(self, brokers: Sequence[str], options: dict[str, Any]) -> None:
-        self._producer = KafkaProducer(bootstrap_servers=list(brokers), acks="all", **options)
+        known = KafkaProducer.DEFAULT_CONFIG.keys()
+        self._producer = KafkaProducer(
+            bootstrap_servers=list(brokers),
+            acks="all",
+            max_block_ms=TOPIC_MAY_BE_MISSING_MS,
+            **({"allow_auto_create_topics": False} if "allow_auto_create_topics" in known else {}),
+            **options,
+        )
+        self._open: set[Any] = set()
 
     def send(self, record: Record, answer: Answer) -> None:
         """Queue a record; `answer` is called by the client's own thread."""
         future = self._send(record)
+        self._open.add(future)
         future.add_callback(lambda metadata: answer(None, metadata.partition, metadata.offset))
         future.add_errback(lambda error: answer(error, -1, -1))
+        future.add_both(lambda _: self._open.discard(future))
 
     def send_and_wait(self, record: Record) -> tuple[int, int]:
         """Send a record and wait for its answer."""
@@ -50,14 +65,26 @@ class KafkaPythonProducer:
         return metadata.partition, metadata.offset
 
     def close(self, timeout: float) -> int:
-        """Wait for what is queued, and close; what has got no answer in time raises."""
-        self._producer.flush(timeout)
-        self._producer.close(timeout)
-        return 0
+        """Wait for what is queued, and close; return how much has got no answer."""
+        with suppress(KafkaTimeoutError):
+            self._producer.close(timeout)
+        return len(self._open)
 
     def _send(self, record: Record) -> Any:
+        partition = None
+        if record.key is not None:
+            partitions = sorted(self._producer.partitions_for(record.topic))
+            partition = partitions[_fnv1a(record.key) % len(partitions)]
         headers = [(name, value or b"") for name, value in record.headers]
-        return self._producer.send(record.topic, record.value, record.key, headers)
+        return self._producer.send(record.topic, record.value, record.key, headers, partition)
+
+
+def _fnv1a(key: bytes) -> int:
+    """Return Go's hash of a key, so that a key's messages are where a Go program puts them."""
+    found = 0x811C9DC5
+    for byte in key:
+        found = (found ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return found if found < 1 << 31 else (1 << 32) - found  # of a signed number, without its sign
 
 
 class KafkaPythonConsumer:
@@ -65,8 +92,13 @@ class KafkaPythonConsumer:
 
     def __init__(self, brokers: Sequence[str], group: str) -> None:
         self._consumer = KafkaConsumer(
-            bootstrap_servers=list(brokers), group_id=group, auto_offset_reset="earliest"
+            bootstrap_servers=list(brokers),
+            group_id=group,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,  # which would not wait for an acknowledgement
         )
+        self._acknowledged: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._commit_at = 0.0
 
     def subscribe(self, topic: str) -> None:
         """Ask for the messages of `topic`."""
@@ -87,6 +119,22 @@ class KafkaPythonConsumer:
             record.offset,
         )
 
+    def acknowledge(self, record: Record) -> None:
+        """Have the group go on after `record`; it is told once a second, and on closing."""
+        after = (record.offset + 1, "", -1)  # the last is unknown to old versions
+        place = TopicPartition(record.topic, record.partition)
+        self._acknowledged[place] = OffsetAndMetadata(*after[: len(OffsetAndMetadata._fields)])
+        if time.monotonic() >= self._commit_at:
+            self._commit()
+
     def close(self) -> None:
         """Leave the group."""
+        if self._acknowledged:
+            self._commit()
         self._consumer.close()
+
+    def _commit(self) -> None:
+        with suppress(Failure):  # partitions may be another member's by now, who reads them again
+            self._consumer.commit(self._acknowledged)
+        self._acknowledged = {}
+        self._commit_at = time.monotonic() + COMMIT_SECONDS

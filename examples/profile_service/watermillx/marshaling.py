@@ -43,8 +43,8 @@ class Marshaler:
         """
         if message.metadata.get(UUID_HEADER):
             raise ReservedKeyError
-        headers: list[tuple[str, bytes | None]] = [(UUID_HEADER, message.uuid.encode())]
-        headers += [(name, value.encode()) for name, value in message.metadata.items()]
+        headers: list[tuple[str, bytes | None]] = [(UUID_HEADER, _bytes(message.uuid))]
+        headers += [(name, _bytes(value)) for name, value in message.metadata.items()]
         return Record(topic, None, message.payload, headers)
 
 
@@ -62,7 +62,7 @@ class KeyMarshaler(Marshaler):
         """Return the record for `message`; raises ReservedKeyError."""
         record = super().marshal(topic, message)
         headers = [header for header in record.headers if header[0] != KEY]
-        key = message.metadata[KEY].encode() if KEY in message.metadata else self._absent
+        key = _bytes(message.metadata[KEY]) if KEY in message.metadata else self._absent
         return record._replace(key=key, headers=headers)
 
 
@@ -79,7 +79,7 @@ class PartitioningMarshaler(Marshaler):
             key = self._key_of(topic, message)
         except Exception as error:
             raise ValueError(f"cannot generate partition key: {error}") from error
-        return record._replace(key=None if key is None else key.encode())
+        return record._replace(key=None if key is None else _bytes(key))
 
 
 class Unmarshaler:
@@ -93,11 +93,17 @@ class Unmarshaler:
 
     def unmarshal(self, record: Record) -> Message:
         """Return the message of a record; without the id's header its id is empty."""
-        texts = {
-            name: (value or b"").decode("utf-8", "surrogateescape")
-            for name, value in record.headers
-        }
+        texts = {name: _text(value or b"") for name, value in record.headers}
         uuid = texts.pop(UUID_HEADER, "")
         if self._restore_key and record.key is not None:
-            texts[KEY] = record.key.decode("utf-8", "surrogateescape")
-        return Message(uuid, record.value or b"", texts)
+            texts[KEY] = _text(record.key)
+        return Message(uuid, record.value, texts)
+
+
+# Bytes of others that are not UTF-8 come out again as they came in.
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -25,9 +25,9 @@ class Message:
     """
 
     def __init__(
-        self, uuid: str, payload: bytes, metadata: Mapping[str, str] | None = None
+        self, uuid: str, payload: bytes | None, metadata: Mapping[str, str] | None = None
     ) -> None:
-        """`uuid` may be empty; `metadata` is copied."""
+        """`uuid` may be empty; a `payload` of None is a tombstone; `metadata` is copied."""
         self.uuid = uuid
         self.payload = payload
         self.metadata = Metadata(metadata or {})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .logs import LoggerAdapter, NopLogger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .marshaling import Marshaler, Record
     from .message import Message
@@ -49,7 +50,9 @@ class Publisher:
     """Publishes messages to topics; any thread may do so.
 
     With `wait` each message is answered before the next is sent, and a failure raises. Without,
-    `on_success(message)` and `on_error(message, error)` hear of the answers.
+    failures that come later are told to `on_error(message, error)`. Either way
+    `on_success(message)` is told what is written; an exception of these two is logged, as it
+    changes nothing about the message.
     """
 
     def __init__(  # noqa: PLR0913 - what there is to choose
@@ -78,7 +81,9 @@ class Publisher:
         self._on_error = on_error
         self._log = logger or NopLogger()
         self._patience = patience
-        self._closed = threading.Event()
+        self._is_closed = False
+        self._publishing = 0
+        self._changed = threading.Condition()
         try:
             self._producer = connect(brokers)
         except Exception as error:
@@ -86,10 +91,9 @@ class Publisher:
 
     def publish(self, topic: str, *messages: Message) -> None:
         """Publish `messages` in order; the first failure raises and leaves the rest unsent."""
-        if self._closed.is_set():
-            raise PublishError("publisher closed")
-        for message in messages:
-            self._publish(topic, message)
+        with self._held_open():
+            for message in messages:
+                self._publish(topic, message)
 
     def _publish(self, topic: str, message: Message) -> None:
         fields = {"topic": topic, "message_uuid": message.uuid}
@@ -98,11 +102,12 @@ class Publisher:
             record = self._marshaler.marshal(topic, message)
         except Exception as error:
             raise PublishError(f"cannot marshal message {message.uuid}: {error}") from error
+        answer = self._answer_for(message, fields)
         try:
             if self._wait:
-                self._answered(message, fields, *self._producer.send_and_wait(record))
+                answer(None, *self._producer.send_and_wait(record))
             else:
-                self._producer.send(record, self._answer_for(message, fields))
+                self._producer.send(record, answer)
         except Exception as error:
             self._log.error("send message to kafka error", error, fields)
             raise PublishError(f"cannot produce message {message.uuid}: {error}") from error
@@ -110,27 +115,46 @@ class Publisher:
     def _answer_for(self, message: Message, fields: dict[str, str]) -> Answer:
         def answer(error: Exception | None, partition: int, offset: int) -> None:
             if error is None:
-                self._answered(message, fields, partition, offset)
+                place = {"kafka_partition": partition, "kafka_partition_offset": offset}
+                self._log.finest("Message sent to Kafka", {**fields, **place})
+                self._tell(self._on_success, fields, message)
             else:
                 self._log.error("send message to kafka error", error, fields)
-                if self._on_error is not None:
-                    self._on_error(message, error)
+                self._tell(self._on_error, fields, message, error)
 
         return answer
 
-    def _answered(
-        self, message: Message, fields: dict[str, str], partition: int, offset: int
+    def _tell(
+        self, handler: Callable[..., None] | None, fields: dict[str, str], *answer: Any
     ) -> None:
-        place = {"kafka_partition": partition, "kafka_partition_offset": offset}
-        self._log.finest("Message sent to Kafka", {**fields, **place})
-        if self._on_success is not None:
-            self._on_success(message)
+        if handler is None:
+            return
+        try:
+            handler(*answer)
+        except Exception as error:  # noqa: BLE001 - it may raise anything, in a thread of the client
+            self._log.error("Handler of an answer failed", error, fields)
+
+    @contextmanager
+    def _held_open(self) -> Iterator[None]:
+        """Keep the client from being closed in this block; raises PublishError if it has been."""
+        with self._changed:
+            if self._is_closed:
+                raise PublishError("publisher closed")
+            self._publishing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._publishing -= 1
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Wait for what is open, and close; again is nothing. Raises CloseError."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
+        with self._changed:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._changed.wait_for(lambda: not self._publishing, self._patience)
         try:
             unanswered = self._producer.close(self._patience)
         except Exception as error:

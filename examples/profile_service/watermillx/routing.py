@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from .logs import LoggerAdapter, NopLogger
@@ -46,11 +47,11 @@ class Router:
         self._middleware += middleware
 
     def add_publisher_decorators(self, *decorators: Callable[[Publisher], Publisher]) -> None:
-        """Put `decorators` around the publishers of handlers that are added later."""
+        """Put `decorators` around the publishers of all handlers; the first is the outermost."""
         self._publisher_decorators += decorators
 
     def add_subscriber_decorators(self, *decorators: Callable[[Subscriber], Subscriber]) -> None:
-        """Put `decorators` around the subscribers of handlers that are added later."""
+        """Put `decorators` around the subscribers of all handlers; the last is the outermost."""
         self._subscriber_decorators += decorators
 
     def add_handler(  # noqa: PLR0913 - what a route consists of
@@ -64,47 +65,67 @@ class Router:
         publisher: Publisher | None = None,
     ) -> None:
         """Have `handler` work on the messages of `topic`, and what it returns published."""
-        for decorate in self._subscriber_decorators:
-            subscriber = decorate(subscriber)
-        if publisher is not None:
-            for decorate_publisher in self._publisher_decorators:
-                publisher = decorate_publisher(publisher)
         self._routes.append(_Route(name, topic, subscriber, publish_to, publisher, handler))
 
     def run(self, *, idle: float, count: float = float("inf"), workers: int = 0) -> None:
-        """Run the handlers, one route after the other, until nothing has come for `idle` seconds.
+        """Run the handlers side by side, each until nothing has come for `idle` seconds.
 
+        Each ends after `count` messages, and all end when one of them cannot read, which is raised.
         With `workers` each message is worked on in a thread; the next still comes only when the
-        last was acknowledged, which `instant_ack` does at once. Each route ends after `count`.
+        last was acknowledged, which `instant_ack` does at once.
         """
+        routes = [self._decorated(route) for route in self._routes]
+        with ThreadPoolExecutor(max(1, len(routes))) as pool:
+            running = [pool.submit(self._serve, route, idle, count, workers) for route in routes]
+            try:
+                wait(running, return_when=FIRST_EXCEPTION)
+            finally:
+                self.close()
+        for each in running:
+            each.result()
+
+    def close(self) -> None:
+        """Have `run` end, from any thread: what is being handled is finished, and nothing begun."""
         for route in self._routes:
-            handler = route.handler
-            for middleware in reversed(self._middleware):
-                handler = middleware(handler)
-            if workers:
-                with ThreadPoolExecutor(workers) as pool:
-                    for message in _first(route.subscriber.messages(route.topic, idle), count):
-                        pool.submit(self._work, route, handler, message)
-            else:
-                for message in _first(route.subscriber.messages(route.topic, idle), count):
+            route.subscriber.close()
+
+    def _decorated(self, route: _Route) -> _Route:
+        subscriber, publisher = route.subscriber, route.publisher
+        for decorate in self._subscriber_decorators:
+            subscriber = decorate(subscriber)
+        if publisher is not None:
+            for decorate_publisher in reversed(self._publisher_decorators):
+                publisher = decorate_publisher(publisher)
+        return route._replace(subscriber=subscriber, publisher=publisher)
+
+    def _serve(self, route: _Route, idle: float, count: float, workers: int) -> None:
+        handler = route.handler
+        for middleware in reversed(self._middleware):
+            handler = middleware(handler)
+        with closing(route.subscriber.messages(route.topic, idle)) as messages:
+            if not workers:
+                for message in _first(messages, count):
                     self._work(route, handler, message)
+                return
+            with ThreadPoolExecutor(workers) as pool:
+                for message in _first(messages, count):
+                    pool.submit(self._work, route, handler, message)
 
     def _work(self, route: _Route, handler: Handler, message: Message) -> None:
         fields = {"handler": route.name, "message_uuid": message.uuid}
+        words = "Handler returned error"
         try:
             produced = handler(message)
-        except Exception as error:  # noqa: BLE001 - a handler raises anything
-            self._log.error("Handler returned error", error, fields)
-            message.nack()
-            return
-        try:
+            words = "Publishing produced messages failed"
+            if produced and route.publisher is None:
+                raise ValueError("returned output messages in a handler without publisher")  # noqa: TRY301 - as any other failure
             if produced and route.publisher is not None:
                 route.publisher.publish(route.publish_to, *produced)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._log.error("Publishing produced messages failed", error, fields)
-            message.nack()
-            return
-        message.ack()
+            message.ack()
+        except Exception as error:  # noqa: BLE001 - a handler raises anything
+            self._log.error(words, error, fields)
+        finally:
+            message.nack()  # which is nothing once it is acknowledged
 
 
 def _first(messages: Iterator[Message], count: float) -> Iterator[Message]:
@@ -130,16 +151,24 @@ def recover(handler: Handler) -> Handler:
     return recovered
 
 
-def retry(times: int, wait: float = 0.1) -> Middleware:
-    """Try a failed handler again, up to `times`, after `wait` seconds, doubled each time."""
+def retry(
+    times: int,
+    wait: float = 0.1,
+    *,
+    longest: float = 10,
+    logger: LoggerAdapter | None = None,
+) -> Middleware:
+    """Try a failed handler again, up to `times`, after `wait` seconds, doubled up to `longest`."""
+    told = logger or NopLogger()
 
     def middleware(handler: Handler) -> Handler:
         def retried(message: Message) -> list[Message]:
             for attempt in range(times):
                 try:
                     return handler(message)
-                except Exception:  # noqa: BLE001, PERF203 - the last one raises
-                    time.sleep(wait * 2**attempt)
+                except Exception as error:  # noqa: BLE001 - the last one raises
+                    told.error("Error occurred, retrying", error, {"retry_no": attempt + 1})
+                time.sleep(min(wait * 2**attempt, longest))
             return handler(message)
 
         return retried

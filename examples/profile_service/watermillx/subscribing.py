@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
 from .logs import LoggerAdapter, NopLogger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from .marshaling import Record, Unmarshaler
     from .message import Message
+
+_LOOK_UP_SECONDS = 0.1
 
 
 class Consumer(Protocol):
@@ -25,8 +28,12 @@ class Consumer(Protocol):
         """Return the next record, or None after `seconds`; raises what keeps it from reading."""
         ...
 
+    def acknowledge(self, record: Record) -> None:
+        """Have the group go on after `record`, now or when it is next told."""
+        ...
+
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group, which is told of what is acknowledged."""
         ...
 
 
@@ -35,9 +42,10 @@ class SubscriberClosedError(Exception):
 
 
 class Subscriber:
-    """Gives a topic's messages; a refused one comes again, after `resend_after` seconds.
+    """Gives topics' messages; a refused one comes again, after `resend_after` seconds.
 
-    Where a message has stood in the log is in its context: `topic`, `partition`, `offset`.
+    One that is not acknowledged when its reader ends comes again to the next of the group. Where a
+    message has stood in the log is in its context: `topic`, `partition`, `offset`.
     """
 
     def __init__(
@@ -49,50 +57,61 @@ class Subscriber:
         logger: LoggerAdapter | None = None,
         resend_after: float = 0.1,
     ) -> None:
-        """`connect` makes the client for the brokers; raises ValueError for what is missing."""
+        """`connect` makes a client for the brokers; raises ValueError for what is missing."""
         if not brokers:
             raise ValueError("missing brokers")
         if unmarshaler is None:
             raise ValueError("missing unmarshaler")
+        self._brokers = brokers
         self._unmarshaler = unmarshaler
+        self._connect = connect
         self._log = logger or NopLogger()
         self._resend_after = resend_after
-        self._is_closed = False
-        self._consumer = connect(brokers)
+        self._closed = threading.Event()
 
-    def messages(self, topic: str, idle: float) -> Iterator[Message]:
-        """Yield messages until none has come for `idle` seconds, or it is closed.
+    def messages(self, topic: str, idle: float) -> Generator[Message, None, None]:
+        """Yield messages until none has come for `idle` seconds, or the subscriber is closed.
 
-        The next comes when the last was acknowledged; who asks before that waits. Raises
+        Each call has a client of its own, which leaves the group when the generator ends. The next
+        message comes when the last was acknowledged; who asks before that waits. Raises
         SubscriberClosedError, and what the client raises when the topic cannot be read.
         """
-        if self._is_closed:
+        if self._closed.is_set():
             raise SubscriberClosedError("subscriber closed")
-        self._consumer.subscribe(topic)
-        last = time.monotonic()
-        while not self._is_closed and time.monotonic() - last < idle:
-            record = self._consumer.poll(0.1)
-            if record is None:
-                continue
-            yield from self._until_acknowledged(record)
+        consumer = self._connect(self._brokers)
+        try:
+            consumer.subscribe(topic)
             last = time.monotonic()
+            while not self._closed.is_set() and time.monotonic() - last < idle:
+                record = consumer.poll(_LOOK_UP_SECONDS)
+                if record is not None:
+                    yield from self._until_acknowledged(consumer, record)
+                    last = time.monotonic()
+        finally:
+            consumer.close()
 
-    def _until_acknowledged(self, record: Record) -> Iterator[Message]:
+    def _until_acknowledged(
+        self, consumer: Consumer, record: Record
+    ) -> Generator[Message, None, None]:
         message = self._unmarshaler.unmarshal(record)
-        while not self._is_closed:
-            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        fields = {**place, "message_uuid": message.uuid}
+        while not self._closed.is_set():
             message.context.update(place)
-            self._log.finest("Message received", {**place, "message_uuid": message.uuid})
-            yield message
-            message.wait()
+            self._log.finest("Message received", fields)
+            try:
+                yield message
+                while not message.wait(_LOOK_UP_SECONDS) and not self._closed.is_set():
+                    pass
+            finally:  # also when its reader goes no further
+                if message.acked.is_set():
+                    consumer.acknowledge(record)
             if message.acked.is_set():
                 return
-            self._log.debug("Message refused", {**place, "message_uuid": message.uuid})
-            time.sleep(self._resend_after)
+            self._log.debug("Message refused", fields)
+            self._closed.wait(self._resend_after)
             message = message.copy()
 
     def close(self) -> None:
-        """End `messages` and leave the group; again is nothing."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._consumer.close()
+        """End `messages`, from any thread: each when it is next asked. Again is nothing."""
+        self._closed.set()
