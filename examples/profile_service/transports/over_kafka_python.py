@@ -102,6 +102,8 @@ class KafkaPythonConsumer:
 
     def subscribe(self, topic: str) -> None:
         """Ask for the messages of `topic`."""
+        # Or it may join the group before it knows the topic, and be given none of it for minutes.
+        self._consumer.partitions_for_topic(topic)
         self._consumer.subscribe([topic])
 
     def poll(self, seconds: float) -> Record | None:
