@@ -5,39 +5,69 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-from .pipeline import EVENTS, FAR_MS, Outcome, Way
-from .pipeline_text import took
+from .pipeline import EVENTS, Outcome, Way
+from .pipeline_text import PLACES, RUNNERS, agents_of, of_layer, of_writes, per_event, place_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_AGENTS = {"plain": "#7f7f7f", "ours": "#1f77b4", "other": "#d62728"}
-_WIDTH = 0.26
+# Okabe and Ito's colours, which the colour-blind tell apart, and shapes for a print in black.
+_AGENTS = {
+    "plain": ("#000000", "o", "without monitoring"),
+    "ours": ("#0072B2", "D", "autoinstrument"),
+    "plain, other": ("#999999", "o", "without, in the other agent's environment"),
+    "other": ("#D55E00", "s", "the other agent"),
+}
 
 
 def draw(outcome: Outcome, file: str) -> None:
-    """Draw events a second, a panel for each place: both ways of writing, both runners, agents."""
+    """Draw microseconds an event, a row for each way, a panel for each place of the broker."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow
 
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    for axes, rtt_ms in zip(figure.subplots(1, 2), (0, FAR_MS), strict=True):
+    figure = Figure(figsize=(11, 5.6), layout="constrained")
+    panels = figure.subplots(1, len(PLACES), sharey=True)
+    for axes, rtt_ms in zip(panels, PLACES, strict=True):
         _panel(axes, outcome, rtt_ms)
-    figure.suptitle(f"{EVENTS} events through the example service, {outcome.place}, tuned writer")
+    answers = [*(of_writes(outcome, rtt_ms) for rtt_ms in PLACES), of_layer(outcome)]
+    figure.suptitle("\n".join(answers), fontsize=9, x=0.01, ha="left")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.supxlabel(
+        f"microseconds an event, median, log scale; {outcome.place}; less is better", fontsize=9
+    )
     figure.savefig(file)
 
 
 def _panel(axes: Axes, outcome: Outcome, rtt_ms: int) -> None:
-    groups = list(product(("sync", "async"), ("base", "watermillx")))
-    for number, (agent, colour) in enumerate(_AGENTS.items()):
-        rates = [
-            EVENTS / took(outcome, Way(writes, runner, True, rtt_ms, agent))  # noqa: FBT003 - tuned
-            for writes, runner in groups
-        ]
-        at = [place + (number - 1) * _WIDTH for place in range(len(groups))]
-        bars = axes.bar(at, rates, _WIDTH, color=colour, label=agent)
-        axes.bar_label(bars, [f"{rate:,.0f}" for rate in rates], fontsize=7, padding=1)
-    axes.set_yscale("log")
-    axes.set_xticks(range(len(groups)), ["\n".join(group) for group in groups])
-    axes.set_ylabel("events a second")
-    axes.set_title(f"broker {rtt_ms} ms away" if rtt_ms else "broker on this machine")
-    axes.legend(frameon=False)
+    rows = list(product(EVENTS, (False, True), RUNNERS))
+    for place, (writes, tuned, runner) in enumerate(rows):
+        times = {
+            agent: per_event(outcome, Way(writes, runner, tuned, rtt_ms, agent))
+            for agent in agents_of(outcome)
+        }
+        ends = min(times.values()), max(times.values())
+        axes.plot(ends, (place, place), color="#cccccc", zorder=1)
+        for agent, took in times.items():
+            colour, shape, label = _AGENTS[agent]
+            once = label if place == 0 else f"_{label}"  # which the legend leaves out
+            axes.scatter(took, place, s=42, c=colour, marker=shape, label=once, zorder=2)
+        axes.annotate(
+            f"{times['plain']:,.0f}",
+            (times["plain"], place),
+            (0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+        )
+    axes.axhline(len(rows) / 2 - 0.5, color="black", linewidth=0.6)
+    axes.set_xscale("log")
+    axes.grid(axis="x", color="#eeeeee")
+    axes.set_yticks(
+        range(len(rows)),
+        [
+            f"{writes}, {'tuned' if tuned else 'default'}, {runner}"
+            for writes, tuned, runner in rows
+        ],
+    )
+    axes.set_ylim(len(rows) - 0.5, -0.7)
+    axes.set_title(f"broker {place_of(rtt_ms)}")

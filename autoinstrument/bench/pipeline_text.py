@@ -3,150 +3,206 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .pipeline import EVENTS, FAR_MS, Outcome, Way
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-_NOISE = 1.1
-"""Medians that are nearer are called alike: the same program differs by as much between rounds."""
+RUNNERS = ("base", "watermillx")
+PLACES = (0, FAR_MS)
 
 
 def table(outcome: Outcome) -> str:
-    """Return milliseconds for all events, with what was written beside each time."""
+    """Return microseconds an event, with what was delivered and what failed beside each time."""
     rounds = len(next(iter(outcome.seconds.values())))
     title = (
-        f"pipeline: {EVENTS} events through the example service, {outcome.place}, {rounds} rounds;"
-        " median ms from the first event to the last answer, written and failed in all rounds"
+        f"pipeline: the example service, {outcome.place}, {rounds} rounds of {EVENTS['sync']:,}"
+        f" events written sync or {EVENTS['async']:,} async\n"
+        "  median us an event, from the first to the last answer"
+        " (in all rounds: in the broker's log; failed)"
     )
-    agents = "".join(f"{agent:>24}" for agent in _agents(outcome))
-    lines = [title, f"  {'broker':8}{'writer':9}{'writes':8}{'runner':12}{agents}"]
-    for way in _ways(outcome):
-        cells = "".join(f"{_cell(outcome, replace(way, agent=a)):>24}" for a in _agents(outcome))
+    agents = agents_of(outcome)
+    lines = [
+        title,
+        f"  {'broker':8}{'writer':9}{'writes':8}{'runner':12}"
+        + "".join(f"{agent:>20}" for agent in agents),
+    ]
+    for way in ways_of(outcome):
+        cells = "".join(f"{_cell(outcome, replace(way, agent=a)):>20}" for a in agents)
         place = f"{way.rtt_ms} ms" if way.rtt_ms else "local"
-        writer = "tuned" if way.tuned else "default"
-        lines.append(f"  {place:8}{writer:9}{way.writes:8}{way.runner:12}{cells}")
+        lines.append(f"  {place:8}{_writer(way):9}{way.writes:8}{way.runner:12}{cells}")
     return "\n".join([*lines, "", *(f"- {sentence}" for sentence in conclusion(outcome))]) + "\n"
 
 
-def _agents(outcome: Outcome) -> list[str]:
+def agents_of(outcome: Outcome) -> list[str]:
+    """Return who was measured: plain, ours, perhaps plain in the other's environment, other."""
     return list(dict.fromkeys(way.agent for way in outcome.seconds))
 
 
-def _ways(outcome: Outcome) -> Iterator[Way]:
+def ways_of(outcome: Outcome) -> Iterator[Way]:
+    """Yield each way once, as the plain program."""
     return (way for way in outcome.seconds if way.agent == "plain")
 
 
+def per_event(outcome: Outcome, way: Way) -> float:
+    """Return the median of microseconds an event."""
+    return median(_rounds(outcome, way))
+
+
+def _rounds(outcome: Outcome, way: Way) -> list[float]:
+    return [seconds / EVENTS[way.writes] * 1e6 for seconds in outcome.seconds[way]]
+
+
 def _cell(outcome: Outcome, way: Way) -> str:
-    failed = f" -{outcome.failed[way]}" if outcome.failed[way] else ""
-    return f"{took(outcome, way) * 1e3:,.1f} ({outcome.written[way]:,}{failed})"
+    failed = f"; {outcome.failed[way]:,}" if outcome.failed[way] else ""
+    return f"{_us(per_event(outcome, way))} ({outcome.delivered[way]:,}{failed})"
 
 
-def took(outcome: Outcome, way: Way) -> float:
-    """Return the median of seconds."""
-    return median(outcome.seconds[way])
+def _us(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}"  # noqa: PLR2004 - two digits tell
+
+
+def _writer(way: Way) -> str:
+    return "tuned" if way.tuned else "default"
+
+
+def place_of(rtt_ms: int) -> str:
+    """Return where the broker is, in words."""
+    return f"{rtt_ms} ms away" if rtt_ms else "local"
 
 
 def conclusion(outcome: Outcome) -> list[str]:
     """Return what the numbers say of sync and async, of the layer, and of the agents."""
     return [
-        *(_of_writes(outcome, rtt_ms) for rtt_ms in (0, FAR_MS)),
-        *(_of_layer(outcome, writes) for writes in ("sync", "async")),
+        *(of_writes(outcome, rtt_ms) for rtt_ms in PLACES),
+        of_layer(outcome),
         _of_tuning(outcome),
-        *(_of_agents(outcome, rtt_ms) for rtt_ms in (0, FAR_MS)),
+        *(_of_agents(outcome, rtt_ms) for rtt_ms in PLACES),
         _of_losses(outcome),
+        _of_deliveries(outcome),
     ]
 
 
-def _of_writes(outcome: Outcome, rtt_ms: int) -> str:
-    words = []
-    for runner in ("base", "watermillx"):
-        sync, asynchronous = (
-            took(outcome, Way(writes, runner, True, rtt_ms, "plain"))  # noqa: FBT003 - tuned
-            for writes in ("sync", "async")
+def of_writes(outcome: Outcome, rtt_ms: int) -> str:
+    """Return the answer to the first question, whether async pays."""
+    found = []
+    for runner in RUNNERS:
+        sync, later = (
+            _rounds(outcome, Way(writes, runner, True, rtt_ms, "plain"))  # noqa: FBT003 - tuned
+            for writes in EVENTS
         )
-        words.append(f"{_times(sync / asynchronous)} ({runner})")
-    place = f"{rtt_ms} ms away" if rtt_ms else "local"
-    return f"Broker {place}: async writes of a well tuned writer are {' and '.join(words)}."
+        found.append(f"{_compared(later, sync, 'one written sync')} ({runner})")
+    return f"Broker {place_of(rtt_ms)}: an event written async takes {', '.join(found)}."
 
 
-def _times(ratio: float) -> str:
-    if 1 / _NOISE < ratio < _NOISE:
-        return "as fast as sync ones"
-    if ratio < 1:
-        return f"slower than sync ones, {1 / ratio:.1f} times"
-    return f"{ratio:.1f} times as fast as sync ones"
+def of_layer(outcome: Outcome) -> str:
+    """Return the answer to the second question, what the layer costs."""
+    found = []
+    for writes in EVENTS:
+        base, layer = (
+            _rounds(outcome, Way(writes, runner, True, 0, "plain"))  # noqa: FBT003 - tuned
+            for runner in RUNNERS
+        )
+        words = _compared(layer, base, "one in the base runner")
+        found.append(f"{words} when written {writes} ({median(layer) - median(base):+,.0f} us)")
+    return f"Broker local: an event in watermillx takes {', '.join(found)}."
 
 
-def _of_layer(outcome: Outcome, writes: str) -> str:
-    base, layer = (
-        took(outcome, Way(writes, runner, True, 0, "plain"))  # noqa: FBT003 - tuned
-        for runner in ("base", "watermillx")
-    )
-    added = (layer - base) / EVENTS * 1e6
-    return (
-        f"watermillx takes {layer / base:.2f} times what the base runner takes with {writes} writes"
-        f" (local, plain): {added:+.0f} us an event."
-    )
+class _Pair(NamedTuple):
+    """Rounds to be compared."""
+
+    ours: list[float]
+    theirs: list[float]
+
+    @property
+    def is_more(self) -> bool:
+        """Whether each of ours is above each of theirs: else chance may have decided."""
+        return min(self.ours) > max(self.theirs)
+
+
+def _compared(ours: list[float], theirs: list[float], name: str) -> str:
+    """Return how `ours` compares with `theirs`, in words; alike where rounds overlap."""
+    if not _Pair(ours, theirs).is_more and not _Pair(theirs, ours).is_more:
+        return f"as long as {name}"
+    ratio = median(ours) / median(theirs)
+    if ratio > 1:
+        return f"{_factor(ratio)} times as long as {name}"
+    return f"1/{_factor(1 / ratio)} of {name}"
+
+
+def _factor(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2f}"  # noqa: PLR2004 - three digits tell
 
 
 def _of_tuning(outcome: Outcome) -> str:
-    ratios = [
-        took(outcome, replace(way, tuned=False)) / took(outcome, way)
-        for way in _ways(outcome)
+    pairs = [
+        _Pair(_rounds(outcome, replace(way, tuned=False)), _rounds(outcome, way))
+        for way in ways_of(outcome)
         if way.tuned and way.writes == "sync"
     ]
-    low, high = min(ratios), max(ratios)
-    if high < _NOISE and low > 1 / _NOISE:
-        return "Tuning the sync writer changes nothing: flush() does not linger."
+    if not any(pair.is_more or _Pair(pair.theirs, pair.ours).is_more for pair in pairs):
+        return "A sync writer gains nothing by tuning (no lingering): flush() does not linger."
+    ratios = [median(pair.ours) / median(pair.theirs) for pair in pairs]
     return (
-        f"A sync writer with defaults takes {low:.2f} to {high:.2f} times what a tuned one takes."
+        f"A sync writer as configured by default takes {min(ratios):.2f} to {max(ratios):.2f} times"
+        " what one takes that does not linger."
     )
 
 
 def _of_agents(outcome: Outcome, rtt_ms: int) -> str:
-    words = []
-    for writes in ("sync", "async"):
-        added = [_added(outcome, Way(writes, "base", True, rtt_ms, a)) for a in ("ours", "other")]  # noqa: FBT003 - tuned
-        words.append(f"{added[0]:+.0f} and {added[1]:+.0f} us an event with {writes} writes")
-    place = f"{rtt_ms} ms away" if rtt_ms else "local"
-    return f"Monitoring the base runner, broker {place}, ours and the other: {', '.join(words)}."
+    found = []
+    for writes in EVENTS:
+        ways = [Way(writes, "base", True, rtt_ms, agent) for agent in ("ours", "other")]  # noqa: FBT003 - tuned
+        ours, other = (median(_added(outcome, way)) for way in ways)
+        found.append(f"{ours:+,.0f} and {other:+,.0f} us an event with {writes} writes")
+    place = place_of(rtt_ms)
+    return f"Broker {place}: monitoring adds, ours and the other's, {', '.join(found)} (base)."
 
 
-def _added(outcome: Outcome, way: Way) -> float:
-    plain = (
-        "plain, other" if way.agent == "other" and "plain, other" in _agents(outcome) else "plain"
-    )
-    before = took(outcome, replace(way, agent=plain))
-    return (took(outcome, way) - before) / EVENTS * 1e6
+def _added(outcome: Outcome, way: Way) -> list[float]:
+    """Return what an agent adds to each round of the plain program of its environment."""
+    own = way.agent == "other" and "plain, other" in agents_of(outcome)
+    plain = replace(way, agent="plain, other" if own else "plain")
+    pairs = zip(_rounds(outcome, way), _rounds(outcome, plain), strict=True)
+    return [watched - bare for watched, bare in pairs]
 
 
 def _of_losses(outcome: Outcome) -> str:
-    lost = [
-        f"{way.writes}, {way.runner}, {'tuned' if way.tuned else 'default'}, {way.rtt_ms} ms"
-        for way in _ways(outcome)
-        if _added(outcome, replace(way, agent="ours"))
-        > _added(outcome, replace(way, agent="other"))
+    dearer = [
+        way
+        for way in ways_of(outcome)
+        if _Pair(*(_added(outcome, replace(way, agent=a)) for a in ("ours", "other"))).is_more
     ]
-    lost += [
-        f"async slower than sync: {runner}, {'tuned' if tuned else 'default'}, {rtt_ms} ms"
-        for runner, tuned, rtt_ms in product(("base", "watermillx"), (False, True), (0, FAR_MS))
-        if took(outcome, Way("async", runner, tuned, rtt_ms, "plain"))
-        > took(outcome, Way("sync", runner, tuned, rtt_ms, "plain"))
+    slower = [
+        way
+        for way in ways_of(outcome)
+        if way.writes == "async"
+        and _Pair(_rounds(outcome, way), _rounds(outcome, replace(way, writes="sync"))).is_more
     ]
-    unwritten = [way for way in outcome.written if not _is_whole(outcome, way)]
-    lost += [f"not all written: {way}" for way in unwritten]
-    return f"Lost: {'; '.join(lost)}." if lost else "Ours and async lost nowhere; all was written."
+    found = [f"ours added more than the other: {_listed(dearer)}"] if dearer else []
+    found += [f"async took longer than sync: {_listed(slower)}"] if slower else []
+    if not found:
+        return "Neither did ours add more than the other anywhere, nor did async take longer."
+    return f"Lost: {'; '.join(found)}."
 
 
-def _lost(outcome: Outcome, way: Way) -> bool:
-    ours, other = (_added(outcome, replace(way, agent=agent)) for agent in ("ours", "other"))
-    return ours > other
+def _of_deliveries(outcome: Outcome) -> str:
+    short = {way: EVENTS[way.writes] * len(each) for way, each in outcome.seconds.items()}
+    short = {way: of for way, of in short.items() if outcome.delivered[way] < of}
+    failed = sum(outcome.failed.values())
+    if not short:
+        return "Everything was delivered." if not failed else f"{failed:,} writes seemed to fail."
+    counts = (f"{outcome.delivered[way]:,} of {of:,} ({_named(way)})" for way, of in short.items())
+    return f"NOT everything was delivered, so that these times prove nothing: {', '.join(counts)}."
 
 
-def _is_whole(outcome: Outcome, way: Way) -> bool:
-    return outcome.written[way] == EVENTS * len(outcome.seconds[way])
+def _listed(ways: Iterable[Way]) -> str:
+    return ", ".join(f"({_named(replace(way, agent=''))})" for way in ways)
+
+
+def _named(way: Way) -> str:
+    parts = (way.writes, way.runner, _writer(way), place_of(way.rtt_ms), way.agent)
+    return " ".join(part for part in parts if part)

@@ -98,11 +98,11 @@ def measured(case: Case, ways: list[Variant], rounds: int, tell: Callable[[], No
         idle = {way.name: _idle(case, way, address, sink) for way in ways}
         for _ in range(rounds):
             for way in ways:
-                before = _in_log(case, address)
+                before = _written(case, address)
                 figures, spans = _round(case, way, address, sink)
                 figures = _without_exit(case, figures, idle[way.name])
                 outcome.rounds.setdefault(way.name, []).append(figures)
-                written = _in_log(case, address) - before
+                written = _written(case, address) - before
                 delivered = outcome.delivered.get(way.name, 0)
                 outcome.delivered[way.name] = delivered + written
                 outcome.spans[way.name] = outcome.spans.get(way.name, 0) + spans
@@ -170,8 +170,13 @@ def _start(way: Variant, environment: dict[str, str]) -> Measures:
     return {"start": (perf_counter() - begun) / _STARTS * 1e3}
 
 
-def ended(command: list[str], environment: dict[str, str]) -> tuple[str, Any]:
-    """Run a command; return its stdout and what it has used of the machine."""
+def ended(
+    command: list[str], environment: dict[str, str], *, quietly: bool = True
+) -> tuple[str, Any]:
+    """Run a command; return its stdout and what it has used of the machine.
+
+    Raises NotMeasured if it fails, or if it complains where it must end `quietly`.
+    """
     with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
         # Not run(): only wait4 says what this very child has used.
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=err)  # noqa: S603 - the user's own
@@ -180,7 +185,7 @@ def ended(command: list[str], environment: dict[str, str]) -> tuple[str, Any]:
         out.seek(0)
         err.seek(0)
         said, complaint = out.read(), err.read().strip().rpartition("\n")[2]
-    if complaint or process.returncode:
+    if (complaint and quietly) or process.returncode:
         shown = shlex.join(Path(part).name for part in command[:2])
         words = complaint or f"exit code {process.returncode}"
         raise NotMeasured(f"{shown} does not start cleanly: {words}")
@@ -211,10 +216,12 @@ def _fill(address: str, messages: int) -> None:
     producer.flush()
 
 
-def _in_log(case: Case, address: str) -> int:
-    """Count what the broker has of the topics that are written to."""
-    if case.action != "produce":
-        return 0
+def _written(case: Case, address: str) -> int:
+    return in_log(address, "out-") if case.action == "produce" else 0
+
+
+def in_log(address: str, prefix: str) -> int:
+    """Count what a broker has of the topics whose names begin with `prefix`."""
     from confluent_kafka import Consumer, TopicPartition  # noqa: PLC0415 - an extra
 
     consumer = Consumer({"bootstrap.servers": address, "group.id": "bench", "log_level": 0})
@@ -222,7 +229,7 @@ def _in_log(case: Case, address: str) -> int:
     ends = [
         consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=5)[1]
         for name, topic in topics.items()
-        if name.startswith("out-")
+        if name.startswith(prefix)
         for partition in topic.partitions
     ]
     consumer.close()
