@@ -9,21 +9,19 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from brokers import Kafka
 from confluent_kafka import Producer
 from examples_path import EXAMPLES
 
 from autoinstrument.report.gathering import report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from brokers import MockBroker
+    from brokers import Kafka
     from otlp import Span
     from programs import Run, Runner
 
 SERVICE = f"""
-import logging, runpy, sys
+import logging, runpy, sys, warnings
+warnings.simplefilter("ignore")  # of kafka-python's own
 logging.basicConfig(stream=sys.stdout, level=logging.INFO,
                     format="%(levelname)s %(otelSpanID)s %(profile_root_span_id)s %(message)s")
 runpy.run_path({str(EXAMPLES / "profile_service")!r}, run_name="__main__")
@@ -34,37 +32,45 @@ sys.path.insert(0, {str(EXAMPLES / "profile_service")!r})
 import transports
 from watermillx import *
 confluent = transports.transport("confluent")
-broker = sys.argv[1]
-subscriber = Subscriber([broker], Unmarshaler(), confluent.consumer("group"), resend_after=0)
+broker, events = sys.argv[1:]
+subscriber = Subscriber([broker], Unmarshaler(), confluent.consumer(events), resend_after=0)
 publisher = Publisher([broker], KeyMarshaler(), confluent.producer())
 router = Router(log := CaptureLogger())
 def work(handler):
-    router.add_handler("work", "events", subscriber, handler)
+    router.add_handler("work", events, subscriber, handler)
     router.run(idle=5, count=1)
-    subscriber.close()
     publisher.close()
 """
 
 
-@pytest.fixture
-def broker(mock_broker: Callable[..., MockBroker]) -> str:
-    """Give an embedded broker with two topics of profiles, and one event for each, and one more."""
-    address = mock_broker().bootstrap
-    owner = Producer({"bootstrap.servers": address})
-    for topic in "events", "profile.login", "profile.purchase":
-        owner.list_topics(topic, timeout=10)  # which creates it
-    for number, category in enumerate(("login", "purchase", "refund")):
+def _events(kafka: Kafka, *categories: str) -> str:
+    """Write an event of each category to a topic that is returned; there is none for refunds.
+
+    Each is in the trace of its number, as a Go service says it in a message's metadata.
+    """
+    topic = kafka.topic("events", partitions=1)
+    owner = Producer({"bootstrap.servers": kafka.bootstrap})
+    for target in "profile.login", "profile.purchase":
+        owner.list_topics(target, timeout=10)  # which creates it
+    for number, category in enumerate(categories):
         event = {"id": number, "category": category, "app": "web", "user": number}
-        owner.produce("events", json.dumps(event).encode(), partition=0)
+        upstream = {"Traceparent": f"00-{number + 1:032x}-{number + 1:016x}-01"}
+        owner.produce(topic, json.dumps(event).encode(), headers=upstream)
     owner.flush()
-    return address
+    return topic
+
+
+def _units(done: Run) -> list[Span]:
+    return [span for span in done.spans if span.name.startswith("process ")]
 
 
 def _by_event(done: Run) -> list[tuple[Span, Span]]:
     """Return the unit of work of each event with its write."""
-    units = [span for span in done.spans if span.name == "process events"]
     return [
-        (unit, write) for unit in units for write in done.writes if write.parent_id == unit.span_id
+        (unit, write)
+        for unit in _units(done)
+        for write in done.writes
+        if write.parent_id == unit.span_id
     ]
 
 
@@ -74,23 +80,16 @@ def _by_event(done: Run) -> list[tuple[Span, Span]]:
 def test_each_event_is_a_root_with_its_write(
     run: Runner, kafka: Kafka, runner: str, writes: str, client: str
 ) -> None:
-    """WriteKafka first, then the root; both runners, both ways of writing, both clients."""
-    topic, target = kafka.topic("events", partitions=1), "profile.login"
-    owner = Producer({"bootstrap.servers": kafka.bootstrap})
-    owner.list_topics(target, timeout=10)
-    for number in range(3):
-        event = {"id": number, "category": "login", "app": "web", "user": number}
-        owner.produce(topic, json.dumps(event).encode(), partition=0)
-    owner.flush()
+    """In the trace of its producer; WriteKafka ends first, then the root; in all ways."""
+    topic, target = _events(kafka, *["login"] * 3), "profile.login"
     arguments = ["--count", "3", "--runner", runner, "--writes", writes, "--client", client]
-    source = SERVICE.replace(
-        "import logging", "import warnings\nwarnings.simplefilter('ignore')\nimport logging"
-    )
-    done = run(source, kafka.bootstrap, topic, *arguments)
+    done = run(SERVICE, kafka.bootstrap, topic, *arguments)
     assert (done.code, done.stderr) == (0, "")
     assert done.stdout.endswith("3 events read: 3 written, 0 left out, 0 failed, 0 unanswered\n")
     units = {span.span_id: span for span in done.spans if span.name == f"process {topic}"}
     assert len(units) == len(done.writes) == 3
+    upstream = {(unit.trace_id, unit.parent_id) for unit in units.values()}
+    assert upstream == {(f"{number:032x}", f"{number:016x}") for number in (1, 2, 3)}
     for write in done.writes:
         unit = units[write.parent_id]
         assert unit.trace_id == write.trace_id
@@ -98,9 +97,10 @@ def test_each_event_is_a_root_with_its_write(
         assert (write.kind, write.attributes["messaging.destination.name"]) == ("PRODUCER", target)
 
 
-def test_failures_end_in_the_same_order_and_are_told(run: Runner, broker: str) -> None:
+def test_failures_end_in_the_same_order_and_are_told(run: Runner, kafka: Kafka) -> None:
     """Status and cause are on the write, and the line in the log has the ids of write and root."""
-    done = run(SERVICE, broker, "events", "--count", "3", AUTOINSTRUMENT_LOG="all")
+    topic = _events(kafka, "login", "purchase", "refund")
+    done = run(SERVICE, kafka.bootstrap, topic, "--count", "3", AUTOINSTRUMENT_LOG="all")
     found = _by_event(done)
     assert len(found) == 3
     told = [line.split(" ", 3) for line in done.stdout.splitlines() if " kafka " in line]
@@ -117,20 +117,15 @@ def test_failures_end_in_the_same_order_and_are_told(run: Runner, broker: str) -
         assert line[3].startswith(words)
 
 
+@pytest.mark.parametrize("client", ["confluent", "kafka-python"])
 @pytest.mark.parametrize("writes", ["sync", "async"])
 @pytest.mark.parametrize("runner", ["watermillx", "base"])
 def test_the_report_finds_the_synchronous_run_and_not_the_other(
-    run: Runner, kafka: Kafka, runner: str, writes: str
+    run: Runner, kafka: Kafka, runner: str, writes: str, client: str
 ) -> None:
     """The very thing that the seed's authors found, by itself."""
-    topic = kafka.topic("many", partitions=1)
-    owner = Producer({"bootstrap.servers": kafka.bootstrap})
-    owner.list_topics("profile.login", timeout=10)
-    for number in range(100):
-        event = {"id": number, "category": "login", "app": "web", "user": number}
-        owner.produce(topic, json.dumps(event).encode(), partition=0)
-    owner.flush()
-    arguments = ["--count", "100", "--runner", runner, "--writes", writes]
+    topic = _events(kafka, *["login"] * 100)
+    arguments = ["--count", "100", "--runner", runner, "--writes", writes, "--client", client]
     done = run(SERVICE, kafka.bootstrap, topic, *arguments)
     assert len(done.writes) == 100
     slugs = {finding.slug for finding in report(done.recording).findings}
@@ -140,21 +135,17 @@ def test_the_report_finds_the_synchronous_run_and_not_the_other(
 # --- the seed's faults, each decided
 
 
-def _layer(run: Runner, broker: str, program: str) -> Run:
-    done = run(f"{LAYER}{program}", broker)
+def _layer(run: Runner, kafka: Kafka, program: str) -> Run:
+    done = run(f"{LAYER}{program}", kafka.bootstrap, _events(kafka, "login"))
     assert (done.code, done.stderr) == (0, "")
     return done
 
 
-def _units(done: Run) -> list[Span]:
-    return [span for span in done.spans if span.name == "process events"]
-
-
-def test_a_failure_to_marshal_ends_the_root_and_begins_no_write(run: Runner, broker: str) -> None:
+def test_a_failure_to_marshal_ends_the_root_and_begins_no_write(run: Runner, kafka: Kafka) -> None:
     """Nothing was handed to Kafka, so there is no WriteKafka; the root is closed as any other."""
     done = _layer(
         run,
-        broker,
+        kafka,
         """
 def handler(message):
     try:
@@ -168,11 +159,11 @@ work(handler)
     assert len(_units(done)) == 1
 
 
-def test_messages_after_a_failed_one_have_no_write(run: Runner, broker: str) -> None:
+def test_messages_after_a_failed_one_have_no_write(run: Runner, kafka: Kafka) -> None:
     """They are not sent; what was sent before stays sent."""
     done = _layer(
         run,
-        broker,
+        kafka,
         """
 def handler(message):
     try:
@@ -188,11 +179,13 @@ work(handler)
     assert [write.status_code for write in done.writes] == ["UNSET", "ERROR"]
 
 
-def test_a_handler_without_its_data_fails_and_leaves_nothing_open(run: Runner, broker: str) -> None:
+def test_a_handler_without_its_data_fails_and_leaves_nothing_open(
+    run: Runner, kafka: Kafka
+) -> None:
     """A missing entry of the context is an error of the handler: logged, refused, tried again."""
     done = _layer(
         run,
-        broker,
+        kafka,
         """
 tried = []
 def handler(message):
@@ -208,11 +201,11 @@ print(*(entry.words for entry in log.entries))
     assert len(_units(done)) == 1
 
 
-def test_a_message_that_comes_again_has_a_write_a_try(run: Runner, broker: str) -> None:
+def test_a_message_that_comes_again_has_a_write_a_try(run: Runner, kafka: Kafka) -> None:
     """Each try is a span of its own below the one root, and none is ended twice."""
     done = _layer(
         run,
-        broker,
+        kafka,
         """
 tried = []
 def handler(message):
@@ -230,12 +223,12 @@ work(handler)
 
 
 def test_trace_context_goes_out_once_behind_the_layers_own_headers(
-    run: Runner, broker: str
+    run: Runner, kafka: Kafka
 ) -> None:
     """The id's header stays the first, and a copied traceparent is replaced."""
     done = _layer(
         run,
-        broker,
+        kafka,
         """
 def handler(message):
     publisher.publish("profile.login", message.copy())
@@ -245,12 +238,12 @@ work(handler)
 """,
     )
     for topic in "profile.login", "profile.purchase":
-        (record,) = Kafka(broker, pid=0).records(topic)
-        names = [name for name, _ in record.headers]
+        (write,) = [w for w in done.writes if w.attributes["messaging.destination.name"] == topic]
+        headers = [record.headers for record in kafka.records(topic)]
+        (written,) = [each for each in headers if write.span_id in str(each)]
+        names = [name for name, _ in written]
         assert names[0] == "_watermill_message_uuid"
         assert names.count("traceparent") == 1
-        (write,) = [w for w in done.writes if w.attributes["messaging.destination.name"] == topic]
-        assert write.span_id in dict(record.headers)["traceparent"].decode()
 
 
 def test_rows_of_the_layer_say_nothing_of_the_agent() -> None:
