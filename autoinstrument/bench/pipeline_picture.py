@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from .pipeline_text import PLACES, RUNNERS, agents_of, of_layer, of_writes, per_
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_LETTERS_A_LINE = 130
 # Okabe and Ito's colours, which the colour-blind tell apart, and shapes for a print in black.
 _AGENTS = {
     "plain": ("#000000", "o", "without monitoring"),
@@ -24,17 +26,15 @@ def draw(outcome: Outcome, file: str) -> None:
     """Draw microseconds an event, a row for each way, a panel for each place of the broker."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow
 
-    figure = Figure(figsize=(11, 5.6), layout="constrained")
-    panels = figure.subplots(1, len(PLACES), sharey=True)
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    panels = figure.subplots(1, len(PLACES), sharex=True, sharey=True)
     for axes, rtt_ms in zip(panels, PLACES, strict=True):
         _panel(axes, outcome, rtt_ms)
     answers = [*(of_writes(outcome, rtt_ms) for rtt_ms in PLACES), of_layer(outcome)]
-    figure.suptitle("\n".join(answers), fontsize=9, x=0.01, ha="left")
+    lines = [line for answer in answers for line in textwrap.wrap(answer, _LETTERS_A_LINE)]
+    figure.suptitle("\n".join(lines), fontsize=10, x=0.01, ha="left")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.supxlabel(
-        f"microseconds an event, median, log scale; {outcome.place}; less is better", fontsize=9
-    )
     figure.savefig(file)
 
 
@@ -59,8 +59,10 @@ def _panel(axes: Axes, outcome: Outcome, rtt_ms: int) -> None:
             ha="center",
             fontsize=7,
         )
-    axes.axhline(len(rows) / 2 - 0.5, color="black", linewidth=0.6)
+    axes.axhspan(len(rows) / 2 - 0.5, len(rows), color="#f0f6fa", zorder=0)  # async
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel(f"us an event, median, {outcome.place} (log scale; less is better)")
     axes.grid(axis="x", color="#eeeeee")
     axes.set_yticks(
         range(len(rows)),
