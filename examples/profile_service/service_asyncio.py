@@ -14,7 +14,10 @@ AT_ONCE = 100
 
 
 class AsyncProfileService:
-    """Reads events and writes each on to the topic of its category."""
+    """Reads events and writes each on to the topic of its category.
+
+    The group goes on after a batch when all of its writes are answered.
+    """
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -36,17 +39,20 @@ class AsyncProfileService:
             bootstrap_servers=self._bootstrap,
             group_id="profile-service-asyncio",
             auto_offset_reset="earliest",
+            enable_auto_commit=False,
         )
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap)
         async with producer, consumer:
             while self._counts["read"] < count:
-                batches = await consumer.getmany(timeout_ms=int(idle * 1000), max_records=AT_ONCE)
+                at_once = int(min(AT_ONCE, count - self._counts["read"]))
+                batches = await consumer.getmany(timeout_ms=int(idle * 1000), max_records=at_once)
                 if not batches:
                     break
                 for records in batches.values():
                     for record in records:
                         self._process(producer, record)
                 await asyncio.gather(*self._writing)
+                await consumer.commit()
 
     def _process(self, producer: AIOKafkaProducer, record: ConsumerRecord) -> None:
         self._counts["read"] += 1
