@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import confluent_kafka
 import examples_path  # noqa: F401 - puts the example on the path
 import pytest
 import transports
@@ -877,6 +878,27 @@ def test_go_reads_what_is_written_here(
     publisher.close()
     told = _told(go_watermill, "read", kafka.bootstrap, topic, str(len(messages)))
     assert told == [_line(message) for message in messages]
+
+
+@pytest.mark.golang
+def test_what_others_write_is_read_here_as_in_go(kafka: Kafka, go_watermill: str) -> None:
+    """Duplicates, ids at any place or none, values that are null, empty or not UTF-8."""
+    topic = kafka.topic("foreign", partitions=1)
+    twice = [("a", "1"), (UUID_HEADER, "x"), ("a", "2"), ("n", None), ("b", b"\xff")]
+    written = [
+        (b"v", twice),
+        (b"", [*twice, (UUID_HEADER, "y")]),
+        (None, [(UUID_HEADER, None), ("", "unnamed")]),
+        (b"\xff", []),
+    ]
+    owner = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap})
+    for value, headers in written:
+        owner.produce(topic, value, b"key", headers=headers)
+    owner.flush()
+    records = [Record(topic, each.key, each.value, each.headers) for each in kafka.records(topic)]
+    here = [_line(Unmarshaler().unmarshal(record)) for record in records]
+    assert here == _told(go_watermill, "read", kafka.bootstrap, topic, "4")
+    assert [line["uuid"] for line in here] == ["x", "y", "", ""]
 
 
 @pytest.mark.golang
