@@ -28,7 +28,7 @@ _INTERRUPTED = 130
 _BY_NAME = {case.name: case for case in CASES}
 _ROUNDS = 10
 _PIPELINE = "pipeline"
-_PIPELINE_ROUNDS = 3
+_PIPELINE_ROUNDS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rounds",
         metavar="N",
         type=int,
-        help=f"rounds of each (default: {_ROUNDS}; {_PIPELINE}: {_PIPELINE_ROUNDS}, of 5 minutes)",
+        help=f"rounds of each (default: {_ROUNDS}; {_PIPELINE}: {_PIPELINE_ROUNDS}, of 6 minutes)",
     )
     parser.add_argument("--json", metavar="FILE", help="write every figure of every round")
     parser.add_argument("--picture", metavar="FILE", help="draw the ratios (.svg or .png)")
