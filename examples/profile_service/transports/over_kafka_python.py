@@ -55,9 +55,14 @@ class KafkaPythonProducer:
         """Queue a record; `answer` is called by the client's own thread."""
         future = self._send(record)
         self._open.add(future)
-        future.add_callback(lambda metadata: answer(None, metadata.partition, metadata.offset))
-        future.add_errback(lambda error: answer(error, -1, -1))
-        future.add_both(lambda _: self._open.discard(future))
+
+        def answered(error: Exception | None, partition: int = -1, offset: int = -1) -> None:
+            if future in self._open:  # else it was given up
+                self._open.discard(future)
+                answer(error, partition, offset)
+
+        future.add_callback(lambda metadata: answered(None, metadata.partition, metadata.offset))
+        future.add_errback(answered)
 
     def send_and_wait(self, record: Record) -> tuple[int, int]:
         """Send a record and wait for its answer."""
@@ -65,10 +70,16 @@ class KafkaPythonProducer:
         return metadata.partition, metadata.offset
 
     def close(self, timeout: float) -> int:
-        """Wait for what is queued, and close; return how much has got no answer."""
-        with suppress(KafkaTimeoutError):
-            self._producer.close(timeout)
-        return len(self._open)
+        """Wait for what is queued, and close; return how much is given up without an answer."""
+        try:
+            self._producer.flush(timeout)
+        except KafkaTimeoutError:
+            given_up, self._open = len(self._open), set()
+            with suppress(KafkaTimeoutError):
+                self._producer.close(0)
+            return given_up
+        self._producer.close(timeout)
+        return 0
 
     def _send(self, record: Record) -> Any:
         partition = None
