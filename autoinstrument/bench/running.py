@@ -77,7 +77,7 @@ def variants(case: Case, other: list[str]) -> list[Variant]:
         run = [command] if command else [ours, "-m", "autoinstrument"]
         found.append(Variant("autoinstrument run --", [*run, "run", "--", ours], {}))
     # Not their real paths: two environments may share one interpreter, and differ in the client.
-    if Path(theirs).absolute() != Path(ours).absolute():
+    if Path(theirs).absolute().parent != Path(ours).absolute().parent:
         found.append(Variant("plain, other", [theirs], {}))
     return [*found, Variant(Path(other[0]).name, [*other, theirs], {})]
 

@@ -11,6 +11,7 @@ from .running import UNITS
 if TYPE_CHECKING:
     from .running import Outcome
 
+_MANY = 1000  # from here on a decimal says nothing
 _HIGHER_IS_BETTER = {"throughput"}
 
 
@@ -23,7 +24,8 @@ def table(outcome: Outcome) -> str:
         for name, rounds in outcome.rounds.items():
             values = [each[measure] for each in rounds]
             low, middle, high = spread(values)
-            shown = f"    {name:24}{middle:>12,.1f}   {f'{low:,.1f} to {high:,.1f}':>22}"
+            quartiles = f"{_shown(low)} to {_shown(high)}"
+            shown = f"    {name:24}{_shown(middle):>12}   {quartiles:>22}"
             lines.append(shown + _added(outcome, measure, name))
     lines += _counts(outcome)
     return "\n".join(lines) + "\n"
@@ -34,10 +36,14 @@ def _added(outcome: Outcome, measure: str, name: str) -> str:
         return ""
     rounds = rounds_of(outcome, measure, name)
     if name == list(outcome.rounds)[-1]:
-        return f"{median(rounds.theirs) - median(rounds.their_plain):+12,.1f}"
-    shown = f"{median(rounds.ours) - median(rounds.plain):+12,.1f}"
+        return f"{_shown(median(rounds.theirs) - median(rounds.their_plain), '+'):>14}"
+    shown = f"{_shown(median(rounds.ours) - median(rounds.plain), '+'):>14}"
     found = None if measure in _HIGHER_IS_BETTER else ratio(rounds)
     return shown if found is None else f"{shown}   {words_of(found)}"
+
+
+def _shown(value: float, sign: str = "") -> str:
+    return f"{value:{sign},.{0 if abs(value) >= _MANY else 1}f}"
 
 
 def rounds_of(outcome: Outcome, measure: str, ours: str) -> Rounds:
