@@ -16,12 +16,12 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from ._otlp_json import JsonEncoder
 from ._otlp_protobuf import ProtobufEncoder
 from ._recording import Recording
-from ._spans import SpanBuilder, parts_of
+from ._spans import Parts, SpanBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from opentelemetry.sdk.trace import ReadableSpan, Tracer
+    from opentelemetry.sdk.trace import ReadableSpan
 
     from ._encoding import Encoder
     from ._operation import Operation
@@ -48,14 +48,14 @@ class Destination(Protocol):
         """Close what is open."""
 
 
-def destination(exporter: SpanExporter | Recording, tracer: Tracer) -> Destination:
-    """Return the leanest way to `exporter`, for operations that look like spans of `tracer`."""
+def destination(exporter: SpanExporter | Recording, parts: Parts) -> Destination:
+    """Return the leanest way to `exporter`, for operations whose spans have `parts`."""
     if isinstance(exporter, Recording):
-        return Encoded(exporter, JsonEncoder(*parts_of(tracer)), exporter.append)
+        return Encoded(exporter, JsonEncoder(*parts), exporter.append)
     send = lean_transport(exporter)
     if send is not None:
-        return Encoded(exporter, ProtobufEncoder(*parts_of(tracer)), send)
-    return Finished(exporter, SpanBuilder(*parts_of(tracer)))
+        return Encoded(exporter, ProtobufEncoder(*parts), send)
+    return Finished(exporter, SpanBuilder(*parts))
 
 
 def lean_transport(exporter: Any) -> Callable[[bytes], bool] | None:

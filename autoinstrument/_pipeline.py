@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from importlib_metadata import entry_points
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Tracer, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from . import __version__, _closing, _exit
 from ._destinations import destination
@@ -26,7 +27,7 @@ from ._sampling import Sampling
 from ._service import program
 from ._settings import settings
 from ._sinks import SCOPE, OwnSink, Sink, application_sink
-from ._spans import parts_of
+from ._spans import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from ._metric_export import MetricExport
 
+_SCOPE = InstrumentationScope(SCOPE, __version__)
 _UNASKED = object()
 _asked_for: Any = _UNASKED
 _sink: Sink
@@ -88,22 +90,21 @@ def _choose(provider: trace.TracerProvider | None) -> None:
 def _own_sink() -> OwnSink:
     global _own  # noqa: PLW0603 - the process's one pipeline
     if _own is None:
+        limits = SpanLimits()
         provider = TracerProvider(
             sampler=_sampler(),
             resource=_resource(),
             id_generator=_id_generator(),
+            span_limits=limits,
             shutdown_on_exit=False,
         )
-        tracer = provider.get_tracer(SCOPE, __version__)
-        if not isinstance(tracer, Tracer):
-            raise TypeError(f"the SDK gave a {type(tracer).__name__} where a Tracer was asked for")
         found = exporters()
         recording = [each for each in found if isinstance(each, Recording)]
-        finisher = _finisher(found, tracer, recording)
+        finisher = _finisher(found, Parts(provider.resource, _SCOPE, limits), recording)
         metrics().dropped = lambda: finisher.dropped
         _exit.at_the_end(lambda: _closing.say(finisher, found))
         _exit.at_the_end(finisher.finish)  # the last registered comes first
-        _own = OwnSink(Sampling(tracer.sampler, tracer.id_generator), finisher, current)
+        _own = OwnSink(Sampling(provider.sampler, provider.id_generator), finisher, current)
     return _own
 
 
@@ -111,16 +112,13 @@ def _counting_finisher() -> Finisher:
     """Return one that only counts: the spans are the application's provider's to export."""
     global _counting  # noqa: PLW0603 - the process's one
     if _counting is None:
-        tracer = TracerProvider(resource=_resource(), shutdown_on_exit=False).get_tracer(
-            SCOPE, __version__
-        )
-        _counting = _finisher([], tracer, [])
+        _counting = _finisher([], Parts(_resource(), _SCOPE, SpanLimits()), [])
         _exit.at_the_end(_counting.finish)
     return _counting
 
 
 def _finisher(
-    found: list[SpanExporter | Recording], tracer: Any, recording: list[Recording]
+    found: list[SpanExporter | Recording], parts: Parts, recording: list[Recording]
 ) -> Finisher:
     def metric_export() -> MetricExport | None:
         destinations: list[MetricExporter | Recording] = [*metric_exporters(), *recording]
@@ -128,12 +126,11 @@ def _finisher(
             return None
         from ._metric_export import MetricExport  # noqa: PLC0415 - at the first export only
 
-        resource, scope, _ = parts_of(tracer)
-        return MetricExport(metrics(), destinations, resource, scope)
+        return MetricExport(metrics(), destinations, parts.resource, parts.scope)
 
     interval = _number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
     return Finisher(
-        [destination(exporter, tracer) for exporter in found],
+        [destination(exporter, parts) for exporter in found],
         Meter(metrics(), interval, metric_export) if settings().metrics else None,
         interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
         batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 2048),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits
@@ -79,9 +79,17 @@ def root_decision(operation: Operation) -> RootDecision:
     return operation.root_decision or RootDecision(operation.recording, operation.flags, None)
 
 
-def parts_of(tracer: Tracer) -> tuple[Resource, InstrumentationScope, SpanLimits]:
-    """Return what all spans of an SDK tracer have in common."""
-    return tracer.resource, tracer._instrumentation_scope, tracer._span_limits  # noqa: SLF001 - no public names; a sink has checked that they are there
+class Parts(NamedTuple):
+    """What all spans of one tracer have in common."""
+
+    resource: Resource
+    scope: InstrumentationScope
+    limits: SpanLimits
+
+
+def parts_of(tracer: Tracer) -> Parts:
+    """Return the parts of somebody else's tracer."""
+    return Parts(tracer.resource, tracer._instrumentation_scope, tracer._span_limits)  # noqa: SLF001 - no public names; a sink has checked that they are there
 
 
 def are_limited(limits: SpanLimits) -> bool:
