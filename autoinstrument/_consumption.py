@@ -25,7 +25,6 @@ from ._unit import Unit, without_ended, without_units
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from ._guard import Guard
     from ._headers import Headers
     from ._metrics import Count
     from ._workers import Worker
@@ -143,6 +142,10 @@ class Consumption:
         """Leave `units` open until the next poll by `who`; the list may still grow."""
         self._units[who] = units
 
+    def holds(self, who: Worker, units: list[Unit]) -> bool:
+        """Whether that poll has not come yet."""
+        return self._units.get(who) is units
+
     def next(self, who: Worker) -> None:
         """End what `who` has worked on so far: it asks for more."""
         for unit in self._units.pop(who, ()):
@@ -245,19 +248,21 @@ class Batch(list[Any]):
     A list in everything else: copies and pickles of it are plain lists.
     """
 
-    __slots__ = ("_begin", "_begun", "_guard", "_kind", "_lock", "_units")
+    __slots__ = ("_begin", "_begun", "_held", "_kind", "_lock", "_units", "_was_held")
 
     def __init__(
         self,
         messages: Sequence[Any],
         begin: Callable[[Any], Unit | None],
         units: list[Unit],
-        guard: Guard,
+        held: Callable[[], bool],
     ) -> None:
+        """Add those of the messages to `units`, which are open as long as they are `held`."""
         super().__init__(messages)
         self._begin = begin
         self._units = units
-        self._guard = guard
+        self._held = held
+        self._was_held = True
         self._kind = type(messages[0])
         self._begun: dict[int, tuple[Any, Unit | None]] = {}
         self._lock = threading.Lock()
@@ -275,6 +280,8 @@ class Batch(list[Any]):
                 is_complete = True
             finally:  # also when the application leaves the loop
                 unit.leave(before, work, complete=is_complete)
+                if not self._was_held:
+                    unit.finish()
 
     def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
         return list, (list.copy(self),)
@@ -290,12 +297,11 @@ class Batch(list[Any]):
         return known[1]
 
     def _began(self, message: Any) -> tuple[Any, Unit | None]:
-        unit = None
-        if type(message) is self._kind:  # and not what the application has put in
-            with self._guard:
-                unit = self._begin(message)
+        # What the application has put in itself is of another type.
+        unit = self._begin(message) if type(message) is self._kind else None
         if unit is not None:
             self._units.append(unit)
+            self._was_held = self._held()  # else its turn comes after the next poll
         known = self._begun[id(message)] = message, unit  # alive, so that nobody else has its id
         return known
 

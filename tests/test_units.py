@@ -94,6 +94,54 @@ consumer.close()
     assert [s.parent_id for s in done.writes if s.name == "WriteKafka"][4:] == units
 
 
+def test_a_batch_outlives_the_polls_within_its_loop(run: Runner, broker: str) -> None:
+    """A record whose turn comes after the next poll has its unit for that turn, and no longer."""
+    program = f"""{HEAD}
+fill("in", 6)
+consumer = consumer_of("in")
+for message in consumer.consume(3, 10):
+    print(message.offset(), current())
+    message = poll(consumer)
+    print(message.offset(), current())
+consumer.close()
+assert current() == "none"
+"""
+    done = run(program, broker)
+    units = {span.attributes["messaging.kafka.offset"]: span.span_id for span in _units(done)}
+    assert sorted(units) == [*range(6)]
+    told = [line.split() for line in done.stdout.splitlines()]
+    assert {int(offset): unit for offset, unit in told} == units
+
+
+def test_two_threads_in_one_batch_share_its_units(run: Runner, broker: str) -> None:
+    """Each message has one, in whichever thread it has its first turn; nothing is left in any."""
+    program = f"""{HEAD}
+import threading
+sys.setswitchinterval(1e-6)
+fill("in", 50)
+consumer = consumer_of("in")
+batch = consumer.consume(50, 10)
+batch += ["of the application", None]
+def work():
+    for message in batch:
+        if not isinstance(message, (str, type(None))):
+            producer.produce("out", str(message.offset()), key=current())
+    assert current() == "none"
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+producer.flush()
+consumer.close()
+"""
+    done = run(program, broker)
+    units = {span.span_id for span in _units(done)}
+    out = [s for s in done.writes if s.attributes["messaging.destination.name"] == "out"]
+    assert len(units) == 50
+    assert len(out) == 200
+    assert {span.parent_id for span in out} == units
+    assert all(s.parent_id == s.attributes["messaging.kafka.message.key"] for s in out)
+
+
 def test_two_consumers_in_one_thread_keep_apart(run: Runner, broker: str) -> None:
     """In turns or one inside the other's loop: no message is the parent of another's."""
     program = f"""{HEAD}

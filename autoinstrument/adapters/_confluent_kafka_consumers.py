@@ -138,7 +138,14 @@ def take_batch(consumption: Consumption, messages: list[Any], who: Worker) -> li
     consumption.received(who, records, kind.topic, kind.headers)
     units: list[Unit] = []
     consumption.hold(who, units)
-    return Batch(messages, partial(_begin, consumption), units, guard)
+    held = partial(consumption.holds, who, units)
+    return Batch(messages, partial(_begun, consumption), units, held)
+
+
+def _begun(consumption: Consumption, message: Any) -> Unit | None:
+    with guard:
+        return _begin(consumption, message)
+    return None
 
 
 def _begin(consumption: Consumption, message: Any) -> Unit | None:

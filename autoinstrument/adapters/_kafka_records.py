@@ -34,9 +34,17 @@ def take_batches(consumption: Consumption, batches: Any, who: Worker, guard: Gua
     consumption.received(who, every, _topic, _headers)
     units: list[Unit] = []
     consumption.hold(who, units)
+    held = partial(consumption.holds, who, units)
+    begin = partial(_begun, consumption, guard)
     for partition, records in batches.items():
         if records:
-            batches[partition] = Batch(records, partial(_begin, consumption), units, guard)
+            batches[partition] = Batch(records, begin, units, held)
+
+
+def _begun(consumption: Consumption, guard: Guard, record: Any) -> Unit | None:
+    with guard:
+        return _begin(consumption, record)
+    return None
 
 
 _topic = attrgetter("topic")
