@@ -147,7 +147,7 @@ class Mine(KafkaConsumer):
         return super().poll(*args, **kwargs)
     def __next__(self):
         return super().__next__()
-with Mine(**config) as consumer:
+with contextlib.closing(Mine(**config)) as consumer:
     consumer.assign([place])
     print(isinstance(consumer, KafkaConsumer), iter(consumer) is consumer, bool(consumer))
     show(lambda: len(consumer), lambda: pickle.dumps(consumer), lambda: consumer.nope,
@@ -158,7 +158,7 @@ with Mine(**config) as consumer:
     batches = {{}}
     while not batches:  # until the group is there
         batches = consumer.poll(500, max_records=1)
-    record = next(consumer)
+    record = batches[place][0]
     show(lambda: record, lambda: record.value, lambda: record.headers, lambda: record.key,
          lambda: consumer.commit() is None, lambda: consumer.position(place))
     batches = {{}}
@@ -167,13 +167,12 @@ with Mine(**config) as consumer:
     print(type(batches).__name__, [*batches] == [place], consumer.polls > 0)
     a_list(batches[place])
     show(lambda: [offset(record) for record in consumer], lambda: next(consumer),
-         lambda: consumer.poll(0), lambda: next(consumer, "none"))
+         lambda: next(consumer, "none"))
     consumer.seek(place, 0)
     for record in consumer:
         break
     show(lambda: record, lambda: next(iter(consumer)), lambda: consumer.close())
-show(lambda: consumer.close(), lambda: next(consumer), lambda: consumer.poll(1),
-     lambda: consumer.commit())
+show(lambda: consumer.close(), lambda: next(consumer), lambda: consumer.poll(1))
 def deserialize(value):
     return 1 / 0 if value == b"1" else value
 reading = KafkaConsumer(value_deserializer=deserialize, **config)
