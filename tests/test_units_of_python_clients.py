@@ -1,4 +1,4 @@
-"""Units of work of kafka-python's and aiokafka's consumers, and a pipeline of all three clients.
+"""Units of work of every client's consumers, and a pipeline of all three clients.
 
 Each test starts programs, as a pipeline consists of them.
 """
@@ -40,6 +40,13 @@ consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earlies
 consumer.assign([TopicPartition(source, 0)])
 producer = KafkaProducer(bootstrap_servers=bootstrap)
 """
+CONFLUENT = f"""{HEAD}
+from confluent_kafka import Consumer, Producer, TopicPartition
+consumer = Consumer({{"bootstrap.servers": bootstrap, "group.id": "g-" + source,
+                     "enable.auto.commit": False}})
+consumer.assign([TopicPartition(source, 0, 0)])
+producer = Producer({{"bootstrap.servers": bootstrap}})
+"""
 AIOKAFKA = f"""{HEAD}
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 async def connect():
@@ -52,6 +59,26 @@ async def connect():
     return consumer, producer
 """
 FORWARD = {
+    "confluent-kafka, polled": f"""{CONFLUENT}
+for _ in range(5):
+    message = consumer.poll(10)
+    print(current())
+    producer.produce(target[0], message.value(), message.key(), partition=0)
+producer.flush()
+consumer.commit(asynchronous=False)
+consumer.close()
+print(current())
+""",
+    "confluent-kafka, in batches": f"""{CONFLUENT}
+for message in consumer.consume(5, 10):
+    print(current())
+    producer.produce(target[0], message.value(), message.key(), partition=0)
+assert current() == "none"
+producer.flush()
+consumer.commit(asynchronous=False)
+consumer.close()
+print(current())
+""",
     "kafka-python, iterated": f"""{KAFKA_PYTHON}
 for number, record in enumerate(consumer):
     print(current())
@@ -277,14 +304,15 @@ def test_each_record_is_a_unit_of_work(run: Runner, kafka: Kafka, way: str) -> N
 
 def test_a_pipeline_of_three_clients_is_one_trace_a_message(run: Runner, kafka: Kafka) -> None:
     """confluent-kafka to kafka-python to aiokafka: from the first root to the last write."""
-    topics = [kafka.topic() for _ in range(3)]
+    topics = [kafka.topic() for _ in range(4)]
     runs = [
         run(FILL, kafka.bootstrap, topics[0]),
-        run(FORWARD["kafka-python, iterated"], kafka.bootstrap, *topics[:2]),
-        run(FORWARD["aiokafka, iterated"], kafka.bootstrap, *topics[1:]),
+        run(FORWARD["confluent-kafka, in batches"], kafka.bootstrap, *topics[:2]),
+        run(FORWARD["kafka-python, iterated"], kafka.bootstrap, *topics[1:3]),
+        run(FORWARD["aiokafka, in batches"], kafka.bootstrap, *topics[2:]),
     ]
     spans = {span.span_id: span for done in runs for span in done.spans}
-    last = runs[2].writes
+    last = runs[-1].writes
     assert len({span.trace_id for span in last}) == 5
     for span in last:
         names = []
@@ -292,6 +320,8 @@ def test_a_pipeline_of_three_clients_is_one_trace_a_message(run: Runner, kafka: 
             names.append(span.name)
             span = spans.get(span.parent_id)  # noqa: PLW2901 - up to the root
         assert names == [
+            "WriteKafka",
+            f"process {topics[2]}",
             "WriteKafka",
             f"process {topics[1]}",
             "WriteKafka",
