@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.metrics import _internal as api
 
+from . import _forking
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -74,13 +76,15 @@ class Meter:
 
     def _ensure_export(self) -> None:
         if self._application is None and self._export is None and not self.metrics.is_empty:
-            self._export = self._make_export()
+            with _forking.whole:
+                self._export = self._make_export()
 
     def _find_application(self) -> ApplicationMetrics | None:
         # Private, since the public getter may itself set a provider that a variable names.
         provider = getattr(api, "_METER_PROVIDER", None)
         if provider is not None and provider is not self._provider:
-            from ._metric_export import ApplicationMetrics  # noqa: PLC0415 - see `export`
+            with _forking.whole:
+                from ._metric_export import ApplicationMetrics  # noqa: PLC0415 - see `export`
 
             self._provider = provider
             self._application = ApplicationMetrics(provider, self.metrics)

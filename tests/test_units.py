@@ -400,6 +400,35 @@ consumer.close()
     assert {step.name: step.kind for step in steps} == {"commit": "CLIENT", "flush": "INTERNAL"}
 
 
+def test_a_rebalance_happens_in_no_unit_of_work(run: Runner, kafka: Kafka) -> None:
+    """Its callbacks run inside a poll, between two messages: what they write is of no message."""
+    program = f"""{HEAD}
+topic = sys.argv[2]
+fill(topic, 1)
+def told(consumer, partitions):
+    print(current())
+    producer.produce(topic, b"told", partition=1)
+consumer = Consumer({{**common, "group.id": topic, "auto.offset.reset": "earliest"}})
+consumer.subscribe([topic], on_assign=told, on_revoke=told)
+while (message := consumer.poll(30)).value() == b"told":
+    pass
+assert current() != "none"
+consumer.unsubscribe()
+consumer.poll(0.1)
+consumer.subscribe([topic], on_assign=told, on_revoke=told)
+poll(consumer)
+consumer.close()
+print(current())
+producer.flush()
+"""
+    done = run(program, kafka.bootstrap, kafka.topic())
+    assert done.code == 0, done.stderr
+    units = {span.span_id for span in done.spans if span.kind == "CONSUMER"}
+    assert set(done.stdout.split()) == {"none"}
+    assert len(done.stdout.split()) == 5
+    assert not units & {span.parent_id for span in done.writes}
+
+
 def test_an_asynchronous_commit_ends_with_its_answer(run: Runner, kafka: Kafka) -> None:
     """`on_commit` tells of it; without one nobody knows, which the span says."""
     program = f"""{HEAD}

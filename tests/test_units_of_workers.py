@@ -113,6 +113,62 @@ consumer.close()
     assert max(unit.end for unit in units) < int(done.stdout)
 
 
+def test_a_forked_child_works_in_the_unit_and_leaves_it_to_its_parent(
+    run: Runner, broker: str
+) -> None:
+    """Its writes are the unit's children; the span comes from the process that polled, once."""
+    program = f"""{HEAD}
+import os, warnings
+warnings.simplefilter("ignore")
+fill("in", 1)
+consumer = consumer_of("in")
+poll(consumer)
+pid = os.fork()
+if pid == 0:
+    own = Producer(common)
+    own.produce("out", current())
+    own.flush()
+    os._exit(0)
+os.waitpid(pid, 0)
+producer.produce("out", current())
+producer.flush()
+consumer.close()
+"""
+    done = run(program, broker)
+    (unit,) = units_of(done)
+    ours = [span for span in done.writes if span.parent_id == unit.span_id]
+    assert len({span.resource["process.pid"] for span in ours}) == len(ours) == 2
+    assert unit.resource == done.writes[0].resource
+
+
+def test_a_fork_waits_for_what_the_agent_imports(run: Runner, broker: str) -> None:
+    """Else the child waits for ever for a thread that it does not have to finish the import."""
+    program = f"""{HEAD}
+import os, signal, threading, time, warnings
+warnings.simplefilter("ignore")
+begun = threading.Event()
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "opentelemetry.sdk.metrics":  # which the first export of metrics takes
+            begun.set()
+            time.sleep(0.5)
+sys.meta_path.insert(0, Slow())
+fill("in", 1)
+assert begun.wait(10)
+pid = os.fork()
+if pid == 0:
+    signal.alarm(10)
+    from opentelemetry.sdk.metrics import MeterProvider
+    own = Producer(common)
+    own.produce("out", b"v")
+    own.flush()
+    os._exit(0)
+print(os.waitpid(pid, 0)[1])
+"""
+    done = run(program, broker)
+    assert (done.stdout, done.stderr, len(done.writes)) == ("0\n", "", 2)
+
+
 ENDS = [
     ("raise LookupError('gone')", "LookupError"),
     ("raise KeyboardInterrupt", "KeyboardInterrupt"),
