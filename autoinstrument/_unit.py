@@ -48,15 +48,22 @@ class Unit(Operation, Span):
     It is itself what the application sees as the current span, and may add to.
     """
 
+    __slots__ = (
+        "_is_closed",
+        "_previous",
+        "_span_context",
+        "_touched",
+        "_turn_is_complete",
+        "_until",
+        "incoming",
+        "is_ended",
+        "open",
+        "work",
+    )
     work: Context | None
     """The context in which the application works on the message, until that has ended."""
-    open: set[Any] | None = None
+    open: set[Any] | None
     """The writes that are not answered yet; None before the first."""
-    is_ended = False
-    _is_closed = False
-    _turn_is_complete: bool | None = None
-    _until = 0
-    _span_context: SpanContext | None = None
 
     def __init__(
         self,
@@ -72,6 +79,11 @@ class Unit(Operation, Span):
         self.context = self._previous = context
         self.parent = parent
         self.incoming = incoming
+        self.root = self.key = self.open = self.work = None
+        self.recording = self.is_ended = self._is_closed = False
+        self._turn_is_complete: bool | None = None
+        self._span_context: SpanContext | None = None
+        self._until = 0
         if incoming is not None and incoming is not parent:
             self.links = (incoming,)
 

@@ -59,23 +59,23 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     write.attributes = attributes
     write.context = context
     write.client = client
+    write.key = key
+    write.parent = write.root = write.unit = None
+    write.recording = False
     if context and not write.take_place_in(context):
         return None
-    if client.has_roots and (not context or write.parent is None):
+    if write.parent is None and client.has_roots:
         known = sites.get((id(frame.f_code), frame.f_lasti))
         write.root = known or call_site(frame, client.package)
-    if key is not None:
-        write.key = key
     if value is None:
         write.tombstone = True
     if headers:
         write.carry(Carried(headers))
-    if client.transaction is not None:
-        write.transaction = client.transaction
+    write.transaction = client.transaction
     write.sink = sink = _pipeline.current()
     sink.open(write)
     client.open.add(write)
-    if context and write.unit is not None:
+    if write.unit is not None:
         write.unit.began(write)
     return write
 
@@ -83,10 +83,12 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
 class Write(Operation):
     """The state of one write; an adapter's subclass is what the client calls with the answer."""
 
+    __slots__ = ("client", "transaction", "unit")
+
     is_write = True
     client: Client
-    transaction: Transaction | None = None
-    unit: Unit | None = None
+    transaction: Transaction | None
+    unit: Unit | None
     """The unit of work that it belongs to, if that is one of the agent's."""
 
     def take_place_in(self, context: Context) -> bool:

@@ -77,8 +77,10 @@ class ConfluentClient(Client):
 class Report(Write):
     """The write of one message, which is itself the callback for its delivery report."""
 
+    __slots__ = ("callback",)
+
     client: ConfluentClient
-    callback: Callable[[Any, Any], Any] | None = None
+    callback: Callable[[Any, Any], Any] | None
 
     def __call__(self, error: Any, message: Any) -> None:
         """Record the answer, then call the application in the context of its own call."""
@@ -120,7 +122,10 @@ def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of
 ) -> Report | None:
     """Begin the write of one message; headers of a kind that the client refuses are not read."""
     understood = headers if isinstance(headers, (list, dict)) else None
-    return begin(Report, client, topic, key, value, understood, frame)
+    report = begin(Report, client, topic, key, value, understood, frame)
+    if report is not None:
+        report.callback = None
+    return report
 
 
 def chosen_callback(client: ConfluentClient, callback: Any, on_delivery: Any) -> Any:

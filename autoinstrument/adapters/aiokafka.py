@@ -102,12 +102,14 @@ class AiokafkaClient(Client):
 class Report(Write):
     """The write of one message."""
 
+    __slots__ = ("future", "index", "sent", "task")
+
     index: int
     """Its place in its batch."""
-    sent: Headers | None = None
-    future: Future[Any] | None = None
+    sent: Headers | None
+    future: Future[Any] | None
     """What the application was given, of the message alone."""
-    task: Task[Any] | None = None
+    task: Task[Any] | None
     """Where it was given that."""
 
     def answered(self, error: BaseException | None, metadata: Any) -> None:
@@ -194,7 +196,10 @@ def _open(  # noqa: PLR0913, PLR0917 - what a write consists of
     if client is None or not isinstance(topic, str):
         return None
     understood = headers if isinstance(headers, list) else None
-    return begin(Report, client, topic, key, value, understood, frame)
+    report = begin(Report, client, topic, key, value, understood, frame)
+    if report is not None:
+        report.sent = report.future = report.task = None
+    return report
 
 
 def _client_of(producer: Any) -> AiokafkaClient | None:

@@ -142,10 +142,10 @@ def _produce(self: Any, *args: Any, **kwargs: Any) -> Any:
         if client is not None and isinstance(topic, str):
             understood = headers if isinstance(headers, (list, dict)) else None
             report = begin(Report, client, topic, key, value, understood, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
-            if report is not None and understood is headers:  # else the client refuses them
-                sent = report.headers(headers)
-            if report is not None and (on_delivery or callback is not ABSENT or client.on_delivery):
+            if report is not None:
                 report.callback = chosen_callback(client, callback, on_delivery)
+                if understood is headers:  # else the client refuses them
+                    sent = report.headers(headers)
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
     if report is None:

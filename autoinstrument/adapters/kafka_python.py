@@ -122,7 +122,9 @@ class KafkaPythonClient(Client):
 class Report(Write):
     """The write of one message, which follows the future that the client gives for it."""
 
-    sent: Headers | None = None
+    __slots__ = ("sent",)
+
+    sent: Headers | None
 
     def follow(self, future: Any) -> None:
         """Close the write with what the future is given, now or later."""
@@ -196,7 +198,10 @@ def _open(  # noqa: PLR0913, PLR0917 - what a write consists of
     if client is None or not isinstance(topic, str):
         return None
     understood = headers if isinstance(headers, list) else None
-    return begin(Report, client, topic, key, value, understood, frame)
+    report = begin(Report, client, topic, key, value, understood, frame)
+    if report is not None:
+        report.sent = None
+    return report
 
 
 def _client_of(producer: Any) -> KafkaPythonClient | None:
