@@ -54,8 +54,9 @@ _TRACEPARENT = re.compile(
 )
 _LONGEST_STATE = 512  # characters; it goes out again with each write
 _LONGEST_ID = 256
-_FLAGS = [f"{flags:02x}" for flags in range(256)]
-_TRACE_FLAGS = {text: TraceFlags(flags) for flags, text in enumerate(_FLAGS)}
+FLAGS = [f"{flags:02x}" for flags in range(256)]
+"""Trace flags as text, by number."""
+_TRACE_FLAGS = {text: TraceFlags(flags) for flags, text in enumerate(FLAGS)}
 _PAIR = 2
 _STANDARD_FIELDS = {"traceparent", "tracestate", "baggage"}
 _NONE: Mapping[str, list[str]] = MappingProxyType({})
@@ -111,7 +112,7 @@ def extracted(carried: Carried, context: Context) -> tuple[SpanContext | None, C
     return incoming, set_span_in_context(own, found)
 
 
-def injected(headers: Headers | None, span: Operation) -> Headers | None:
+def injected(headers: Headers | None, span: Operation, traceparent: bytes) -> Headers | None:
     """Return a copy of `headers` that carries the context of `span`; None to leave them alone.
 
     The copy has the type of the original: a list keeps its order and duplicates. The fields that
@@ -119,10 +120,6 @@ def injected(headers: Headers | None, span: Operation) -> Headers | None:
     """
     if not has_standard_propagators():
         return _with_fields(headers, _fields_of(span))
-    ids = span.ids.hex()  # half the time of formatting numbers
-    traceparent = f"00-{ids[:32]}-{ids[32:48]}-{_FLAGS[span.flags]}".encode()
-    if not (headers or span.context or span.trace_state or isinstance(headers, dict)):
-        return [("traceparent", traceparent)]
     fields = {"traceparent": traceparent}
     if span.trace_state:
         fields["tracestate"] = span.trace_state.to_header().encode()

@@ -62,7 +62,10 @@ class Operation:
     elapsed: int
     flags: int
     ids: bytes
-    """Of the trace, of the span, and of its root if it has one: 16, 8 and 8 bytes."""
+    """Of the trace, of the span, and of its root if it has one: 16, 8 and 8 bytes.
+
+    Empty where the provider gives none, as one that is switched off.
+    """
     key: Any
     offset: int | None
     parent: SpanContext | None
@@ -73,8 +76,6 @@ class Operation:
     sink: Sink
 
     is_write = False
-    is_identified = True
-    """False where the provider gives no ids, as one that is switched off."""
     trace_state: TraceState | None = None
     root_decision: RootDecision | None = None
     """None where the sampler's answer for the operation holds for its root too."""

@@ -6,6 +6,7 @@ only do through names that are not all public; where one is missing, the last on
 
 from __future__ import annotations
 
+from time import time_ns
 from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
@@ -85,7 +86,7 @@ class ApiSink:
 
     def open(self, operation: Operation) -> None:
         """Start the spans and take the ids that the provider has chosen."""
-        root, context = operation.root, operation.parent_context
+        root, context, started = operation.root, operation.parent_context, time_ns()
         live_root = None
         if root is not None:
             live_root = self._tracer.start_span(
@@ -93,7 +94,7 @@ class ApiSink:
                 context,
                 SpanKind.INTERNAL,
                 root.attributes,
-                start_time=operation.started,
+                start_time=started,
             )
             context = set_span_in_context(live_root, context)
         live = self._tracer.start_span(
@@ -102,11 +103,11 @@ class ApiSink:
             operation.kind,
             operation.attributes,
             [Link(link) for link in operation.links],
-            start_time=operation.started,
+            start_time=started,
         )
         own = live.get_span_context()
-        operation.ids = own.trace_id.to_bytes(16, "big") + own.span_id.to_bytes(8, "big")
-        operation.is_identified = own.is_valid
+        ids = own.trace_id.to_bytes(16, "big") + own.span_id.to_bytes(8, "big")
+        operation.ids = ids if own.is_valid else b""
         operation.flags, operation.trace_state = int(own.trace_flags), own.trace_state
         operation.recording = True
         operation.live = (live, live_root)

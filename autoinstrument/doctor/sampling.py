@@ -40,7 +40,7 @@ def propagation() -> Line:
     """Return what a message without headers would get."""
     span = Operation(Common(), Context())
     span.ids, span.flags = bytes([1]) * 24, 1
-    headers = _headers.injected(None, span)
+    headers = _headers.injected(None, span, b"00-...")
     if settings().propagate and headers:
         names = ", ".join(name for name, _ in headers)
         return Line("ok", "propagation", f"messages carry trace context, in the header {names}")
