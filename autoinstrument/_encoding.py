@@ -113,7 +113,8 @@ class Encoder(ABC, Generic[AnyStr]):
         end = start + operation.elapsed
         made = operation.attributes.made.get(self)
         common = None if made is None else made.get(operation.partition)
-        if common is None or _has_more(operation):
+        # What few operations have is in their own dictionary: most are put together from few parts.
+        if common is None or operation.key is not None or vars(operation):
             common, attributes, rest = self._parts(operation)
         else:
             offset, rest = operation.offset, self._nothing
@@ -188,24 +189,6 @@ class Encoder(ABC, Generic[AnyStr]):
             immutable=False,
             max_value_len=self._limits.max_span_attribute_length,
         )
-
-
-def _has_more(operation: Operation) -> bool:
-    """Whether a span has more than ids, times, an offset, and what its topic's spans share."""
-    return bool(
-        operation.key is not None
-        or operation.error_type is not None
-        or operation.carried
-        or operation.tombstone
-        or operation.extra
-        or operation.links
-        or operation.added
-        or operation.renamed
-        or operation.events
-        or operation.trace_state
-        or operation.outcome
-        or operation.kept
-    )
 
 
 def encoded_flags(context: SpanContext) -> int:

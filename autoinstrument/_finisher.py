@@ -57,6 +57,8 @@ class Finisher:
         self._interval = interval
         self._batch = batch
         self._most_waiting = most_waiting
+        self._many = min(most_waiting // _SHARE, 2 * batch)
+        """So many are not left waiting until the interval is over: what they hold is used again."""
         self._waiting: deque[Operation] = deque()
         self._wake = threading.Event()
         self._batches = 0
@@ -78,7 +80,7 @@ class Finisher:
             tell("spans-dropped", f"{waiting} writes wait for their export; more are dropped")
             return
         self._waiting.append(operation)
-        if waiting == self._most_waiting // _SHARE:
+        if waiting == self._many:
             self._wake.set()
         if self._thread is None:
             self._start()

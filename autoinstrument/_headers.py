@@ -33,17 +33,21 @@ if TYPE_CHECKING:
     from ._operation import Operation
 
 try:
-    from opentelemetry.propagate import get_global_textmap
+    from opentelemetry import propagate
 except ValueError as error:  # OTEL_PROPAGATORS, read by that import, names what is not installed
     tell(
         "bad-setting",
         f"{str(error).rstrip('.')}; trace context and baggage are propagated",
         "OTEL_PROPAGATORS",
     )
+    _stand_in = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
 
-    def get_global_textmap() -> TextMapPropagator:
-        """Stand in with the standard two."""
-        return CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+    def global_textmap() -> TextMapPropagator:
+        """Return the standard two."""
+        return _stand_in
+
+else:
+    global_textmap = propagate.get_global_textmap
 
 
 Headers: TypeAlias = "list[Any] | dict[Any, Any]"
@@ -104,7 +108,7 @@ def extracted(carried: Carried, context: Context) -> tuple[SpanContext | None, C
                 context = _BAGGAGE.extract(carried.fields, context)
         return carried.traceparent, context
     with _unheard:
-        found = get_global_textmap().extract(carried.fields, context)
+        found = global_textmap().extract(carried.fields, context)
     incoming = get_current_span(found).get_span_context()
     own = get_current_span(context)
     if not incoming.is_valid or incoming == own.get_span_context():
@@ -138,7 +142,7 @@ def _fields_of(span: Operation) -> dict[str, bytes]:
     )
     fields: dict[str, bytes] = {}
     context = set_span_in_context(NonRecordingSpan(own), span.context)
-    get_global_textmap().inject(fields, context, _SETTER)
+    global_textmap().inject(fields, context, _SETTER)
     return fields
 
 
@@ -166,22 +170,23 @@ class _BytesSetter(Setter["dict[str, bytes]"]):
 
 _SETTER: Any = _BytesSetter()  # propagators are typed for text carriers; a Kafka header is bytes
 _BAGGAGE = W3CBaggagePropagator()
-_standard: TextMapPropagator | None = None
+standard: TextMapPropagator | None = None
+"""The global propagator, where that was found to do what `tracecontext,baggage` does."""
 
 
 def has_standard_propagators() -> bool:
     """Whether what `tracecontext,baggage` does is asked for, so that we may do it faster."""
-    textmap = get_global_textmap()
-    return textmap is _standard or _is_standard(textmap)
+    textmap = global_textmap()
+    return textmap is standard or _is_standard(textmap)
 
 
 def _is_standard(textmap: TextMapPropagator) -> bool:
-    global _standard  # noqa: PLW0603 - remembers the one propagator that was checked
+    global standard  # noqa: PLW0603 - remembers the one propagator that was checked
     parts = getattr(textmap, "_propagators", None)
     if isinstance(textmap, CompositePropagator) and parts is not None:
         kinds = {type(part) for part in parts}
         if kinds == {TraceContextTextMapPropagator, W3CBaggagePropagator}:
-            _standard = textmap
+            standard = textmap
             return True
     return False
 

@@ -148,7 +148,9 @@ class Operation:
     def emit(self) -> None:
         """Hand the ended operation over to the pipeline."""
         if not self.recording:
-            self.kept = self._reason_to_keep()
+            kept = self._reason_to_keep()
+            if kept is not None:
+                self.kept = kept
         self.sink.close(self)
 
     def _reason_to_keep(self) -> str | None:

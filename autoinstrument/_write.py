@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.trace import SpanKind, get_current_span
 
-from . import _errors, _pipeline
+from . import _errors, _headers, _pipeline
 from ._client import clients
-from ._headers import FLAGS, Carried, Headers, has_standard_propagators, injected
+from ._headers import FLAGS, Carried, Headers, global_textmap
 from ._operation import Operation, current_context
 from ._settings import settings
 from ._suppression import suppressed
@@ -121,8 +121,13 @@ class Write(Operation):
         if ids and self.client.propagates and not self.links:
             text = ids.hex()  # half the time of formatting numbers
             traceparent = f"00-{text[:32]}-{text[32:48]}-{FLAGS[self.flags]}".encode()
-            if headers or self.context or self.trace_state or not has_standard_propagators():
-                sent = injected(headers, self, traceparent)
+            if (
+                headers
+                or self.context
+                or self.trace_state
+                or global_textmap() is not _headers.standard
+            ):
+                sent = _headers.injected(headers, self, traceparent)
             else:
                 sent = [("traceparent", traceparent)]
         if ids and ids[_LAST_OF_SPAN_ID] == 0:  # one call in 256, chosen by chance

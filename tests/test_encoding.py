@@ -60,20 +60,24 @@ class Ended(Operation):
 def _operations(draw: Callable[..., Any]) -> Operation:
     named = {"messaging.operation.name": draw(_names), **draw(_attributes)}
     operation = Ended(Common(named), draw(st.none() | _contexts))
-    operation.links = tuple(draw(st.lists(_contexts, max_size=3)))
-    operation.events = draw(st.lists(st.tuples(_names, _attributes, _times), max_size=3))
-    operation.added = draw(_attributes)
-    operation.extra = draw(st.none() | _attributes)
+    unusual = {
+        "links": tuple(draw(st.lists(_contexts, max_size=3))),
+        "events": draw(st.lists(st.tuples(_names, _attributes, _times), max_size=3)),
+        "added": draw(_attributes),
+        "extra": draw(st.none() | _attributes),
+        "trace_state": draw(st.sampled_from([None, TraceState([("vendor", "state")])])),
+        "tombstone": draw(st.booleans()),
+        "error_type": draw(st.none() | _words),
+        "description": draw(st.none() | _words),
+    }
+    for name, value in unusual.items() if draw(st.booleans()) else ():
+        setattr(operation, name, value)
     operation.ids = draw(st.binary(min_size=32, max_size=32).filter(all))
     operation.flags = draw(st.integers(0, 3))
-    operation.trace_state = draw(st.sampled_from([None, TraceState([("vendor", "state")])]))
     operation.started, operation.elapsed = draw(_times), draw(_times)
     operation.partition = draw(st.none() | st.integers(0, 300))
     operation.offset = draw(st.none() | st.integers(0, 2**63 - 1))
     operation.key = draw(st.none() | st.binary(max_size=300) | _words)
-    operation.tombstone = draw(st.booleans())
-    operation.error_type = draw(st.none() | _words)
-    operation.description = draw(st.none() | _words)
     operation.recording = True
     if draw(st.booleans()):
         operation.root = call_site(_frame(), "")

@@ -138,7 +138,7 @@ def _produce(self: Any, *args: Any, **kwargs: Any) -> Any:
     topic, value, key, partition, callback, on_delivery, timestamp, headers = given
     report = sent = None
     try:
-        client = client_of(self)
+        client = None if guard.broken else getattr(self, CLIENT, None)
         if client is not None and isinstance(topic, str):
             understood = headers if isinstance(headers, (list, dict)) else None
             report = begin(Report, client, topic, key, value, understood, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
