@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument._consumption import Batch, Consumption
+from autoinstrument._batch import Batch
 from autoinstrument._settings import settings
 from autoinstrument._workers import this_task, this_thread
 
@@ -25,6 +25,7 @@ from ._confluent_kafka_writes import CLIENT, guard, initialize
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from autoinstrument._consumption import Consumption
     from autoinstrument._unit import Unit
     from autoinstrument._workers import Worker
 

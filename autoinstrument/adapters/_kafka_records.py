@@ -6,9 +6,10 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument._consumption import Batch, Consumption
+from autoinstrument._batch import Batch
 
 if TYPE_CHECKING:
+    from autoinstrument._consumption import Consumption
     from autoinstrument._guard import Guard
     from autoinstrument._headers import Headers
     from autoinstrument._unit import Unit
