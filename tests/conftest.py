@@ -19,6 +19,12 @@ _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Have more workers than processors: most tests wait, for brokers or for time to pass."""
+    return (os.cpu_count() or 1) + 2
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Count a test that was skipped as failed, in CI."""

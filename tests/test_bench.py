@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from interpreters import Interpreter
 
 
+pytestmark = pytest.mark.once
+
+
 @pytest.fixture
 def raw(installed: Interpreter, tmp_path: Path) -> Any:
     """Return what measures one case against `env`, which adds nothing, and gives every figure."""

@@ -22,6 +22,8 @@ from autoinstrument.cli import main
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 AGENTS = ("plain", "ours", "other")
 
 

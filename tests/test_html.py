@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from selenium.webdriver.chrome.webdriver import WebDriver
 
+pytestmark = pytest.mark.once
+
 HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m\u202e"
 FAILED = f"{0xBAD:032x}"
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collectors import Endpoint, Rotel
     from confluent_kafka import Message
 
+pytestmark = pytest.mark.once
+
 _TESTS = Path(__file__).parent
 
 

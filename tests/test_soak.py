@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from brokers import MockBroker
 
+pytestmark = pytest.mark.once
+
 MESSAGES = int(os.environ.get("SOAK_MESSAGES", "60000"))
 QUEUE = 4096
 """Operations that may wait: so few that the queue is full long before the memory is measured."""

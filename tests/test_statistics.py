@@ -47,7 +47,9 @@ def test_statistics_are_metrics_and_the_applications_callback_runs(
     run: Runner, broker: str
 ) -> None:
     """What waits in a producer, how far a broker is away, how far a consumer is behind."""
-    done = run(PROGRAM, broker)
+    # Often, as an interval without any request has no round trip.
+    often = {"OTEL_METRIC_EXPORT_INTERVAL": "100", "OTEL_BSP_SCHEDULE_DELAY": "50"}
+    done = run(PROGRAM, broker, **often)
     assert (done.code, done.stderr) == (0, "")
     gauges = {
         (point.name, point.attributes["messaging.client.id"]): point
