@@ -17,16 +17,15 @@ from autoinstrument._client import Client
 from autoinstrument._guard import Guard
 from autoinstrument._notices import tell
 from autoinstrument._step import Taking, flush
-from autoinstrument._transactions import Transaction
 from autoinstrument._write import Write, begin
 
 from . import _aiokafka_consumers
+from ._aiokafka_transactions import transactions
 from ._kafka_errors import error_type
 from ._patches import Patches
 
 if TYPE_CHECKING:
     from asyncio import Future, Task
-    from collections.abc import Callable
     from types import FrameType, ModuleType
 
     from autoinstrument._headers import Headers
@@ -295,56 +294,9 @@ async def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
         return await _originals["flush"](self, *args, **kwargs)
 
 
-async def _begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-    result = await _originals["begin_transaction"](self, *args, **kwargs)
-    with guard:
-        client = _client_for(self)
-        if client is not None:
-            client.begin_transaction()
-    return result
-
-
-async def _commit_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-    client = _client_of(self)
-    transaction = None if client is None else client.transaction
-    if transaction is not None:
-        transaction.committing = True
-    try:
-        result = await _originals["commit_transaction"](self, *args, **kwargs)
-    except Exception:
-        with guard:
-            if transaction is not None and not self._txn_manager.is_fatal_error():
-                transaction.committing = False
-        raise
-    _decide(self, Transaction.committed)
-    return result
-
-
-async def _abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-    result = await _originals["abort_transaction"](self, *args, **kwargs)
-    _decide(self, Transaction.aborted)
-    return result
-
-
-async def _stop(self: Any, *args: Any, **kwargs: Any) -> Any:
-    result = await _originals["stop"](self, *args, **kwargs)
-    _decide(self, Transaction.end)
-    return result
-
-
-def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
-    with guard:
-        client = _client_of(producer)
-        if client is not None:
-            client.decide(outcome)
-
-
 _METHODS = {
+    **transactions(_originals, _client_of, _client_for, guard),
     "send": _send,
     "send_batch": _send_batch,
     "flush": _flush,
-    "begin_transaction": _begin_transaction,
-    "commit_transaction": _commit_transaction,
-    "abort_transaction": _abort_transaction,
-    "stop": _stop,
 }

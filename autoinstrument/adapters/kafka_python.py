@@ -18,11 +18,11 @@ from autoinstrument._client import Client
 from autoinstrument._guard import Guard
 from autoinstrument._notices import tell
 from autoinstrument._step import Taking, flush
-from autoinstrument._transactions import Transaction
 from autoinstrument._write import Write, begin
 
 from . import _kafka_python_consumers
 from ._kafka_errors import error_type
+from ._kafka_python_transactions import transactions
 from ._patches import Patches
 
 if TYPE_CHECKING:
@@ -295,55 +295,8 @@ def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
         return _originals["flush"](self, *args, **kwargs)
 
 
-def _begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-    result = _originals["begin_transaction"](self, *args, **kwargs)
-    with guard:
-        client = _client_for(self)
-        if client is not None:
-            client.begin_transaction()
-    return result
-
-
-def _commit_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-    client = _client_of(self)
-    transaction = None if client is None else client.transaction
-    if transaction is not None:
-        transaction.committing = True
-    try:
-        result = _originals["commit_transaction"](self, *args, **kwargs)
-    except Exception:
-        with guard:
-            if transaction is not None and self._transaction_manager.has_abortable_error():
-                transaction.committing = False
-        raise
-    _decide(self, Transaction.committed)
-    return result
-
-
-def _abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-    result = _originals["abort_transaction"](self, *args, **kwargs)
-    _decide(self, Transaction.aborted)
-    return result
-
-
-def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
-    result = _originals["close"](self, *args, **kwargs)
-    _decide(self, Transaction.end)
-    return result
-
-
-def _decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
-    with guard:
-        client = _client_of(producer)
-        if client is not None:
-            client.decide(outcome)
-
-
 _FUTURE = {"add_callback": _add_callback, "add_errback": _add_errback, "get": _get}
 _METHODS = {
+    **transactions(_originals, _client_of, _client_for, guard),
     "flush": _flush,
-    "begin_transaction": _begin_transaction,
-    "commit_transaction": _commit_transaction,
-    "abort_transaction": _abort_transaction,
-    "close": _close,
 }

@@ -1,0 +1,73 @@
+"""aiokafka's transactions, and the end of a producer, which decides on the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument._transactions import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autoinstrument._client import Client
+    from autoinstrument._guard import Guard
+
+
+def transactions(
+    originals: dict[str, Callable[..., Any]],
+    client_of: Callable[[Any], Client | None],
+    client_for: Callable[[Any], Client | None],
+    guard: Guard,
+) -> dict[str, Callable[..., Any]]:
+    """Return the replacements for the methods of a producer that decide on what it has written.
+
+    `client_of` finds what is traced of a producer, and `client_for` makes it where need be.
+    """
+
+    async def begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = await originals["begin_transaction"](self, *args, **kwargs)
+        with guard:
+            client = client_for(self)
+            if client is not None:
+                client.begin_transaction()
+        return result
+
+    async def commit_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+        client = client_of(self)
+        transaction = None if client is None else client.transaction
+        if transaction is not None:
+            transaction.committing = True
+        try:
+            result = await originals["commit_transaction"](self, *args, **kwargs)
+        except Exception:
+            with guard:
+                if transaction is not None and not self._txn_manager.is_fatal_error():
+                    transaction.committing = False
+            raise
+        with guard:
+            _decide(client, Transaction.committed)
+        return result
+
+    async def abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = await originals["abort_transaction"](self, *args, **kwargs)
+        with guard:
+            _decide(client_of(self), Transaction.aborted)
+        return result
+
+    async def stop(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = await originals["stop"](self, *args, **kwargs)
+        with guard:
+            _decide(client_of(self), Transaction.end)
+        return result
+
+    return {
+        "begin_transaction": begin_transaction,
+        "commit_transaction": commit_transaction,
+        "abort_transaction": abort_transaction,
+        "stop": stop,
+    }
+
+
+def _decide(client: Client | None, outcome: Callable[[Transaction], None]) -> None:
+    if client is not None:
+        client.decide(outcome)

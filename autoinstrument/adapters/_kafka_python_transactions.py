@@ -1,0 +1,73 @@
+"""kafka-python's transactions, and the end of a producer, which decides on the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument._transactions import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autoinstrument._client import Client
+    from autoinstrument._guard import Guard
+
+
+def transactions(
+    originals: dict[str, Callable[..., Any]],
+    client_of: Callable[[Any], Client | None],
+    client_for: Callable[[Any], Client | None],
+    guard: Guard,
+) -> dict[str, Callable[..., Any]]:
+    """Return the replacements for the methods of a producer that decide on what it has written.
+
+    `client_of` finds what is traced of a producer, and `client_for` makes it where need be.
+    """
+
+    def begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = originals["begin_transaction"](self, *args, **kwargs)
+        with guard:
+            client = client_for(self)
+            if client is not None:
+                client.begin_transaction()
+        return result
+
+    def commit_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+        client = client_of(self)
+        transaction = None if client is None else client.transaction
+        if transaction is not None:
+            transaction.committing = True
+        try:
+            result = originals["commit_transaction"](self, *args, **kwargs)
+        except Exception:
+            with guard:
+                if transaction is not None and self._transaction_manager.has_abortable_error():
+                    transaction.committing = False
+            raise
+        with guard:
+            _decide(client, Transaction.committed)
+        return result
+
+    def abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = originals["abort_transaction"](self, *args, **kwargs)
+        with guard:
+            _decide(client_of(self), Transaction.aborted)
+        return result
+
+    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = originals["close"](self, *args, **kwargs)
+        with guard:
+            _decide(client_of(self), Transaction.end)
+        return result
+
+    return {
+        "begin_transaction": begin_transaction,
+        "commit_transaction": commit_transaction,
+        "abort_transaction": abort_transaction,
+        "close": close,
+    }
+
+
+def _decide(client: Client | None, outcome: Callable[[Transaction], None]) -> None:
+    if client is not None:
+        client.decide(outcome)
