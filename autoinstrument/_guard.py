@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ._notices import tell
@@ -47,4 +48,6 @@ class Guard:
             raise error
         self.broken = True
         words = f"{self.name} failed, the application goes on: {type(error).__name__}: {error}"
-        tell("agent-failed", words, about=self.name)
+        # Not by way of the settings: what has failed may be any part of the agent.
+        is_wanted = os.environ.get("AUTOINSTRUMENT_DEBUG", "").strip() == "1"
+        tell("agent-failed", words, about=self.name, error=error if is_wanted else None)

@@ -16,14 +16,16 @@ SLUGS = {
 _told: set[tuple[str, str]] = set()
 
 
-def tell(slug: str, text: str, about: str = "") -> None:
+def tell(slug: str, text: str, about: str = "", *, error: BaseException | None = None) -> None:
     """Log a warning: `text`, one sentence for the user, and the `slug` that it is known by.
 
-    Told once a process, or once for each thing that it is `about`.
+    Told once a process, or once for each thing that it is `about`; with the traceback of `error`.
     """
     if (slug, about) in _told:
         return
     _told.add((slug, about))
     import logging  # noqa: PLC0415 - 11 ms that only a process with a warning pays
 
-    logging.getLogger("autoinstrument").warning("autoinstrument: %s (%s)", text, slug)
+    logging.getLogger("autoinstrument").warning(
+        "autoinstrument: %s (%s)", text, slug, exc_info=error
+    )

@@ -42,6 +42,8 @@ class Settings:
     """Which writes are logged: `off`, `failures` or `all`."""
     log_correlation: bool
     """Whether log records know their trace; read again where `logging` is imported."""
+    debug: bool
+    """Whether a failure of the agent is told with its traceback; read again where it is told."""
 
 
 @cache
@@ -98,6 +100,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         log=read("LOG", "off, failures, all", _LOG.__getitem__, default="failures"),
         log_correlation=read("LOG_CORRELATION", "1, 0", _SWITCH.__getitem__, default=True),
         exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, default=()),
+        debug=read("DEBUG", "1, 0", _SWITCH.__getitem__, default=False),
     )
 
 

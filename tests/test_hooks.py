@@ -385,6 +385,21 @@ def test_an_adapter_that_fails_stands_aside_alone(
     assert ["RuntimeError: ours" in told[0], "not_there" in told[1], len(told)] == [True, True, 2]
 
 
+@pytest.mark.usefixtures("contained")
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_a_failure_has_its_traceback_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, debug: str
+) -> None:
+    """AUTOINSTRUMENT_DEBUG=1 says where in the agent it was."""
+    monkeypatch.setenv("AUTOINSTRUMENT_DEBUG", debug)
+    guard = _guard.Guard("a part")
+    with guard:
+        raise RuntimeError("ours")
+    (record,) = caplog.records
+    assert guard.broken
+    assert ("Traceback" in (record.exc_text or "")) == (debug == "1")
+
+
 def test_an_interrupt_in_an_adapter_is_the_users(folder: Path, adapter: Adapter) -> None:
     """Ctrl-C comes out of the import, which is then as if it had not been tried."""
     _write(folder / "victim.py", "")

@@ -38,7 +38,7 @@ def draw(outcomes: list[Outcome], file: str) -> None:
             for ours in ways_of_ours(outcome):
                 found = ratio(rounds_of(outcome, measure, ours))
                 if found is not None:
-                    name = f"{measure}, {ours}" if measure == "start" else measure
+                    name = ours if measure == "start" else measure
                     bars.append((f"{outcome.case.name}: {name}", _COLOURS[measure], found))
     figure = Figure(figsize=(9, 1.4 + _INCHES_A_BAR * len(bars)), layout="constrained")
     axes = figure.subplots()
