@@ -257,6 +257,7 @@ producer.close()
 """,
         f"""{CONFLUENT}
 p = producer()
+p.list_topics(topic, timeout=10)  # what it sends to a topic it does not know yet stays together
 for number in range(200):
     p.produce(topic, b"v", key=b"")
     p.poll(0.001)
