@@ -486,17 +486,19 @@ def test_the_estimated_gain_is_that_of_the_changed_program(
 ) -> None:
     """What writing without waiting would take is within a factor of 2 of what it takes."""
     program, waits, goes_on = WAITING[name]
-    before = run(program.replace("WAIT", waits), kafka.bootstrap, kafka.topic("before"))
-    after = run(program.replace("WAIT", goes_on), kafka.bootstrap, kafka.topic("after"))
-    finding = _findings(before)["synchronous-writes"]
-    estimated = finding.numbers["after_ns"] / 1e9
-    writes = after.writes
-    took = (max(write.end for write in writes) - writes[0].start) / 1e9
+    before = [run(program.replace("WAIT", waits), kafka.bootstrap, kafka.topic()) for _ in range(3)]
+    after = [
+        run(program.replace("WAIT", goes_on), kafka.bootstrap, kafka.topic()) for _ in range(3)
+    ]
+    # The least of three: what else the machine does can only add to a time.
+    findings = [_findings(each)["synchronous-writes"] for each in before]
+    finding = min(findings, key=lambda found: found.numbers["after_ns"])
+    estimated, took = finding.numbers["after_ns"] / 1e9, min(map(_taken, after))
     with capsys.disabled():
         sys.stdout.write(f"estimated {estimated:.3f} s, took {took:.3f} s: {finding.evidence}\n")
     assert took / 2 < estimated < took * 2
     assert finding.numbers["before_ns"] > 1.2 * finding.numbers["after_ns"]
-    assert "synchronous-writes" not in _findings(after)
+    assert not any("synchronous-writes" in _findings(each) for each in after)
 
 
 def test_the_first_write_waits_for_its_connection_in_any_case(tmp_path: Path) -> None:
@@ -548,3 +550,7 @@ def test_the_first_screen_says_it(run: Runner, kafka: Kafka) -> None:
         "  lost-at-exit: 1 message without an answer when the program ended.",
     ]
     assert shown[6].startswith("    Do: Call flush() before the program ends")
+
+
+def _taken(done: Run) -> float:
+    return (max(write.end for write in done.writes) - done.writes[0].start) / 1e9
