@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .evidence import Evidence, Sequence
 
 _FEWEST = 20  # fewer writes are a try, and no way of writing
-_MOSTLY = 0.5  # more often than not
+_SEEN = 0.25  # the others may have had their answer before the busy program came to ask for it
 _WORTH_IT = 0.1  # of the time: a gain of less is not felt
 _NEVER_ALONE = 0.05  # writes that overlap by chance, where a program does not wait
 _ONLY_WAITS = 0.9  # who writes at his own pace has pauses; who waits goes on at once
@@ -45,7 +45,7 @@ def waiting(evidence: Evidence) -> Iterator[Waiting]:
     services: dict[str | None, tuple[Counter[str], list[Sequence]]] = {}
     for process, whole in evidence.processes.items():
         threads = alone.get(process, [])
-        if sum(each.count for each in threads) < _MOSTLY * whole.count:
+        if sum(each.count for each in threads) < _SEEN * whole.count:
             threads = [whole] if _goes_on_at_once(whole) else []
         if _gains(threads):
             topics, waiting = services.setdefault(process.service, (Counter(), []))
