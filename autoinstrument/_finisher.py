@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from opentelemetry import context as context_api
 
 from ._guard import Guard
-from ._log_lines import LogLines
+from ._log_lines import LogLines, wants_line
 from ._notices import tell
-from ._settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +70,14 @@ class Finisher:
         self._thread_lock = threading.Lock()
 
     def add(self, operation: Operation) -> None:
-        """Queue one ended operation; never blocks."""
-        if self._meter is None and not self._is_wanted(operation) and settings().log == "off":
-            return
+        """Queue one ended operation, if there is more to do than to count it; never blocks."""
+        if not (self._is_wanted(operation) or wants_line(operation)):
+            if self._meter is None:
+                return
+            if self._meter.count_at_once(operation):
+                if self._thread is None:  # which exports the counts
+                    self._start()
+                return
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
             self._drop(operation)

@@ -19,6 +19,13 @@ _AT_ONCE = 10
 _A_SECOND = 1.0
 
 
+def wants_line(operation: Operation) -> bool:
+    """Whether an ended operation is one that `AUTOINSTRUMENT_LOG` asks to be told of."""
+    wanted = settings().log
+    is_asked_for = wanted == "all" or (wanted == "failures" and operation.error_type is not None)
+    return is_asked_for and operation.is_write
+
+
 class LogLines:
     """Logs failed writes, or all, as `AUTOINSTRUMENT_LOG` says: 10 at once, then one a second.
 
@@ -35,14 +42,7 @@ class LogLines:
 
         Only where the application has given its log a place: else Python would print each line.
         """
-        wanted = settings().log
-        if wanted == "off":
-            return
-        told = [
-            each
-            for each in operations
-            if each.is_write and (wanted == "all" or each.error_type is not None)
-        ]
+        told = list(filter(wants_line, operations))
         if told and _logger.hasHandlers():
             for operation in told:
                 self._tell(operation)

@@ -48,6 +48,13 @@ class Meter:
                 if series is not None:
                     application.record(series, operation)
 
+    def count_at_once(self, operation: Operation) -> bool:
+        """Count an ended operation where that costs next to nothing; whether it was counted.
+
+        It does not where the application has instruments, and where somebody else is counting.
+        """
+        return _provider() is None and self.metrics.count_at_once(operation)
+
     def export_when_due(self) -> None:
         """Export if the interval is over; what is in flight goes into a recording every second."""
         now = monotonic()
@@ -80,8 +87,7 @@ class Meter:
                 self._export = self._make_export()
 
     def _find_application(self) -> ApplicationMetrics | None:
-        # Private, since the public getter may itself set a provider that a variable names.
-        provider = getattr(api, "_METER_PROVIDER", None)
+        provider = _provider()
         if provider is not None and provider is not self._provider:
             with _forking.whole:
                 from ._metric_export import ApplicationMetrics  # noqa: PLC0415 - see `export`
@@ -89,3 +95,8 @@ class Meter:
             self._provider = provider
             self._application = ApplicationMetrics(provider, self.metrics)
         return self._application
+
+
+def _provider() -> Any:
+    # Private, since the public getter may itself set a provider that a variable names.
+    return getattr(api, "_METER_PROVIDER", None)

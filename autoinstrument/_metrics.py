@@ -164,6 +164,22 @@ class Metrics:
                 if series is not None:
                     series.add(operation.elapsed)
 
+    def count_at_once(self, operation: Operation) -> bool:
+        """Add one ended operation, unless somebody is counting just now; whether it was added.
+
+        Never waits: who holds the lock may be waiting for the interpreter's, or may be what this
+        very thread was called out of, by the collector or by a signal.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            series = self._series(operation)
+            if series is not None:
+                series.add(operation.elapsed)
+        finally:
+            self._lock.release()
+        return True
+
     def series_of(self, operation: Operation) -> Durations | None:
         """Return where an operation is counted, if it is."""
         with self._lock:

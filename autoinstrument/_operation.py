@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter_ns, time_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ class Operation:
 
     It is no span yet: a span object costs more than all of this, and is made off the hot path.
     What few operations have is in the class until it is otherwise: setting it would cost each a
-    part of what a write may cost. Times are in nanoseconds.
+    part of what a write may cost, as would an `__init__`. Times are in nanoseconds.
     """
 
     # Slots for what every operation has: else Python 3.11 gives each a dictionary, of 0.8 kB, where
@@ -74,6 +73,9 @@ class Operation:
     root: CallSite | None
     """The place of the application that a root span is named for, where the operation has one."""
     sink: Sink
+    started: int
+    ticks: int
+    """When it began, by a second clock: the first may be set back in the meantime."""
 
     is_write = False
     trace_state: TraceState | None = None
@@ -96,17 +98,6 @@ class Operation:
     """The name that it has given to the span."""
     events: Sequence[tuple[str, Any, int]] = ()
     """The events that it has added: names, attributes and times."""
-
-    def __init__(self, attributes: Common, context: Context) -> None:
-        self.started = time_ns()
-        # A second clock, since the first may be set back in the meantime.
-        self.ticks = perf_counter_ns()
-        self.attributes = attributes
-        self.context = context
-        self.parent = None
-        self.root = None
-        self.key = self.partition = self.offset = None
-        self.recording = False
 
     @property
     def trace_id(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import get_current
@@ -102,8 +102,13 @@ class Step(Operation):
     ) -> None:
         context = get_current()
         found = get_current_span(context).get_span_context()
-        super().__init__(attributes, context)
+        self.started = time_ns()
+        self.ticks = perf_counter_ns()
+        self.attributes = attributes
+        self.context = context
         self.parent = found if found.is_valid else None
+        self.root = self.key = self.partition = self.offset = None
+        self.recording = False
         self._kind = kind
         self._long_only = long_only
         self.sink = _pipeline.current()

@@ -53,7 +53,7 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     if attributes is None:
         return None
     context = current_context()
-    write = kind.__new__(kind)  # and no __init__: a call is a tenth of what there is to do here
+    write = kind()
     write.ticks = perf_counter_ns()
     write.attributes = attributes
     write.context = context
@@ -119,8 +119,8 @@ class Write(Operation):
         """Return the headers to send in place of the application's; None to leave them alone."""
         ids, sent = self.ids, None
         if ids and self.client.propagates and not self.links:
-            text = ids.hex()  # half the time of formatting numbers
-            traceparent = f"00-{text[:32]}-{text[32:48]}-{FLAGS[self.flags]}".encode()
+            # Half the time of formatting numbers: the trace's 16 bytes, a dash, the span's 8.
+            traceparent = f"00-{ids.hex('-', -16)[:49]}-{FLAGS[self.flags]}".encode()
             if (
                 headers
                 or self.context

@@ -463,8 +463,9 @@ try:
     pickle.dumps(producer)
 except TypeError as error:
     print(error)
-for call in (lambda: producer.produce(), lambda: producer.produce("t", b"v", topic="t"),
+for call in (lambda: producer.produce(), lambda: producer.produce(nope=1),
              lambda: producer.produce("t", nope=1), lambda: producer.produce(5),
+             lambda: producer.produce("t", partition=None), lambda: producer.produce(value=b"v"),
              lambda: producer.produce("t", headers=(("a", "b"),)), lambda: producer.produce("t", 5),
              lambda: producer.produce(*range(9)), lambda: Producer("x"),
              lambda: Producer({{}}, nope=1)):
@@ -474,6 +475,19 @@ for call in (lambda: producer.produce(), lambda: producer.produce("t", b"v", top
         print(type(error).__name__, error)
 """
     assert run(program, broker).stdout == run(program, broker, bare=True).stdout
+
+
+def test_an_argument_given_twice_is_refused(run: Runner, broker: str) -> None:
+    """As a TypeError that names it, in Python's words and not in C's: a call binds faster so."""
+    program = f"""{HEAD}
+try:
+    Producer(config).produce("t", b"v", topic="t")
+except TypeError as error:
+    print(error)
+"""
+    assert run(program, broker).stdout == (
+        "Producer.produce() got multiple values for argument 'topic'\n"
+    )
 
 
 def test_an_uninitialised_producer_fails_as_it_would(run: Runner, broker: str) -> None:

@@ -52,8 +52,10 @@ def test_the_decision_is_the_samplers(
     if flags is not None:
         parent = SpanContext(trace_id, 7, is_remote, TraceFlags(flags))
         context = set_span_in_context(NonRecordingSpan(parent), context)
-    operation = Operation(Common({"messaging.operation.name": "send"}), context)
-    operation.parent = parent
+    operation = Operation()
+    operation.attributes = Common({"messaging.operation.name": "send"})
+    operation.context, operation.parent, operation.root = context, parent, None
+    operation.recording = False
 
     class Fixed(RandomIdGenerator):
         def generate_trace_id(self) -> int:

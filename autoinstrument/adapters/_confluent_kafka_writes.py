@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 CLIENT = "__autoinstrument__"
 """The one attribute that is ours; not to be taken for one of those that the client documents."""
-ABSENT: Any = object()
-"""An argument that the application has not given, where None is another answer."""
 OPENED = "autoinstrument"
 """Where a message that AIOProducer buffers keeps its open write."""
 
@@ -126,12 +124,6 @@ def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of
     if report is not None:
         report.callback = None
     return report
-
-
-def chosen_callback(client: ConfluentClient, callback: Any, on_delivery: Any) -> Any:
-    """Return what C would have called: `callback`, even None, wins over its alias."""
-    chosen = on_delivery if callback is ABSENT else callback
-    return client.on_delivery if chosen is None else chosen
 
 
 def client_of(producer: Any) -> ConfluentClient | None:

@@ -22,12 +22,10 @@ from ._confluent_kafka_errors import error_type, exception_type, is_too_large
 from ._confluent_kafka_statistics import watch_statistics
 from ._confluent_kafka_transactions import decide, transactions
 from ._confluent_kafka_writes import (
-    ABSENT,
     CLIENT,
     OPENED,
     ConfluentClient,
     Report,
-    chosen_callback,
     client_of,
     guard,
     initialize,
@@ -43,6 +41,18 @@ if TYPE_CHECKING:
 DISTRIBUTION = "confluent-kafka"
 OLDEST = (2, 3)
 
+_ABSENT: Any = object()  # what the application has not given, where None is another answer
+_PRODUCE = {
+    "topic": _ABSENT,
+    "value": None,
+    "key": None,
+    "partition": -1,
+    "callback": _ABSENT,
+    "on_delivery": None,
+    "timestamp": 0,
+    "headers": None,
+}
+_HEADERS = (list, dict, type(None))
 _BATCH = ("topic", "messages", "partition", "callback", "on_delivery")
 _original: Any
 replaced: dict[type, type] = {}
@@ -129,27 +139,37 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
         setattr(self, CLIENT, ConfluentClient(self, configuration))
 
 
-def _produce(self: Any, *args: Any, **kwargs: Any) -> Any:
-    produce = _original.produce
-    try:
-        given = _bound(*args, **kwargs)
-    except TypeError:  # the client will say what is wrong
-        return produce(self, *args, **kwargs)
-    topic, value, key, partition, callback, on_delivery, timestamp, headers = given
+def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Producer.c
+    self: Any,
+    topic: Any = _ABSENT,
+    value: Any = None,
+    key: Any = None,
+    partition: Any = -1,
+    callback: Any = _ABSENT,
+    on_delivery: Any = None,
+    timestamp: Any = 0,
+    headers: Any = None,
+    *more: Any,
+    **unknown: Any,
+) -> Any:
     report = sent = None
     try:
         client = None if guard.broken else getattr(self, CLIENT, None)
-        if client is not None and isinstance(topic, str):
-            understood = headers if isinstance(headers, (list, dict)) else None
+        if client is not None and isinstance(topic, str) and not (more or unknown):
+            understood = headers if isinstance(headers, _HEADERS) else None
             report = begin(Report, client, topic, key, value, understood, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
             if report is not None:
-                report.callback = chosen_callback(client, callback, on_delivery)
+                # In C `callback`, even None, wins over its alias.
+                chosen = on_delivery if callback is _ABSENT else callback
+                report.callback = client.on_delivery if chosen is None else chosen
                 if understood is headers:  # else the client refuses them
                     sent = report.headers(headers)
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
     if report is None:
-        return produce(self, *args, **kwargs)
+        given = topic, value, key, partition, callback, on_delivery, timestamp, headers
+        return _produce_untraced(self, given, more, unknown)
+    produce = _original.produce
     try:
         # By place, since names take C 0.5 us to find.
         return produce(self, topic, value, key, partition, report, None, timestamp, sent or headers)
@@ -169,18 +189,15 @@ def _produce(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise
 
 
-def _bound(  # noqa: PLR0913, PLR0917 - the client's own
-    topic: Any,
-    value: Any = None,
-    key: Any = None,
-    partition: Any = -1,
-    callback: Any = ABSENT,
-    on_delivery: Any = None,
-    timestamp: Any = 0,
-    headers: Any = None,
-) -> tuple[Any, ...]:
-    """Return the arguments in the order of Producer.c; its docstring leaves out `callback`."""
-    return topic, value, key, partition, callback, on_delivery, timestamp, headers
+def _produce_untraced(
+    producer: Any, given: tuple[Any, ...], more: tuple[Any, ...], unknown: dict[str, Any]
+) -> Any:
+    """Leave the call to the client, which will say what is wrong with it."""
+    if more:
+        return _original.produce(producer, *given, *more, **unknown)
+    defaults = zip(_PRODUCE.items(), given, strict=True)
+    named = {name: value for (name, default), value in defaults if value is not default}
+    return _original.produce(producer, **named, **unknown)
 
 
 def _produce_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -222,10 +239,10 @@ def _open_batch(
             report = open_report(client, topic, value, key, None, frame)
         if report is None:
             continue
-        report.callback = message.get("callback")
-        if report.callback is None:
-            callback, on_delivery = named.get("callback", ABSENT), named.get("on_delivery")
-            report.callback = chosen_callback(client, callback, on_delivery)
+        chosen = message.get("callback")
+        if chosen is None:
+            chosen = named.get("callback", named.get("on_delivery"))
+        report.callback = client.on_delivery if chosen is None else chosen
         copies[index] = {k: v for k, v in message.items() if k != OPENED}
         copies[index]["callback"] = report
         reports[index] = report

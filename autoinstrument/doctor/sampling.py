@@ -8,7 +8,6 @@ from importlib_metadata import entry_points
 from opentelemetry.context import Context
 
 from autoinstrument import _headers
-from autoinstrument._common import Common
 from autoinstrument._operation import Operation
 from autoinstrument._settings import settings
 
@@ -38,8 +37,8 @@ def sampler() -> Line:
 
 def propagation() -> Line:
     """Return what a message without headers would get."""
-    span = Operation(Common(), Context())
-    span.ids, span.flags = bytes([1]) * 24, 1
+    span = Operation()
+    span.context, span.ids, span.flags = Context(), bytes([1]) * 24, 1
     headers = _headers.injected(None, span, b"00-...")
     if settings().propagate and headers:
         names = ", ".join(name for name, _ in headers)
