@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument._transactions import Transaction
+from autoinstrument._transactions import Committing, Deciding, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,32 +33,19 @@ def transactions(
         return result
 
     async def commit_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-        client = client_of(self)
-        transaction = None if client is None else client.transaction
-        if transaction is not None:
-            transaction.committing = True
-        try:
-            result = await originals["commit_transaction"](self, *args, **kwargs)
-        except Exception:
-            with guard:
-                if transaction is not None and not self._txn_manager.is_fatal_error():
-                    transaction.committing = False
-            raise
-        with guard:
-            _decide(client, Transaction.committed)
-        return result
+        def can_abort(_: Exception) -> bool:
+            return not self._txn_manager.is_fatal_error()
+
+        with Committing(guard, client_of(self), can_abort):
+            return await originals["commit_transaction"](self, *args, **kwargs)
 
     async def abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = await originals["abort_transaction"](self, *args, **kwargs)
-        with guard:
-            _decide(client_of(self), Transaction.aborted)
-        return result
+        with Deciding(guard, client_of(self), Transaction.aborted):
+            return await originals["abort_transaction"](self, *args, **kwargs)
 
     async def stop(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = await originals["stop"](self, *args, **kwargs)
-        with guard:
-            _decide(client_of(self), Transaction.end)
-        return result
+        with Deciding(guard, client_of(self), Transaction.end):
+            return await originals["stop"](self, *args, **kwargs)
 
     return {
         "begin_transaction": begin_transaction,
@@ -66,8 +53,3 @@ def transactions(
         "abort_transaction": abort_transaction,
         "stop": stop,
     }
-
-
-def _decide(client: Client | None, outcome: Callable[[Transaction], None]) -> None:
-    if client is not None:
-        client.decide(outcome)

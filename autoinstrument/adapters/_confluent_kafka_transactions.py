@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument._transactions import Transaction
+from autoinstrument._transactions import Committing, Deciding, Transaction
 
 from ._confluent_kafka_writes import client_of, guard
 
@@ -24,25 +24,12 @@ def transactions(original: Any) -> dict[str, Callable[..., Any]]:
         return result
 
     def commit_transaction(self: Any, *args: Any) -> Any:
-        client = client_of(self)
-        transaction = None if client is None else client.transaction
-        if transaction is not None:
-            transaction.committing = True
-        try:
-            result = original.commit_transaction(self, *args)
-        except Exception as error:
-            with guard:
-                cause = error.args[0] if error.args else None
-                if transaction is not None and getattr(cause, "txn_requires_abort", bool)():
-                    transaction.committing = False
-            raise
-        decide(self, Transaction.committed)
-        return result
+        with Committing(guard, client_of(self), _can_abort):
+            return original.commit_transaction(self, *args)
 
     def abort_transaction(self: Any, *args: Any) -> Any:
-        result = original.abort_transaction(self, *args)
-        decide(self, Transaction.aborted)
-        return result
+        with Deciding(guard, client_of(self), Transaction.aborted):
+            return original.abort_transaction(self, *args)
 
     return {
         "begin_transaction": begin_transaction,
@@ -51,9 +38,6 @@ def transactions(original: Any) -> dict[str, Callable[..., Any]]:
     }
 
 
-def decide(producer: Any, outcome: Callable[[Transaction], None]) -> None:
-    """Apply the outcome to the producer's transaction of this moment, if there is one."""
-    with guard:
-        client = client_of(producer)
-        if client is not None:
-            client.decide(outcome)
+def _can_abort(error: Exception) -> bool:
+    cause = error.args[0] if error.args else None
+    return bool(getattr(cause, "txn_requires_abort", bool)())

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument import _exit
 from autoinstrument._notices import tell
 from autoinstrument._step import Taking, flush
-from autoinstrument._transactions import Transaction
+from autoinstrument._transactions import Deciding, Transaction
 from autoinstrument._write import begin
 
 from . import _confluent_kafka_consumers
 from ._confluent_kafka_errors import error_type, exception_type, is_too_large
 from ._confluent_kafka_statistics import watch_statistics
-from ._confluent_kafka_transactions import decide, transactions
+from ._confluent_kafka_transactions import transactions
 from ._confluent_kafka_writes import (
     CLIENT,
     OPENED,
@@ -286,15 +286,17 @@ def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
     unreported = _unreported(self)
-    result = _original.close(self, *args, **kwargs)
-    _after_close(self, unreported)
+    with Deciding(guard, client_of(self), Transaction.aborted):
+        result = _original.close(self, *args, **kwargs)
+        _confirm_nothing(unreported)
     return result
 
 
 def _leave(self: Any, *args: Any) -> Any:
     unreported = _unreported(self)
-    result = _original.__exit__(self, *args)
-    _after_close(self, unreported)
+    with Deciding(guard, client_of(self), Transaction.aborted):
+        result = _original.__exit__(self, *args)
+        _confirm_nothing(unreported)
     return result
 
 
@@ -308,12 +310,6 @@ def _confirm_nothing(writes: set[Write]) -> None:
     with guard:
         for write in writes:
             write.unconfirmed()
-
-
-def _after_close(producer: Any, unreported: set[Write]) -> None:
-    """Decide on what was open: closing aborts a transaction."""
-    _confirm_nothing(unreported)
-    decide(producer, Transaction.aborted)
 
 
 def _reduce(self: Any, protocol: Any) -> Any:
