@@ -18,23 +18,22 @@ from autoinstrument._transactions import Deciding, Transaction
 from autoinstrument._write import begin
 
 from . import _confluent_kafka_consumers
-from ._confluent_kafka_errors import error_type, exception_type, is_too_large
+from ._confluent_kafka_batches import batches
+from ._confluent_kafka_errors import exception_type, is_too_large
 from ._confluent_kafka_statistics import watch_statistics
 from ._confluent_kafka_transactions import transactions
 from ._confluent_kafka_writes import (
     CLIENT,
-    OPENED,
     ConfluentClient,
     Report,
     client_of,
     guard,
     initialize,
-    open_report,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType, ModuleType
+    from types import ModuleType
 
     from autoinstrument._write import Write
 
@@ -53,7 +52,6 @@ _PRODUCE = {
     "headers": None,
 }
 _HEADERS = (list, dict, type(None))
-_BATCH = ("topic", "messages", "partition", "callback", "on_delivery")
 _original: Any
 replaced: dict[type, type] = {}
 """What the application should have in the place of the client's own classes; made once."""
@@ -123,7 +121,7 @@ def _subclass(producer: type) -> type:
         "__module__": producer.__module__,
         "__doc__": producer.__doc__,
     }
-    for name, method in {**_METHODS, **transactions(producer)}.items():
+    for name, method in {**_METHODS, **batches(producer), **transactions(producer)}.items():
         if hasattr(producer, name):  # older versions have fewer
             names[name] = update_wrapper(method, getattr(producer, name), updated=())
     return type("Producer", (producer,), names)
@@ -200,63 +198,6 @@ def _produce_untraced(
     return _original.produce(producer, **named, **unknown)
 
 
-def _produce_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
-    named = {**dict(zip(_BATCH, args, strict=False)), **kwargs}
-    batch = None
-    if len(args) + len(kwargs) == len(named) and len(args) <= len(_BATCH):
-        with guard:
-            batch = _open_batch(self, named, sys._getframe(1))  # noqa: SLF001 - as above
-    if batch is None:
-        return _original.produce_batch(self, *args, **kwargs)
-    messages, reports = batch
-    try:
-        queued = _original.produce_batch(self, **{**named, "messages": messages})
-    except Exception as error:
-        with guard:
-            for report in reports.values():
-                report.raised(error)
-        raise
-    with guard:
-        for index, report in reports.items():
-            _take_batch_error(named["messages"][index], messages[index], report)
-    return queued
-
-
-def _open_batch(
-    producer: Any, named: dict[str, Any], frame: FrameType
-) -> tuple[list[Any], dict[int, Report]] | None:
-    client, topic, messages = client_of(producer), named.get("topic"), named.get("messages")
-    if client is None or not isinstance(topic, str) or not isinstance(messages, list):
-        return None
-    if not all(isinstance(message, dict) for message in messages):
-        return None
-    copies, reports = list.copy(messages), {}
-    for index, message in enumerate(copies):
-        report = message.get(OPENED)
-        if report is None:
-            # A batch carries no headers: a span is possible, propagation is not.
-            value, key = message.get("value"), message.get("key")
-            report = open_report(client, topic, value, key, None, frame)
-        if report is None:
-            continue
-        chosen = message.get("callback")
-        if chosen is None:
-            chosen = named.get("callback", named.get("on_delivery"))
-        report.callback = client.on_delivery if chosen is None else chosen
-        copies[index] = {k: v for k, v in message.items() if k != OPENED}
-        copies[index]["callback"] = report
-        reports[index] = report
-    return copies, reports
-
-
-def _take_batch_error(message: dict[str, Any], sent: dict[str, Any], report: Report) -> None:
-    """Give the application's message the error that the client has put into our copy of it."""
-    error = sent.get("_error")
-    if error is not None and error is not message.get("_error"):
-        message["_error"] = error
-        report.failed(error_type(error), error.str())
-
-
 def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
     client = client_of(self)
     if client is None:
@@ -324,7 +265,6 @@ def _reduce(self: Any, protocol: Any) -> Any:
 _METHODS: dict[str, Callable[..., Any]] = {
     "__init__": _init,
     "produce": _produce,
-    "produce_batch": _produce_batch,
     "poll": _poll,
     "flush": _flush,
     "close": _close,
