@@ -52,10 +52,7 @@ else:
 
 Headers: TypeAlias = "list[Any] | dict[Any, Any]"
 
-# There is no version ff, and 00 has these fields only; a later one may have more.
-_TRACEPARENT = re.compile(
-    r"(?!ff|00-.{52}-)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
-)
+_TRACEPARENT = re.compile(r"\s*([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?\s*")
 _LONGEST_STATE = 512  # characters; it goes out again with each write
 _LONGEST_ID = 256
 FLAGS = [f"{flags:02x}" for flags in range(256)]
@@ -192,22 +189,22 @@ def _is_standard(textmap: TextMapPropagator) -> bool:
 
 
 def _parse(traceparent: str, tracestate: str | None = None) -> SpanContext | None:
-    match = _TRACEPARENT.fullmatch(traceparent.strip())
+    match = _TRACEPARENT.fullmatch(traceparent)
     if match is None:
         return None
-    trace_id, span_id, flags = match.group(1, 2, 3)
+    version, trace_id, span_id, flags, more = match.groups()
+    # There is no version ff, and 00 has these fields only; a later one may have more.
+    if version == "ff" or (more is not None and version == "00"):
+        return None
+    own, above = int(trace_id, 16), int(span_id, 16)
+    if not own or not above:
+        return None
     state = None
     if tracestate and len(tracestate) <= _LONGEST_STATE:
         with _unheard:
             state = TraceState.from_header([tracestate])
-    context = SpanContext(
-        int(trace_id, 16),
-        int(span_id, 16),
-        True,  # noqa: FBT003 - is_remote, by place: it takes half the time
-        _TRACE_FLAGS[flags],
-        state,
-    )
-    return context if context.is_valid else None
+    # By place, which takes half the time.
+    return SpanContext(own, above, True, _TRACE_FLAGS[flags], state)  # noqa: FBT003 - is_remote
 
 
 class _Unheard(threading.local):

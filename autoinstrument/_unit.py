@@ -177,7 +177,9 @@ class Unit(Operation, Span):
             if self._is_closed:
                 return
             self._is_closed = True
-        self.elapsed = max(self._touched - self.ticks, self._until - self.started)
+        self.elapsed = self._touched - self.ticks
+        if self._until:
+            self.elapsed = max(self.elapsed, self._until - self.started)
         self.emit()
 
     def end(self, end_time: int | None = None) -> None:
