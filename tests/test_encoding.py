@@ -46,20 +46,12 @@ _contexts = st.builds(
 _times = st.integers(0, 2**62)
 
 
-class Ended(Operation):
-    """An operation that has everything that a write, a unit or a step may have."""
-
-    links = ()
-
-    def __init__(self, attributes: Common, parent: SpanContext | None) -> None:
-        super().__init__(attributes, Context())
-        self.parent = parent
-
-
 @st.composite
 def _operations(draw: Callable[..., Any]) -> Operation:
     named = {"messaging.operation.name": draw(_names), **draw(_attributes)}
-    operation = Ended(Common(named), draw(st.none() | _contexts))
+    operation = Operation()
+    operation.attributes, operation.context = Common(named), Context()
+    operation.parent, operation.root = draw(st.none() | _contexts), None
     unusual = {
         "links": tuple(draw(st.lists(_contexts, max_size=3))),
         "events": draw(st.lists(st.tuples(_names, _attributes, _times), max_size=3)),
