@@ -20,10 +20,9 @@ _A_SECOND = 1.0
 
 
 def wants_line(operation: Operation) -> bool:
-    """Whether an ended operation is one that `AUTOINSTRUMENT_LOG` asks to be told of."""
+    """Whether an ended operation may be one that `AUTOINSTRUMENT_LOG` asks to be told of."""
     wanted = settings().log
-    is_asked_for = wanted == "all" or (wanted == "failures" and operation.error_type is not None)
-    return is_asked_for and operation.is_write
+    return wanted == "all" or (wanted == "failures" and operation.error_type is not None)
 
 
 class LogLines:
@@ -42,7 +41,12 @@ class LogLines:
 
         Only where the application has given its log a place: else Python would print each line.
         """
-        told = list(filter(wants_line, operations))
+        wanted = settings().log
+        if wanted == "off":
+            return
+        if wanted == "failures":
+            operations = [each for each in operations if each.error_type is not None]
+        told = [each for each in operations if each.is_write]
         if told and _logger.hasHandlers():
             for operation in told:
                 self._tell(operation)
