@@ -69,7 +69,7 @@ class Sampling:
             return
         flags, ids = self._random, self._ids
         if ids is not None:
-            operation.ids = _asked(ids, parent)
+            operation.ids = _asked(ids, operation)
         elif parent is None:
             operation.ids = _bits(256).to_bytes(32, "big")
         else:
@@ -122,10 +122,12 @@ class Sampling:
         operation.extra = result.attributes
 
 
-def _asked(ids: IdGenerator, parent: SpanContext | None) -> bytes:
+def _asked(ids: IdGenerator, operation: Operation) -> bytes:
+    """Return the ids in the order in which the SDK would ask for them: the root's come first."""
+    parent = operation.parent
     trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
-    own, root = ids.generate_span_id(), 0 if parent is not None else ids.generate_span_id()
-    return (trace_id << 128 | own << 64 | root).to_bytes(32, "big")
+    root = 0 if operation.root is None else ids.generate_span_id()
+    return (trace_id << 128 | ids.generate_span_id() << 64 | root).to_bytes(32, "big")
 
 
 def _known(sampler: Any) -> tuple[int | None, bool]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import sampling
+from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from autoinstrument._common import Common
 from autoinstrument._operation import Operation
 from autoinstrument._sampling import Sampling
+from autoinstrument._work import CallSite
 
 
 class Mine(sampling.TraceIdRatioBased):
@@ -52,10 +55,7 @@ def test_the_decision_is_the_samplers(
     if flags is not None:
         parent = SpanContext(trace_id, 7, is_remote, TraceFlags(flags))
         context = set_span_in_context(NonRecordingSpan(parent), context)
-    operation = Operation()
-    operation.attributes = Common({"messaging.operation.name": "send"})
-    operation.context, operation.parent, operation.root = context, parent, None
-    operation.recording = False
+    operation = _operation(context, parent)
 
     class Fixed(RandomIdGenerator):
         def generate_trace_id(self) -> int:
@@ -65,3 +65,39 @@ def test_the_decision_is_the_samplers(
     expected = sampler.should_sample(context, trace_id, "send").decision
     assert operation.recording == expected.is_recording()
     assert bool(operation.flags & TraceFlags.SAMPLED) == expected.is_sampled()
+
+
+class Counting(RandomIdGenerator):
+    """Generates 1, 2, 3."""
+
+    def __init__(self) -> None:
+        self._next = count(1)
+
+    def generate_span_id(self) -> int:
+        """Return the next number."""
+        return next(self._next)
+
+    generate_trace_id = generate_span_id
+
+
+@pytest.mark.parametrize("has_root", [False, True])
+def test_an_id_generator_is_asked_as_the_sdk_asks_it(*, has_root: bool) -> None:
+    """For no more ids than there are spans, and for a root's before its child's."""
+    tracer = TracerProvider(id_generator=Counting(), shutdown_on_exit=False).get_tracer("sdk")
+    first = span = tracer.start_span("first")
+    if has_root:
+        span = tracer.start_span("own", set_span_in_context(first))
+    operation = _operation()
+    operation.root = CallSite("first", Common(), _operation.__code__) if has_root else None
+    Sampling(sampling.ALWAYS_ON, Counting()).open(operation)
+    own = span.get_span_context()
+    assert (operation.trace_id, operation.span_id) == (own.trace_id, own.span_id)
+    assert operation.root_id == (first.get_span_context().span_id if has_root else 0)
+
+
+def _operation(context: Context | None = None, parent: SpanContext | None = None) -> Operation:
+    operation = Operation()
+    operation.attributes = Common({"messaging.operation.name": "send"})
+    operation.context, operation.parent, operation.root = context or Context(), parent, None
+    operation.recording = False
+    return operation
