@@ -65,8 +65,12 @@ class Process:
         return self.log.read_text(errors="replace")
 
     def pause(self) -> None:
-        """Stop the process where it is; its sockets stay open and say nothing."""
+        """Stop the process where it is; its sockets stay open and say nothing.
+
+        Returns when it has stopped: on a busy machine a thread of it may still answer for a while.
+        """
         os.kill(self.pid, signal.SIGSTOP)
+        until(lambda: _is_stopped(self.pid), "it does not stop")
 
     def resume(self) -> None:
         """Let a paused process go on."""
@@ -80,6 +84,17 @@ class Process:
         """End the process at once and wait until it is gone; a second time does nothing."""
         with self._guard:
             pass
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether each thread's state is T, the first field after its name in parentheses."""
+    with contextlib.suppress(FileNotFoundError):  # a thread that has ended in the meantime
+        states = [
+            stat.read_text().rpartition(")")[2].split()[0]
+            for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+        ]
+        return set(states) <= {"T"}
+    return False
 
 
 def until(condition: Callable[[], T], what: str, seconds: float = 30.0) -> T:

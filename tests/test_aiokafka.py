@@ -276,12 +276,13 @@ asyncio.run(main())
 def test_a_broker_that_does_not_answer_is_an_error(run: Runner, own_kafka: OwnKafka) -> None:
     """A batch that expires fails the span of each of its messages, looked at or not."""
     program = f"""{HEAD}
-import os, signal
+import os, signal, time
 async def main():
     producer = AIOKafkaProducer(**config, request_timeout_ms=1000)
     await producer.start()
     await producer.send_and_wait("t", b"v")
     os.kill(int(sys.argv[2]), signal.SIGSTOP)
+    time.sleep(0.2)  # until the last of its threads has stopped
     await producer.send("t", b"v")
     try:
         await producer.send_and_wait("t", b"v")

@@ -236,13 +236,14 @@ producer.flush()
 def test_a_broker_that_does_not_answer_is_an_error(run: Runner, own_kafka: OwnKafka) -> None:
     """A batch that expires fails the future of each of its messages, looked at or not."""
     program = f"""{HEAD}
-import os, signal
+import os, signal, time
 for name, value in dict(delivery_timeout_ms=500, enable_idempotence=False, retries=0).items():
     if name in KafkaProducer.DEFAULT_CONFIG:
         config[name] = value
 producer = KafkaProducer(**config, request_timeout_ms=300)
 producer.send("t", b"v").get(10)
 os.kill(int(sys.argv[2]), signal.SIGSTOP)
+time.sleep(0.2)  # until the last of its threads has stopped
 producer.send("t", b"v")
 try:
     producer.send("t", b"v").get(20)
