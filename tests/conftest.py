@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 pytest_plugins = ["interpreters", "brokers", "collectors", "programs", "consuming"]
 
 pytest.register_assert_rewrite("contract")  # no plugin, but full of claims
+
+# A shell's job in the background is deaf to Ctrl-C, and so would be the programs of the tests.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
