@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
+    from collections.abc import Callable, Iterator
 
     from ._client import Client
     from ._guard import Guard
@@ -52,58 +52,36 @@ class Transaction:
             write.emit()
 
 
-class Deciding:
-    """A `with` block around a client's call that decides on its transaction, if it succeeds."""
-
-    def __init__(
-        self, guard: Guard, client: Client | None, outcome: Callable[[Transaction], None]
-    ) -> None:
-        """`outcome` is what the call decides; without a client there is nothing to decide on."""
-        self._guard = guard
-        self._client = client
-        self._outcome = outcome
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None and self._client is not None:
-            with self._guard:
-                self._client.decide(self._outcome)
+@contextmanager
+def deciding(
+    guard: Guard, client: Client | None, outcome: Callable[[Transaction], None]
+) -> Iterator[None]:
+    """Enclose a client's call that decides on its transaction by `outcome`, if it succeeds."""
+    yield
+    with guard:
+        if client is not None:
+            client.decide(outcome)
 
 
-class Committing(Deciding):
-    """A `with` block around the call that commits; until it is answered nothing is known.
+@contextmanager
+def committing(
+    guard: Guard, client: Client | None, can_abort: Callable[[Exception], bool]
+) -> Iterator[None]:
+    """Enclose the call that commits; until it is answered nothing is known.
 
     `can_abort` says of an exception whether the client can still abort the transaction.
     """
-
-    def __init__(
-        self, guard: Guard, client: Client | None, can_abort: Callable[[Exception], bool]
-    ) -> None:
-        super().__init__(guard, client, Transaction.committed)
-        self._can_abort = can_abort
-        self._transaction = None if client is None else client.transaction
-
-    def __enter__(self) -> None:
-        if self._transaction is not None:
-            self._transaction.committing = True
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._transaction is not None and isinstance(error, Exception):
-            with self._guard:
-                self._transaction.committing = not self._can_abort(error)
-        super().__exit__(kind, error, traceback)
+    transaction = None if client is None else client.transaction
+    if transaction is not None:
+        transaction.committing = True
+    try:
+        with deciding(guard, client, Transaction.committed):
+            yield
+    except Exception as error:
+        with guard:
+            if transaction is not None:
+                transaction.committing = not can_abort(error)
+        raise
 
 
 def _keep(_: Write) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument._transactions import Committing, Deciding, Transaction
+from autoinstrument._transactions import Transaction, committing, deciding
 
 from ._confluent_kafka_writes import client_of, guard
 
@@ -24,11 +24,11 @@ def transactions(original: Any) -> dict[str, Callable[..., Any]]:
         return result
 
     def commit_transaction(self: Any, *args: Any) -> Any:
-        with Committing(guard, client_of(self), _can_abort):
+        with committing(guard, client_of(self), _can_abort):
             return original.commit_transaction(self, *args)
 
     def abort_transaction(self: Any, *args: Any) -> Any:
-        with Deciding(guard, client_of(self), Transaction.aborted):
+        with deciding(guard, client_of(self), Transaction.aborted):
             return original.abort_transaction(self, *args)
 
     return {

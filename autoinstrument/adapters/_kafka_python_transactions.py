@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument._transactions import Committing, Deciding, Transaction
+from autoinstrument._transactions import Transaction, committing, deciding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,15 +36,15 @@ def transactions(
         def can_abort(_: Exception) -> bool:
             return bool(self._transaction_manager.has_abortable_error())
 
-        with Committing(guard, client_of(self), can_abort):
+        with committing(guard, client_of(self), can_abort):
             return originals["commit_transaction"](self, *args, **kwargs)
 
     def abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with Deciding(guard, client_of(self), Transaction.aborted):
+        with deciding(guard, client_of(self), Transaction.aborted):
             return originals["abort_transaction"](self, *args, **kwargs)
 
     def close(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with Deciding(guard, client_of(self), Transaction.end):
+        with deciding(guard, client_of(self), Transaction.end):
             return originals["close"](self, *args, **kwargs)
 
     return {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument import _exit
 from autoinstrument._notices import tell
 from autoinstrument._step import Taking, flush
-from autoinstrument._transactions import Deciding, Transaction
+from autoinstrument._transactions import Transaction, deciding
 from autoinstrument._write import begin
 
 from . import _confluent_kafka_consumers
@@ -227,7 +227,7 @@ def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
     unreported = _unreported(self)
-    with Deciding(guard, client_of(self), Transaction.aborted):
+    with deciding(guard, client_of(self), Transaction.aborted):
         result = _original.close(self, *args, **kwargs)
         _confirm_nothing(unreported)
     return result
@@ -235,7 +235,7 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _leave(self: Any, *args: Any) -> Any:
     unreported = _unreported(self)
-    with Deciding(guard, client_of(self), Transaction.aborted):
+    with deciding(guard, client_of(self), Transaction.aborted):
         result = _original.__exit__(self, *args)
         _confirm_nothing(unreported)
     return result
