@@ -41,16 +41,6 @@ DISTRIBUTION = "confluent-kafka"
 OLDEST = (2, 3)
 
 _ABSENT: Any = object()  # what the application has not given, where None is another answer
-_PRODUCE = {
-    "topic": _ABSENT,
-    "value": None,
-    "key": None,
-    "partition": -1,
-    "callback": _ABSENT,
-    "on_delivery": None,
-    "timestamp": 0,
-    "headers": None,
-}
 _HEADERS = (list, dict, type(None))
 _original: Any
 replaced: dict[type, type] = {}
@@ -193,8 +183,9 @@ def _produce_untraced(
     """Leave the call to the client, which will say what is wrong with it."""
     if more:
         return _original.produce(producer, *given, *more, **unknown)
-    defaults = zip(_PRODUCE.items(), given, strict=True)
-    named = {name: value for (name, default), value in defaults if value is not default}
+    names, defaults = _produce.__code__.co_varnames[1:], _produce.__defaults__ or ()
+    every = zip(names, given, defaults, strict=False)  # the names of variables follow
+    named = {name: value for name, value, default in every if value is not default}
     return _original.produce(producer, **named, **unknown)
 
 
