@@ -131,6 +131,20 @@ def test_an_unwritable_recording_is_told_once(run: Runner, broker: str, tmp_path
     assert (tmp_path / "file").read_text() == "text of the user's own\n"
 
 
+def test_a_recording_for_which_there_is_only_some_room_is_told(
+    run: Runner, broker: str, tmp_path: Path
+) -> None:
+    """A part of what is written has room, as on a disk that fills up: that is no success."""
+    resource = pytest.importorskip("resource", reason="no limit of a file's size on this system")
+    room = 700
+    limit = f"import resource\nresource.setrlimit({resource.RLIMIT_FSIZE}, ({room}, {room}))\n"
+    record = tmp_path / "short.jsonl"
+    settings = {"AUTOINSTRUMENT_RECORD": str(record), "AUTOINSTRUMENT_METRICS": "0"}
+    done = run(f"{limit}{ONE}", broker, **settings)
+    assert (done.code, record.stat().st_size) == (0, room)
+    assert done.stderr.count("recording-unwritable") == 1
+
+
 @pytest.mark.parametrize("when", ["before the client", "after the client", "after the first write"])
 def test_the_applications_provider_wins(run: Runner, broker: str, when: str) -> None:
     """Once the application has a provider, spans go there, at once, and nowhere else."""

@@ -263,6 +263,18 @@ def test_what_the_agent_has_rotated_is_read_in_the_order_in_which_it_was_written
     assert [finding.slug for finding in found.findings] == ["synchronous-writes"]
 
 
+def test_half_a_line_that_a_killed_process_left_costs_no_other(tmp_path: Path) -> None:
+    """Who writes next begins a line of its own, in a file that several processes share."""
+    shared = tmp_path / "shared.jsonl"
+    good = request([write()]).encode()
+    shared.write_bytes(good[:-40])
+    for _ in range(2):
+        assert Recording(str(shared)).append(good)
+    assert shared.read_bytes() == good[:-40] + b"\n" + good + good
+    found = report(str(shared))
+    assert (found.count("written"), found.lines_not_understood) == (2, 1)
+
+
 def test_rotations_by_count_and_by_the_collector_are_read_oldest_first(tmp_path: Path) -> None:
     """The name says which is older: a higher count, an earlier time, and last the file itself."""
     names = ["a.log.12", "a.log.2", "a.log.1", "a.log"]
