@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, AnyStr, Generic, Protocol
+from typing import TYPE_CHECKING, Any, AnyStr, Generic, Protocol, TypeVar
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from ._notices import tell
 from ._otlp_json import JsonEncoder
 from ._otlp_protobuf import ProtobufEncoder
 from ._recording import Recording
@@ -26,23 +27,20 @@ if TYPE_CHECKING:
     from ._encoding import Encoder
     from ._operation import Operation
 
+_Sent = TypeVar("_Sent")
 _HTTP = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _GRPC = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
-
-
 _MOST_BYTES = 2**21  # of a request: receivers of gRPC refuse more than 4 MiB unless told otherwise
 
 
 class Destination(Protocol):
     """What the finisher hands operations to."""
 
-    name: str
-
     def take(self, operations: Iterable[Operation]) -> None:
         """Add `operations` to the next request."""
 
     def send(self) -> bool:
-        """Send what was taken; whether it has arrived."""
+        """Send what was taken; whether it has arrived, of which the first failure is told."""
 
     def shutdown(self) -> None:
         """Close what is open."""
@@ -54,8 +52,19 @@ def destination(exporter: SpanExporter | Recording, parts: Parts) -> Destination
         return Encoded(exporter, JsonEncoder(*parts), exporter.append)
     send = lean_transport(exporter)
     if send is not None:
-        return Encoded(exporter, ProtobufEncoder(*parts), send)
+        return Encoded(exporter, ProtobufEncoder(*parts), _telling(exporter, send))
     return Finished(exporter, SpanBuilder(*parts))
+
+
+def _telling(exporter: SpanExporter, send: Callable[[_Sent], bool]) -> Callable[[_Sent], bool]:
+    def telling(what: _Sent) -> bool:
+        has_arrived = send(what)
+        if not has_arrived:
+            name = type(exporter).__name__
+            tell("export-failed", f"{name} could not export; the spans are dropped")
+        return has_arrived
+
+    return telling
 
 
 def lean_transport(exporter: Any) -> Callable[[bytes], bool] | None:
@@ -96,7 +105,6 @@ class Encoded(Generic[AnyStr]):
         encoder: Encoder[AnyStr],
         send: Callable[[bytes], bool],
     ) -> None:
-        self.name = type(exporter).__name__
         self.shutdown = exporter.shutdown
         self._encoder: Encoder[AnyStr] = encoder
         self._send = send
@@ -125,9 +133,12 @@ class Finished:
     """Exports finished spans, through the SDK's public interface."""
 
     def __init__(self, exporter: SpanExporter, builder: SpanBuilder) -> None:
-        self.name = type(exporter).__name__
         self.shutdown = exporter.shutdown
-        self._export = exporter.export
+
+        def export(spans: list[ReadableSpan]) -> bool:
+            return exporter.export(spans) is SpanExportResult.SUCCESS
+
+        self._send = _telling(exporter, export)
         self._builder = builder
         self._spans: list[ReadableSpan] = []
 
@@ -139,4 +150,4 @@ class Finished:
     def send(self) -> bool:
         """Call the exporter; whether it has succeeded."""
         spans, self._spans = self._spans, []
-        return self._export(spans) is SpanExportResult.SUCCESS
+        return self._send(spans)

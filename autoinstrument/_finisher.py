@@ -81,7 +81,7 @@ class Finisher:
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
             self._drop(operation)
-            tell("spans-dropped", f"{waiting} writes wait for their export; more are dropped")
+            tell("spans-dropped", f"{waiting} operations wait for their export; more are dropped")
             return
         self._waiting.append(operation)
         if waiting == self._many:
@@ -111,7 +111,7 @@ class Finisher:
             with self._guard:
                 destination.shutdown()
         if self.dropped:
-            tell("spans-dropped", f"{self.dropped} writes have no span in the end", about="total")
+            tell("spans-dropped", f"operations left without a span: {self.dropped}", about="total")
 
     def _start(self) -> None:
         with self._thread_lock:
@@ -172,10 +172,8 @@ class Finisher:
                 writes += len(written)
                 failed += len(written) - written.count(None)
                 time.sleep(0)
-            refused = [each.name for each in self._destinations if not each.send()]
-            if refused:
-                tell("export-failed", f"{refused[0]} could not export; the spans are dropped")
-            accepted = not self._destinations or len(refused) < len(self._destinations)
+            arrived = [each.send() for each in self._destinations]
+            accepted = not arrived or any(arrived)
         if self._meter is not None:
             taken = time.thread_time_ns() - begun
             self._meter.metrics.background.add(taken, self._in_hand)

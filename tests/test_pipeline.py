@@ -113,21 +113,21 @@ def test_a_missing_exporter_is_told_once(run: Runner, broker: str) -> None:
 
 
 def test_an_exporter_that_is_down_neither_stops_nor_floods(run: Runner, broker: str) -> None:
-    """Nobody listens at the endpoint: the program ends well, and is told once."""
+    """Nobody listens at the endpoint: the program is told so once, and at its end of the loss."""
     endpoint = "http://127.0.0.1:9"
     done = run(ONE, broker, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_TRACES_EXPORTER="otlp")
     assert done.code == 0
-    assert len(done.stderr.splitlines()) <= 2
-    assert "spans-dropped" in done.stderr
+    # An exporter that tries again until nobody waits for it any more has not failed yet.
+    assert re.fullmatch(r"(.*\(export-failed\)\n)?.*: 1 \(spans-dropped\)\n", done.stderr)
 
 
 def test_an_unwritable_recording_is_told_once(run: Runner, broker: str, tmp_path: Path) -> None:
-    """A recording that cannot be written costs one warning and nothing else."""
+    """A recording that cannot be written costs a warning, and at the end a count of the loss."""
     (tmp_path / "file").write_text("text of the user's own\n")
     for place in ("file/folder/r.jsonl", "file"):
         done = run(ONE, broker, AUTOINSTRUMENT_RECORD=str(tmp_path / place))
         assert done.code == 0
-        assert done.stderr.count("recording-unwritable") == 1
+        assert re.findall(r"\((.*)\)", done.stderr) == ["recording-unwritable", "spans-dropped"]
     assert (tmp_path / "file").read_text() == "text of the user's own\n"
 
 
