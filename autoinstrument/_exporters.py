@@ -22,7 +22,7 @@ _OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
 
 def exporters() -> list[SpanExporter | Recording]:
-    """Return what spans are exported to; a missing exporter is told, and the others still serve."""
+    """Return what spans are exported to; one that cannot be had is told, and the others serve."""
     names, record = _wanted("TRACES"), settings().record
     loaded = [_load("traces", name) for name in names]
     found: list[SpanExporter | Recording] = [each for each in loaded if each is not None]
@@ -65,6 +65,10 @@ def _load(signal: str, name: str) -> Any:
             exporter = entry.load()()
         except ImportError:
             break
+        except Exception as error:  # noqa: BLE001 - each exporter has exceptions of its own
+            words = f"{type(error).__name__}: {error}"
+            tell("exporter-unusable", f"the exporter {name!r} cannot be made: {words}", name)
+            return None
         _silence(exporter)
         return exporter
     remedy = (

@@ -7,6 +7,7 @@ SLUGS = {
     "bad-setting": "an environment variable has a value that is not accepted; its default is used",
     "client-unsupported": "this version of a client cannot be traced",
     "exporter-missing": "the exporter that was asked for is not installed",
+    "exporter-unusable": "the exporter that was asked for does not accept its settings",
     "export-failed": "spans could not be exported and were dropped",
     "lost-at-exit": "messages were still unanswered when the program ended",
     "other-agent": "another instrumentation traces the same writes; ours stands aside",

@@ -428,8 +428,8 @@ def test_an_exporter_that_cannot_be_made_is_a_problem(doctor: Doctor) -> None:
         OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
         OTEL_EXPORTER_OTLP_COMPRESSION="strong",
     )
-    assert (found.code, found.slugs("problem")) == (1, {"agent-failed"})
-    assert "OTEL_EXPORTER_OTLP_COMPRESSION" in found.line("agent-failed").what
+    assert (found.code, found.slugs("problem")) == (1, {"exporter-unusable"})
+    assert "OTEL_EXPORTER_OTLP_COMPRESSION" in found.line("exporter-unusable").what
 
 
 def test_an_endpoint_that_takes_spans_is_asked_as_the_exporter_would(

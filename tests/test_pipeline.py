@@ -112,6 +112,17 @@ def test_a_missing_exporter_is_told_once(run: Runner, broker: str) -> None:
     assert done.code == 0
 
 
+def test_an_exporter_that_refuses_its_settings_leaves_the_others(
+    run: Runner, broker: str, tmp_path: Path
+) -> None:
+    """A time that is no number: one warning with the exporter's own words, and a recording."""
+    settings = {"OTEL_TRACES_EXPORTER": "otlp_proto_grpc", "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}
+    record = str(tmp_path / "kept.jsonl")
+    done = run(ONE, broker, AUTOINSTRUMENT_RECORD=record, **settings)
+    assert re.findall(r"'soon' \((.*)\)", done.stderr) == ["exporter-unusable"]
+    assert len(spans_of_recording(tmp_path / "kept.jsonl")) == 2
+
+
 def test_an_exporter_that_is_down_neither_stops_nor_floods(run: Runner, broker: str) -> None:
     """Nobody listens at the endpoint: the program is told so once, and at its end of the loss."""
     endpoint = "http://127.0.0.1:9"

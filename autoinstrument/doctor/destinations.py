@@ -22,6 +22,7 @@ from .line import Line, without_secrets
 if TYPE_CHECKING:
     from .notices import Notice
 
+_NO_EXPORTER = {"exporter-missing", "exporter-unusable"}
 _OTLP = "opentelemetry.exporter.otlp.proto."
 
 
@@ -34,9 +35,9 @@ def lines(told: list[Notice]) -> list[Line]:
     try:
         _pipeline.current()  # as the first write would
         found = exporters()
-    except Exception as error:  # noqa: BLE001 - exporters and samplers of others raise anything
+    except Exception as error:  # noqa: BLE001 - samplers of others raise anything
         return [_unusable(error)]
-    if not found and all(notice.slug != "exporter-missing" for notice in told):
+    if not found and all(notice.slug not in _NO_EXPORTER for notice in told):
         return [_none()]
     return [line for exporter in found for line in _destination(exporter)]
 

@@ -20,6 +20,7 @@ _REMEDIES = {
     "bad-setting": "Correct the variable, or unset it.",
     "client-unsupported": "Install a version of the client that is traced.",
     "exporter-missing": "Install it with the pip of the service's own interpreter.",
+    "exporter-unusable": "Correct the OTEL_EXPORTER_* variables.",
     "other-agent": "Let one of the two trace Kafka.",
 }
 
