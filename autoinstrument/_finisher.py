@@ -62,12 +62,14 @@ class Finisher:
         self._wake = threading.Event()
         self._batches = 0
         self._in_hand = 0
+        self._unanswered = 0
+        """Operations that the destinations have, until those answer or are given up."""
         self._closing = False
         self._is_answered = True
         self._guard = Guard("the export of spans")
         self._log = LogLines()
         self._thread: threading.Thread | None = None
-        self._thread_lock = threading.Lock()
+        self._lock = threading.Lock()
 
     def add(self, operation: Operation) -> None:
         """Queue one ended operation, if there is more to do than to count it; never blocks."""
@@ -106,7 +108,11 @@ class Finisher:
             self._drain_at_exit()
         while self._waiting:
             self._drop(self._waiting.popleft())
-        self.dropped += self._in_hand
+        with self._lock:
+            given_up, self._unanswered = self._unanswered, 0
+        if given_up:
+            self.dropped += given_up
+            tell("export-failed", "no answer to the last export; its spans are dropped")
         for destination in self._destinations:
             with self._guard:
                 destination.shutdown()
@@ -114,7 +120,7 @@ class Finisher:
             tell("spans-dropped", f"operations left without a span: {self.dropped}", about="total")
 
     def _start(self) -> None:
-        with self._thread_lock:
+        with self._lock:
             if self._thread is None and not self._closing:
                 thread = threading.Thread(target=self._run, name="autoinstrument", daemon=True)
                 try:
@@ -155,7 +161,7 @@ class Finisher:
 
     def _export(self) -> bool:
         """Count and export one batch; whether anyone has taken it."""
-        writes = failed = wanted = 0
+        writes = failed = 0
         accepted = False
         begun = time.thread_time_ns()
         with self._guard:
@@ -165,7 +171,7 @@ class Finisher:
                     self._meter.count(operations)
                 self._log.tell(operations)
                 spans = self._wanted(operations)
-                wanted += len(spans)
+                self._unanswered += len(spans)
                 for destination in self._destinations:
                     destination.take(spans)
                 written = [each.error_type for each in spans if each.is_write]
@@ -177,11 +183,13 @@ class Finisher:
         if self._meter is not None:
             taken = time.thread_time_ns() - begun
             self._meter.metrics.background.add(taken, self._in_hand)
-        if accepted:
-            self.exported += writes
-            self.failed += failed
-        else:
-            self.dropped += wanted
+        with self._lock:
+            if self._unanswered and accepted:  # none where finish() has given them up
+                self.exported += writes
+                self.failed += failed
+            elif not accepted:
+                self.dropped += self._unanswered
+            self._unanswered = 0
         return accepted
 
     def _drop(self, operation: Operation) -> None:
