@@ -472,6 +472,7 @@ asyncio.run(main(write))
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", WAITING)
 def test_the_estimated_gain_is_that_of_the_changed_program(
     run: Runner, kafka: Kafka, capsys: pytest.CaptureFixture[str], name: str

@@ -370,6 +370,7 @@ def test_a_path_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
         report(str(tmp_path / ("x" * 5_000)))
 
 
+@pytest.mark.once
 def test_200_000_spans_are_read_in_bounded_memory(tmp_path: Path) -> None:
     """Memory holds one request and what a report keeps, not the recording of 67 MB."""
     # Few attributes and no name for the caller: tracing each allocation is what takes the time.

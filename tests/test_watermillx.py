@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
     from brokers import Kafka, MockBroker, OwnKafka
 
+pytestmark = pytest.mark.once  # it is an example, and no part of the agent
 NAMES = st.text(min_size=1).filter(lambda name: name != UUID_HEADER)
 METADATA = st.dictionaries(NAMES, st.text())
 
