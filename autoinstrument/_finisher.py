@@ -112,7 +112,7 @@ class Finisher:
             given_up, self._unanswered = self._unanswered, 0
         if given_up:
             self.dropped += given_up
-            tell("export-failed", "no answer to the last export; its spans are dropped")
+            tell("export-failed", "the last export has no answer: see `autoinstrument doctor`")
         for destination in self._destinations:
             with self._guard:
                 destination.shutdown()
