@@ -51,11 +51,11 @@ class Recording:
         with self._open() as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0 or size + len(line) <= self._most_bytes // _PARTS:
-                _write(file, size, line)
+                _write(file, line)
                 return
         self._rotate()
         with self._open() as file:
-            _write(file, 0, line)
+            _write(file, line)
 
     def _open(self) -> FileIO:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
@@ -77,9 +77,9 @@ class Recording:
             part.unlink()
 
 
-def _write(file: FileIO, size: int, line: bytes) -> None:
+def _write(file: FileIO, line: bytes) -> None:
     # Where a process was killed in the midst of writing, or the disk was full, half a line is left.
-    file.seek(max(0, size - 1))
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
     rest = line if file.read(1) in (b"", b"\n") else b"\n" + line
     while rest:  # a disk that fills up takes a part, and refuses only the rest
         rest = rest[file.write(rest) :]

@@ -113,7 +113,8 @@ def spans_of_recording(path: Path) -> list[Span]:
 
 def _requests(path: Path) -> list[Message]:
     files = sorted(path.iterdir() if path.is_dir() else path.parent.glob(f"{path.name}*"))
-    return [request_of_line(line) for file in files for line in file.read_bytes().splitlines()]
+    lines = (line for file in files for line in file.read_bytes().splitlines())
+    return [request_of_line(line) for line in lines if line]
 
 
 def spans_of(request: ExportTraceServiceRequest) -> Iterator[Span]:
