@@ -25,7 +25,7 @@ def take(consumption: Consumption, record: Any, who: Worker) -> None:
         record.offset,
         key=record.key,
         headers=_headers(record),
-        tombstone=record.value is None,
+        tombstone=record.serialized_value_size < 0,  # a deserializer may make None of others
     )
 
 
@@ -62,5 +62,5 @@ def _begin(consumption: Consumption, record: Any) -> Unit | None:
         record.offset,
         key=record.key,
         headers=_headers(record),
-        tombstone=record.value is None,
+        tombstone=record.serialized_value_size < 0,
     )
