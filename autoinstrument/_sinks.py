@@ -118,6 +118,11 @@ class ApiSink:
         live.set_attributes(operation.extra or {})
         live.set_attributes(partition_attributes(operation.partition))
         live.set_attributes(outcome_attributes(operation))
+        live.set_attributes(operation.added)
+        for event in operation.events:
+            live.add_event(*event)
+        if operation.renamed is not None:
+            live.update_name(operation.renamed)
         live.set_status(status(operation))
         end = operation.started + operation.elapsed
         live.end(end_time=end)

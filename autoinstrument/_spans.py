@@ -129,7 +129,7 @@ class SpanBuilder:
             ),
             parent=parent,
             resource=self._resource,
-            attributes=self._bounded(attributes_of(operation)),
+            attributes=self._bounded(attributes_of(operation), foreign=bool(operation.added)),
             links=links,
             events=[Event(*event) for event in operation.events[: self._limits.max_events]],
             kind=operation.kind,
@@ -154,8 +154,8 @@ class SpanBuilder:
             instrumentation_scope=self._scope,
         )
 
-    def _bounded(self, attributes: dict[str, Any]) -> Mapping[str, Any]:
-        if not self._limited:
+    def _bounded(self, attributes: dict[str, Any], *, foreign: bool = False) -> Mapping[str, Any]:
+        if not (self._limited or foreign):
             return attributes
         return BoundedAttributes(
             self._limits.max_span_attributes,
