@@ -9,7 +9,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, ref
 
-from opentelemetry.trace import SpanKind, get_current_span
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    SpanKind,
+    get_current_span,
+    set_span_in_context,
+)
 
 from . import _pipeline, _threads, _workers
 from ._client import server_attributes
@@ -20,10 +25,13 @@ from ._operation import current_context
 from ._settings import settings
 from ._step import Step
 from ._suppression import suppressed
-from ._unit import Unit, without_ended, without_units
+from ._unit import Unit, is_over, leave_ended, without_ended, without_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext
 
     from ._headers import Headers
     from ._metrics import Count
@@ -88,12 +96,15 @@ class Consumption:
         tombstone: bool,
     ) -> None:
         """Make the unit of work of the one message that `who` has been given current."""
+        if (self._topics.get(topic) or self._attributes_of(topic)) is None:
+            return
         (self._counts.get(topic) or self._count_of(topic)).add(1)
         if self._receives:
             self._received(who, {topic: 1}, [headers])
         unit = self.begin(topic, partition, offset, key=key, headers=headers, tombstone=tombstone)
         if unit is not None:
             self._units[who] = [unit]
+            unit.worker = who
             unit.enter()
 
     def begin(  # noqa: PLR0913 - what a message consists of
@@ -113,12 +124,10 @@ class Consumption:
         parent = incoming = carried = None
         base = current_context()
         if base:
-            base = without_units(without_ended(base))
-            span = get_current_span(base)
-            if suppressed(base, span):
+            place = _place_in(base)
+            if place is None:
                 return None
-            active = span.get_span_context()
-            parent = active if active.is_valid else None
+            base, parent = place
         if headers:
             carried = Carried(headers)
             incoming, base = extracted(carried, base)
@@ -150,6 +159,7 @@ class Consumption:
         """End what `who` has worked on so far: it asks for more."""
         for unit in self._units.pop(who, ()):
             unit.finish()
+        leave_ended()
         if self._units:
             self._end_of_the_gone()
         if self._has_receives:
@@ -165,6 +175,7 @@ class Consumption:
         headers_of: Callable[[Any], Headers | None],
     ) -> None:
         """Note the batch that the poll by `who` has returned."""
+        messages = [each for each in messages if self._attributes_of(topic_of(each)) is not None]
         topics = Counter(map(topic_of, messages))
         for topic, count in topics.items():
             self._count_of(topic).add(count)
@@ -183,7 +194,7 @@ class Consumption:
         if step is None or not topics:
             return
         carried = [Carried(each) for each in headers if each]
-        contexts = [extracted(each, step.context)[0] for each in carried]
+        contexts = [extracted(each, step.outer)[0] for each in carried]
         known: dict[str, str | int] = {}
         if batch is not None:
             known["messaging.batch.message_count"] = batch
@@ -199,9 +210,14 @@ class Consumption:
         return found
 
     def closed(self) -> None:
-        """End all that is open; an exception that is on its way is why the consumer is closed."""
+        """End what the running worker has open: an exception on its way is why it closes.
+
+        Others that are still at work end theirs when they ask for more.
+        """
         error = sys.exc_info()[1]
-        self.end(None if id(error) == self._error_before else error)
+        self.end_of(_workers.this_worker(), None if id(error) == self._error_before else error)
+        leave_ended()
+        self._end_of_the_gone()
 
     def end(self, error: BaseException | None = None) -> None:
         """End all that is open: the consumer is closed, or gone, or the program has died."""
@@ -242,6 +258,20 @@ class Consumption:
             return known
 
 
+def _place_in(context: Context) -> tuple[Context, SpanContext | None] | None:
+    """Return what a message's unit begins in, and its parent there; None if there must be none."""
+    context = without_units(without_ended(context))
+    span = get_current_span(context)
+    if suppressed(context, span):
+        return None
+    active = span.get_span_context()
+    if not active.is_valid:
+        return context, None
+    if active.is_remote or is_over(span):  # left current, and nobody's work of this moment
+        return set_span_in_context(INVALID_SPAN, context), None
+    return context, active
+
+
 # Not weakly: what the collector takes along with a consumer is not told of that.
 _consumptions: set[Consumption] = set()
 _lock = threading.RLock()  # the collector may come at any time
@@ -255,7 +285,7 @@ def consumptions() -> list[Consumption]:
 
 def _thread_died(error: BaseException) -> None:
     for consumption in consumptions():
-        consumption.end_of(_workers.this_thread(), error)
+        consumption.end_of(_workers.this_worker(), error)
 
 
 def forget_consumptions() -> None:

@@ -59,7 +59,8 @@ FLAGS = [f"{flags:02x}" for flags in range(256)]
 """Trace flags as text, by number."""
 _TRACE_FLAGS = {text: TraceFlags(flags) for flags, text in enumerate(FLAGS)}
 _PAIR = 2
-_STANDARD_FIELDS = {"traceparent", "tracestate", "baggage"}
+PROPAGATED = {"traceparent", "tracestate", "baggage"}
+"""The headers of the standard propagators."""
 _NONE: Mapping[str, list[str]] = MappingProxyType({})
 _MESSAGE_UUID = "_watermill_message_uuid"  # written by every Watermill marshaler for Kafka
 
@@ -81,7 +82,7 @@ class Carried:
                 continue  # the client judges what cannot be understood
             name, value = pair
             lower = name.lower()
-            if (lower in _STANDARD_FIELDS or all_matter) and lower not in fields:
+            if (lower in PROPAGATED or all_matter) and lower not in fields:
                 fields[lower] = _text(value)
             if name == _MESSAGE_UUID:
                 self.message_id = _text(value)[:_LONGEST_ID]
@@ -124,8 +125,8 @@ def injected(headers: Headers | None, span: Operation, traceparent: bytes) -> He
     fields = {"traceparent": traceparent}
     if span.trace_state:
         fields["tracestate"] = span.trace_state.to_header().encode()
-    if span.context and get_all(span.context):
-        _BAGGAGE.inject(fields, span.context, _SETTER)
+    if span.outer and get_all(span.outer):
+        _BAGGAGE.inject(fields, span.outer, _SETTER)
     return _with_fields(headers, fields)
 
 
@@ -138,7 +139,7 @@ def _fields_of(span: Operation) -> dict[str, bytes]:
         trace_state=span.trace_state,
     )
     fields: dict[str, bytes] = {}
-    context = set_span_in_context(NonRecordingSpan(own), span.context)
+    context = set_span_in_context(NonRecordingSpan(own), span.outer)
     global_textmap().inject(fields, context, _SETTER)
     return fields
 

@@ -42,12 +42,12 @@ class Operation:
     __slots__ = (
         "__dict__",
         "attributes",
-        "context",
         "elapsed",
         "flags",
         "ids",
         "key",
         "offset",
+        "outer",
         "parent",
         "partition",
         "recording",
@@ -57,7 +57,6 @@ class Operation:
         "ticks",
     )
     attributes: Common
-    context: Context
     elapsed: int
     flags: int
     ids: bytes
@@ -67,6 +66,8 @@ class Operation:
     """
     key: Any
     offset: int | None
+    outer: Context
+    """What was current when it began."""
     parent: SpanContext | None
     partition: int | None
     recording: bool
@@ -129,7 +130,7 @@ class Operation:
     @property
     def parent_context(self) -> Context:
         """The context in which the parent is the current span, for those who ask for one."""
-        return self.context
+        return self.outer
 
     @property
     def is_wanted(self) -> bool:

@@ -13,6 +13,7 @@ from ._common import Common
 from ._guard import Guard
 from ._operation import Operation
 from ._suppression import suppressed
+from ._workers import without_stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -100,12 +101,12 @@ class Step(Operation):
         *,
         long_only: bool = False,
     ) -> None:
-        context = get_current()
+        context = without_stale(get_current())
         found = get_current_span(context).get_span_context()
         self.started = time_ns()
         self.ticks = perf_counter_ns()
         self.attributes = attributes
-        self.context = context
+        self.outer = context
         self.parent = found if found.is_valid else None
         self.root = self.key = self.partition = self.offset = None
         self.recording = False
@@ -130,7 +131,7 @@ class Step(Operation):
         self.error_type, self.description = error_type, description
         if self._long_only and self.elapsed < _LONG:
             return
-        if suppressed(self.context, get_current_span(self.context)):
+        if suppressed(self.outer, get_current_span(self.outer)):
             return
         self.sink.open(self)
         self.emit()

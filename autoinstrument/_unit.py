@@ -11,12 +11,14 @@ import threading
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context, set_value
 from opentelemetry.trace import (
     NonRecordingSpan,
     Span,
     SpanContext,
     SpanKind,
+    Status,
     StatusCode,
     TraceFlags,
     get_current_span,
@@ -29,9 +31,7 @@ from ._log_records import UNIT
 from ._operation import Operation, current_context, make_current
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from opentelemetry.trace import Status
+    from collections.abc import Callable, Mapping
 
     from ._common import Common
 
@@ -59,11 +59,14 @@ class Unit(Operation, Span):
         "is_ended",
         "open",
         "work",
+        "worker",
     )
     work: Context | None
     """The context in which the application works on the message, until that has ended."""
     open: set[Any] | None
     """The writes that are not answered yet; None before the first."""
+    worker: Callable[[], Any] | None
+    """Who works on the message, where that is one from the beginning to the end."""
 
     def __init__(
         self,
@@ -76,10 +79,10 @@ class Unit(Operation, Span):
         self.started = time_ns()
         self.ticks = self._touched = perf_counter_ns()
         self.attributes = attributes
-        self.context = self._previous = context
+        self.outer = self._previous = context
         self.parent = parent
         self.incoming = incoming
-        self.root = self.key = self.open = self.work = None
+        self.root = self.key = self.open = self.work = self.worker = None
         self.recording = self.is_ended = self._is_closed = False
         self._turn_is_complete: bool | None = None
         self._span_context: SpanContext | None = None
@@ -101,8 +104,8 @@ class Unit(Operation, Span):
     def parent_context(self) -> Context:
         """The context in which the parent is current, be it the one that the message brought."""
         if self.parent is None or self.parent is not self.incoming:
-            return self.context
-        return set_span_in_context(NonRecordingSpan(self.parent), self.context)
+            return self.outer
+        return set_span_in_context(NonRecordingSpan(self.parent), self.outer)
 
     def brought(self, context: SpanContext) -> bool:
         """Whether the consumed message has brought `context` in its own headers."""
@@ -115,9 +118,9 @@ class Unit(Operation, Span):
     def opened(self) -> None:
         """Prepare the context for the work, now that the sink has given the ids."""
         if _SPAN_KEY is None:
-            self.work = set_value(UNIT, self, set_span_in_context(self, self.context))
+            self.work = set_value(UNIT, self, set_span_in_context(self, self.outer))
         else:  # both at once, in half the time
-            self.work = Context({**self.context, _SPAN_KEY: self, UNIT: self})
+            self.work = Context({**self.outer, _SPAN_KEY: self, UNIT: self})
 
     def enter(self) -> tuple[Context, Context | None]:
         """Make the unit current, and return what was and what is."""
@@ -142,8 +145,9 @@ class Unit(Operation, Span):
             self._touched = perf_counter_ns()
         self.is_ended = True
         self._previous = without_ended(self._previous)  # or units would hold each other for ever
-        if current_context() is self.work:
-            make_current(self._previous)
+        context = current_context()
+        if context is self.work or unit_in(context) is self:
+            make_current(without_ended(context))
         self.work = None  # which holds the unit: without this circle it goes with its last user
         self._close()
 
@@ -151,10 +155,10 @@ class Unit(Operation, Span):
         """Note that `error` has ended the work on the message, unless that was done already."""
         if self.is_ended or self._turn_is_complete or not _is_failure(error):
             return
+        # Not its words, in which the message itself may be quoted.
         kind = type(error)
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         self.error_type = f"{module}{kind.__qualname__}"
-        self.description = str(error)
 
     def began(self, write: Operation) -> None:
         """Take note of a write, whose answer the unit awaits."""
@@ -185,6 +189,28 @@ class Unit(Operation, Span):
     def end(self, end_time: int | None = None) -> None:
         """Do nothing: the application's word for it, but the span ends with the processing."""
 
+    @property
+    def context(self) -> SpanContext:
+        """The ids, by the name that the SDK's spans have for them."""
+        return self.get_span_context()
+
+    @property
+    def start_time(self) -> int:
+        """When the processing began, in nanoseconds, as the SDK's spans say it."""
+        return self.started
+
+    @property
+    def end_time(self) -> int | None:
+        """When it ended; None before."""
+        return self.started + self.elapsed if self._is_closed else None
+
+    @property
+    def status(self) -> Status:
+        """ERROR if the work has failed, else unset."""
+        if self.error_type is None:
+            return Status()
+        return Status(StatusCode.ERROR, self.description)
+
     def get_span_context(self) -> SpanContext:
         """Return the ids."""
         if self._span_context is None:
@@ -214,7 +240,8 @@ class Unit(Operation, Span):
     ) -> None:
         """Add an event, up to 128."""
         if len(self.events) < _MOST_OF_THE_APPLICATIONS:
-            event = name, attributes, timestamp or time_ns()
+            bounded = BoundedAttributes(_MOST_OF_THE_APPLICATIONS, attributes)
+            event = str(name), bounded, int(timestamp or time_ns())
             with _lock:
                 self.events = (*self.events, event)
 
@@ -223,7 +250,7 @@ class Unit(Operation, Span):
 
     def update_name(self, name: str) -> None:
         """Give the span another name."""
-        self.renamed = name
+        self.renamed = str(name)
 
     def is_recording(self) -> bool:
         """Whether what is added will be seen."""
@@ -233,8 +260,9 @@ class Unit(Operation, Span):
         """Mark the unit as failed; any other status changes nothing."""
         code = status if isinstance(status, StatusCode) else status.status_code
         if code is StatusCode.ERROR:
+            words = description or getattr(status, "description", None)
             self.error_type = self.error_type or _errors.OTHER
-            self.description = description or getattr(status, "description", None)
+            self.description = None if words is None else str(words)
 
     def record_exception(
         self,
@@ -268,15 +296,52 @@ def unit_of(span: Span) -> Unit | None:
     return span if type(span) is Unit else None
 
 
+def unit_in(context: Context) -> Unit | None:
+    """Return the unit of work that `context` belongs to, be it under spans of the application."""
+    unit: Any = context.get(UNIT)
+    return unit if type(unit) is Unit else None
+
+
 def without_ended(context: Context) -> Context:
-    """Return what is current when the units that have ended are taken off `context`."""
-    if not context:
-        return context
-    unit = unit_of(get_current_span(context))
-    while unit is not None and unit.is_ended:
-        context = unit._previous  # noqa: SLF001 - a unit's own
-        unit = unit_of(get_current_span(context)) if context else None
+    """Return what is current when the units that have ended are taken off `context`.
+
+    What the application has added stays: baggage, and a span of its own that has not ended.
+    """
+    while context:
+        span = get_current_span(context)
+        unit = unit_of(span) or unit_in(context)
+        if unit is None or not unit.is_ended:
+            break
+        context = _taken_off(context, unit, span)
     return context
+
+
+def _taken_off(context: Context, unit: Unit, span: Span) -> Context:
+    if context is unit.work:
+        return unit._previous  # noqa: SLF001 - a unit's own
+    own = {
+        name: value
+        for name, value in context.items()
+        if value is not unit and unit.outer.get(name) is not value
+    }
+    # A tracer without an SDK gives out the unit's own ids.
+    if is_over(span) or span.get_span_context() == unit.get_span_context():
+        own = {name: value for name, value in own.items() if value is not span}
+    return Context({**unit._previous, **own}) if own else unit._previous  # noqa: SLF001 - as above
+
+
+def is_over(span: Span) -> bool:
+    """Whether a span of an SDK has ended, which may be current nevertheless."""
+    return getattr(span, "end_time", None) is not None
+
+
+def leave_ended() -> None:
+    """Make no unit current that has ended."""
+    context = current_context()
+    if context:
+        left = without_ended(context)
+        if left is not context:
+            make_current(left)
 
 
 def leave_all() -> None:
@@ -291,4 +356,4 @@ def leave_all() -> None:
 def without_units(context: Context) -> Context:
     """Return `context` without the units of work that are current in it: no message's parent."""
     unit = unit_of(get_current_span(context)) if context else None
-    return context if unit is None else unit.context
+    return context if unit is None else unit.outer

@@ -12,26 +12,39 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
-from ._unit import leave_all
+from ._unit import leave_all, unit_in, without_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
     from types import FrameType
 
+    from opentelemetry.context import Context
+
 Worker: TypeAlias = "Callable[[], Any]"
 
 _POOLS = "concurrent.futures.thread"  # whose threads have one job after the other
 
 
-def this_thread() -> Worker:
-    """Return the thread that is running, or the job that it does for a pool."""
+def this_worker() -> Worker:
+    """Return the task that is running, else the job that a pool's thread does, else the thread."""
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop() raises where there is none
+    task = None if loop is None else asyncio.current_task(loop)
+    if task is not None:
+        return ref(task)
     return _here.worker or _job() or ref(_here.thread)
 
 
-def this_task() -> Worker:
-    """Return the task that is running."""
-    return ref(asyncio.current_task() or _here.thread)
+def without_stale(context: Context) -> Context:
+    """Return `context` without units that the running worker has been given, and has ended.
+
+    A block that was entered before a poll puts such a one back. For others it stays: a task that
+    has begun within a unit may outlive it.
+    """
+    unit = unit_in(context)
+    if unit is None or not unit.is_ended or unit.worker != this_worker():
+        return context
+    return without_ended(context)
 
 
 def is_gone(worker: Worker) -> bool:

@@ -18,8 +18,9 @@ from ._headers import FLAGS, Carried, Headers, global_textmap
 from ._operation import Operation, current_context
 from ._settings import settings
 from ._suppression import suppressed
-from ._unit import unit_of
+from ._unit import unit_in, unit_of
 from ._work import call_site, sites
+from ._workers import without_stale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,10 +54,12 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     if attributes is None:
         return None
     context = current_context()
+    if context:
+        context = without_stale(context)
     write = kind()
     write.ticks = perf_counter_ns()
     write.attributes = attributes
-    write.context = context
+    write.outer = context
     write.client = client
     write.key = key
     write.parent = write.root = write.unit = None
@@ -96,8 +99,12 @@ class Write(Operation):
         if suppressed(context, span):
             return False
         found = span.get_span_context()
-        self.parent = found if found.is_valid else None
-        self.unit = unit_of(span)
+        if found.is_valid:
+            self.parent = found
+            unit = unit_of(span) or unit_in(context)
+            # The application's own spans are between a unit and its writes, or of another trace.
+            if unit is not None and (span is unit or found.trace_id == unit.trace_id):
+                self.unit = unit
         return True
 
     def carry(self, carried: Carried) -> None:
@@ -123,7 +130,7 @@ class Write(Operation):
             traceparent = f"00-{ids.hex('-', -16)[:49]}-{FLAGS[self.flags]}".encode()
             if (
                 headers
-                or self.context
+                or self.outer
                 or self.trace_state
                 or global_textmap() is not _headers.standard
             ):
@@ -231,6 +238,8 @@ class Write(Operation):
         if self.transaction is None or self.transaction.resolve(self):
             self.emit()
         if self.unit is not None:
+            if self.kept is not None:
+                self.unit.kept = self.kept
             self.unit.answered(self)
 
 

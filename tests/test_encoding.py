@@ -50,7 +50,7 @@ _times = st.integers(0, 2**62)
 def _operations(draw: Callable[..., Any]) -> Operation:
     named = {"messaging.operation.name": draw(_names), **draw(_attributes)}
     operation = Operation()
-    operation.attributes, operation.context = Common(named), Context()
+    operation.attributes, operation.outer = Common(named), Context()
     operation.parent, operation.root = draw(st.none() | _contexts), None
     unusual = {
         "links": tuple(draw(st.lists(_contexts, max_size=3))),

@@ -98,6 +98,6 @@ def test_an_id_generator_is_asked_as_the_sdk_asks_it(*, has_root: bool) -> None:
 def _operation(context: Context | None = None, parent: SpanContext | None = None) -> Operation:
     operation = Operation()
     operation.attributes = Common({"messaging.operation.name": "send"})
-    operation.context, operation.parent, operation.root = context or Context(), parent, None
+    operation.outer, operation.parent, operation.root = context or Context(), parent, None
     operation.recording = False
     return operation

@@ -8,7 +8,7 @@ from autoinstrument._consumption import Consumption
 from autoinstrument._guard import Guard
 from autoinstrument._settings import settings
 from autoinstrument._step import Taking, commit
-from autoinstrument._workers import this_task
+from autoinstrument._workers import this_worker
 
 from ._kafka_errors import error_type
 from ._kafka_records import take, take_batches
@@ -50,7 +50,7 @@ def _before(consumer: Any) -> tuple[Consumption, Worker] | None:
     try:
         consumption = consumer.__dict__.get(_CLIENT) or _consumption_of(consumer)
         if consumption is not None and not guard.broken:
-            who = this_task()
+            who = this_worker()
             consumption.next(who)
             return consumption, who
     except Exception as error:  # noqa: BLE001 - the agent's own

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument._batch import Batch
 from autoinstrument._settings import settings
-from autoinstrument._workers import this_task, this_thread
+from autoinstrument._workers import this_worker
 
 from ._confluent_kafka_settling import (
     ConfluentConsumption,
@@ -90,7 +90,7 @@ def _poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return _original.poll(self, *args, **kwargs)
     who = None
     try:
-        who = this_thread()
+        who = this_worker()
         consumption.next(who)
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
@@ -122,7 +122,7 @@ def _consume(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     if consumption is None or consumption.passive:
         return _original.consume(self, *args, **kwargs)
     with guard:
-        who = this_thread()
+        who = this_worker()
         consumption.next(who)
     messages = _original.consume(self, *args, **kwargs)
     with guard:
@@ -163,11 +163,15 @@ def _begin(consumption: Consumption, message: Any) -> Unit | None:
 
 
 def _close(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+    consumption = consumption_of(self)
     with guard:
-        consumption = consumption_of(self)
         if consumption is not None:
             consumption.closed()
-    return _original.close(self, *args, **kwargs)
+    result = _original.close(self, *args, **kwargs)  # which may still call `on_commit`
+    with guard:
+        if consumption is not None:
+            consumption.answer_no_more()
+    return result
 
 
 def _share_init(self: Any, /, *args: Any, **kwargs: Any) -> None:
@@ -182,7 +186,7 @@ def _share_poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     consumption = consumption_of(self)
     with guard:
         if consumption is not None:
-            who = this_thread()
+            who = this_worker()
             consumption.next(who)
     messages = _original_share.poll(self, *args, **kwargs)
     with guard:
@@ -226,7 +230,7 @@ def _awaiting(method: Any, take: Callable[[Consumption, Any, Worker], Any]) -> A
         if consumption is None:
             return await method(self, *args, **kwargs)
         with guard:
-            who = this_task()
+            who = this_worker()
             consumption.next(who)
         result = await method(self, *args, **kwargs)
         with guard:

@@ -37,6 +37,10 @@ class ConfluentConsumption(Consumption):
     def end(self, error: BaseException | None = None) -> None:
         """End all that is open, and the commits that will have no answer."""
         super().end(error)
+        self.answer_no_more()
+
+    def answer_no_more(self) -> None:
+        """End the commits that will have no answer."""
         while self.awaited:
             self.awaited.popleft().end(outcome="unconfirmed")
 

@@ -96,10 +96,10 @@ class Report(Write):
         callback = self.callback
         if callback is None:
             return
-        if get_current() is self.context:
+        if get_current() is self.outer:
             callback(error, message)
             return
-        token = attach(self.context)
+        token = attach(self.outer)
         try:
             callback(error, message)
         finally:

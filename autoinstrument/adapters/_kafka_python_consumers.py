@@ -8,7 +8,7 @@ from autoinstrument._consumption import Consumption
 from autoinstrument._guard import Guard
 from autoinstrument._settings import settings
 from autoinstrument._step import Taking, commit
-from autoinstrument._workers import this_thread
+from autoinstrument._workers import this_worker
 
 from ._kafka_errors import error_type
 from ._kafka_records import take, take_batches
@@ -48,7 +48,7 @@ def _next(self: Any) -> Any:
     try:
         consumption = self.__dict__.get(_CLIENT) or _consumption_of(self)
         if consumption is not None and not guard.broken:
-            who = this_thread()
+            who = this_worker()
             consumption.next(who)
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
@@ -67,7 +67,7 @@ def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
         with guard:
             consumption = _consumption_of(self)
             if consumption is not None:
-                who = this_thread()
+                who = this_worker()
                 consumption.next(who)
     batches = _originals["poll"](self, *args, **kwargs)
     with guard:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument import _exit
 from autoinstrument._client import Client
 from autoinstrument._guard import Guard
+from autoinstrument._headers import PROPAGATED
 from autoinstrument._notices import tell
 from autoinstrument._step import Taking, flush
 from autoinstrument._write import Write, begin
@@ -152,6 +153,9 @@ async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
         topic, value, key, headers = _bound(*args, **kwargs)
     except TypeError:  # one is given twice, as the client will say
         topic, value, key, headers = args[0], None, None, None
+    if isinstance(headers, tuple) and headers:
+        with guard:
+            args, kwargs, headers = _forwarding(args, kwargs, headers)
     try:
         report = _open(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
     except Exception as error:  # noqa: BLE001 - the agent's own
@@ -186,6 +190,22 @@ def _bound(  # noqa: PLR0913, PLR0917 - the client's own
     **__: Any,
 ) -> tuple[Any, Any, Any, Any]:
     return topic, value, key, headers
+
+
+def _forwarding(
+    args: tuple[Any, ...], kwargs: dict[str, Any], headers: tuple[Any, ...]
+) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    """Return a call's arguments and headers, where those are a record's own, handed on.
+
+    A record has a tuple, which the client takes only if it is empty: as it would be without ours.
+    """
+    if not all(name in PROPAGATED for name, _ in headers):
+        return args, kwargs, headers
+    ours = list(headers)
+    if "headers" in kwargs:
+        return args, {**kwargs, "headers": ours}, ours
+    place = _SEND.index("headers") - 1
+    return (*args[:place], ours, *args[place + 1 :]), kwargs, ours
 
 
 def _open(  # noqa: PLR0913, PLR0917 - what a write consists of

@@ -38,7 +38,7 @@ def sampler() -> Line:
 def propagation() -> Line:
     """Return what a message without headers would get."""
     span = Operation()
-    span.context, span.ids, span.flags = Context(), bytes([1]) * 24, 1
+    span.outer, span.ids, span.flags = Context(), bytes([1]) * 24, 1
     headers = _headers.injected(None, span, b"00-...")
     if settings().propagate and headers:
         names = ", ".join(name for name, _ in headers)
