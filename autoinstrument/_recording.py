@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import stat
 import time
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ._notices import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEFAULT_FOLDER = ".autoinstrument"
 _MOST_BYTES = 64 * 1024 * 1024  # of all recordings in a folder
 _PARTS = 8  # a file is rotated when it holds this share of the whole
+_OWN_NAME = re.compile(r"\d{8}T\d{6}-\d+\.jsonl(\.\d+)?")
 BEGINNING = b'{"resource'
 
 
@@ -20,14 +28,18 @@ class Recording:
     """Appends lines to a file, which are there when `append` returns.
 
     `where` is a file, which all processes that are told so append to, or a folder, in which each
-    process has a file of its own. At most `most_bytes` are kept: the oldest part is deleted first.
+    process has a file of its own. At most `most_bytes` are kept: the oldest part is deleted first,
+    when a process begins to write and when it has filled a part.
     """
 
     def __init__(self, where: str | None = None, most_bytes: int = _MOST_BYTES) -> None:
         path = Path(where or DEFAULT_FOLDER).absolute()
         self._in_folder = path.is_dir() or not path.suffix
         self.path = path / _own_name() if self._in_folder else path
+        rotated = re.compile(rf"{re.escape(path.name)}\.\d+")
+        self._part_name = _OWN_NAME if self._in_folder else rotated
         self._most_bytes = most_bytes
+        self._begun = False
         self._usable = True
 
     def append(self, line: bytes) -> bool:
@@ -47,6 +59,9 @@ class Recording:
 
     def _append(self, line: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._begun:  # those before may have ended before they had filled a part
+            self._begun = True
+            self._make_room()
         # Opened for each batch: another process may have rotated the file, the user deleted it.
         with self._open() as file:
             size = os.fstat(file.fileno()).st_size
@@ -67,14 +82,36 @@ class Recording:
 
     def _rotate(self) -> None:
         self.path.rename(self.path.with_name(f"{self.path.name}.{time.time_ns()}"))
-        pattern = "*.jsonl*" if self._in_folder else f"{self.path.name}.*"
-        parts = sorted(self.path.parent.glob(pattern), key=lambda part: part.stat().st_mtime)
-        total = sum(part.stat().st_size for part in parts)
-        for part in parts:
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Delete the oldest parts until another one has room.
+
+        A part that another process still writes is among the newest; where it has to go, that
+        process begins a new one with its next line.
+        """
+        parts: list[tuple[int, int, Path]] = []
+        with suppress(PermissionError):  # a folder may be there to write, and not to list
+            parts = sorted(self._parts())
+        total = sum(size for _, size, _ in parts)
+        for _, size, part in parts:
             if total <= self._most_bytes * (_PARTS - 1) // _PARTS:
                 break
-            total -= part.stat().st_size
-            part.unlink()
+            with suppress(PermissionError):  # another user's
+                part.unlink(missing_ok=True)
+                total -= size
+
+    def _parts(self) -> Iterator[tuple[int, int, Path]]:
+        """Yield when each part of this recording was last written, its size, and the file.
+
+        What has no name of ours, or is no file, is somebody else's.
+        """
+        for path in self.path.parent.iterdir():
+            if self._part_name.fullmatch(path.name):
+                with suppress(FileNotFoundError):  # another process makes room as well
+                    seen = path.lstat()
+                    if stat.S_ISREG(seen.st_mode):
+                        yield seen.st_mtime_ns, seen.st_size, path
 
 
 def _write(file: FileIO, line: bytes) -> None:

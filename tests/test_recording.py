@@ -1,0 +1,99 @@
+"""The recording is bounded, whoever writes it, and deletes nothing that is not its own."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from autoinstrument._recording import Recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINE = b'{"resourceSpans":[]}' + b" " * 79 + b"\n"
+MOST = 8 * len(LINE)
+
+
+def earlier(folder: Path, number: int, lines: int = 1) -> Path:
+    """Write what the run of that number has left; a higher number is a later run."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"20261124T0348{number:02}-4711.jsonl"
+    path.write_bytes(LINE * lines)
+    os.utime(path, (number, number))
+    return path
+
+
+def test_many_short_runs_in_a_folder_keep_within_the_bound(tmp_path: Path) -> None:
+    """None of them fills a part; the oldest make room when the next one begins to write."""
+    runs = [earlier(tmp_path, number) for number in range(16)]
+    recording = Recording(str(tmp_path), MOST)
+    assert recording.append(LINE)
+    assert recording.path.exists()
+    assert [run for run in runs if run.exists()] == runs[-7:]
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= MOST
+
+
+def test_a_file_that_is_still_written_goes_last(tmp_path: Path) -> None:
+    """Though it began before the others; where even it has to go, its process begins anew."""
+    running = Recording(str(tmp_path / "all"), MOST)
+    assert running.append(LINE)
+    for number in range(16):
+        earlier(tmp_path / "all", number)
+    assert Recording(str(tmp_path / "all"), MOST).append(LINE)
+    assert running.path.exists()
+    running.path.unlink()
+    assert running.append(LINE)
+    assert running.path.read_bytes() == LINE
+
+
+def test_nothing_is_deleted_that_is_not_the_agents(tmp_path: Path) -> None:
+    """Neither another program's data nor what a name of ours points to, or is the folder of."""
+    data = tmp_path / "data.jsonl"
+    data.write_bytes(LINE * 100)
+    link = tmp_path / "20261124T034800-1.jsonl"
+    link.symlink_to(data)
+    (tmp_path / "20261124T034800-2.jsonl").mkdir()
+    before = set(tmp_path.iterdir())
+    assert Recording(str(tmp_path), MOST).append(LINE)
+    assert before <= set(tmp_path.iterdir())
+
+
+def test_the_parts_of_a_file_are_its_own(tmp_path: Path) -> None:
+    """A copy that somebody has made of it stays."""
+    shared = tmp_path / "shared.jsonl"
+    copy = tmp_path / "shared.jsonl.gz"
+    copy.write_bytes(LINE * 100)
+    recording = Recording(str(shared), MOST)
+    for _ in range(20):
+        assert recording.append(LINE)
+    assert copy.exists()
+    parts = [path for path in tmp_path.glob("shared.jsonl*") if path != copy]
+    assert sum(path.stat().st_size for path in parts) <= MOST
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_part_that_may_not_be_deleted_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another user's in a folder for all; the next one goes, and the line is written."""
+    runs = [earlier(tmp_path, number) for number in range(9)]
+    delete = type(tmp_path).unlink
+
+    def unlink(path: Path, *, missing_ok: bool = False) -> None:
+        if path == runs[0]:
+            raise PermissionError
+        delete(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(type(tmp_path), "unlink", unlink)
+    assert Recording(str(tmp_path), MOST).append(LINE)
+    assert [run for run in runs if not run.exists()] == runs[1:3]
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may list any folder")
+def test_a_folder_that_may_not_be_listed_is_written(tmp_path: Path) -> None:
+    """Others may share it who are not to see each other's."""
+    folder = tmp_path / "drop"
+    folder.mkdir(mode=0o300)
+    assert Recording(str(folder), MOST).append(LINE)
