@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("autoinstrument")
 _AT_ONCE = 10
 _A_SECOND = 1.0
+_LONGEST = 256  # characters of what is foreign
+_WORD = re.compile(rf'[^\s"]{{1,{_LONGEST}}}')
 
 
 def wants_line(operation: Operation) -> bool:
@@ -73,21 +77,34 @@ class LogLines:
     def _words(self, operation: Operation) -> str:
         carried = operation.carried
         fields = {
-            "topic": operation.attributes["messaging.destination.name"],
-            "id": (carried.message_id if carried is not None else None) or "-",
+            "topic": _word(operation.attributes["messaging.destination.name"]),
+            "id": _word((carried.message_id if carried is not None else None) or "-"),
         }
         if operation.error_type is None:
             words = "[WriteKafka] write kafka success"
             fields["profile_root_span_id"] = f"{_root_id(operation):016x}"
         else:
             words = "send message to kafka error"
-            fields["error"] = f'"{operation.error_type}: {operation.description}"'
+            fields["error"] = _quoted(f"{operation.error_type}: {operation.description}")
             fields["trace_id"] = f"{operation.trace_id:032x}"
             fields["profile_root_span_id"] = f"{_root_id(operation):016x}"
         if self._withheld:
             fields["not_logged_before"] = str(self._withheld)
             self._withheld = 0
         return " ".join([words, *(f"{name}={value}" for name, value in fields.items())])
+
+
+def _word(text: str) -> str:
+    return text if _WORD.fullmatch(text) and text.isprintable() else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Return foreign words as JSON quotes them, with nothing that begins a line or that is unseen.
+
+    JSON itself leaves DEL, the C1 controls, and what Unicode separates lines and reverses with.
+    """
+    quoted = json.dumps(text[:_LONGEST], ensure_ascii=False)
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in quoted)
 
 
 def _root_id(operation: Operation) -> int:

@@ -5,6 +5,7 @@ Each test starts a program, since a factory of log records is one a process.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -136,6 +137,34 @@ def test_a_failed_write_is_a_line_of_its_trace(run: Runner, broker: str) -> None
         'send message to kafka error topic=orders id=id-0 error="MESSAGE_TOO_LARGE: '
     )
     assert f"trace_id={write.trace_id} profile_root_span_id={root.span_id}" in line[4]
+
+
+def test_foreign_words_cannot_forge_a_line(run: Runner, broker: str) -> None:
+    """Neither a serializer's words nor an id: each is one JSON string, unseen characters escaped.
+
+    DEL, CSI and a line separator are among them; what is long is cut.
+    """
+    words = '"\n2026 CRITICAL forged\x1b[2J\x7f\x9b\u2028\u202e é'
+    program = f"""{LOG}
+from confluent_kafka import SerializingProducer
+def serialize(value, context):
+    raise ValueError({words!a} + "x" * 1000)
+producer = SerializingProducer({{"bootstrap.servers": sys.argv[1], "log_level": 0,
+                                "value.serializer": serialize}})
+try:
+    producer.produce("orders", value="v",
+                     headers={{"_watermill_message_uuid": b'a "b\\n'}})
+except Exception:
+    pass
+producer.flush()
+"""
+    (line,) = _lines(run(program, broker))
+    assert line[4].isprintable()
+    told = re.fullmatch(r'.* id=("a.+n") error=("(?:[^"\\]|\\.)*") trace_id=\w+ \S+', line[4])
+    assert told is not None
+    assert json.loads(told[1]) == 'a "b\n'
+    assert words in json.loads(told[2])
+    assert len(json.loads(told[2])) == 256
 
 
 def test_many_failures_are_few_lines_and_a_count(run: Runner, broker: str) -> None:
