@@ -113,6 +113,8 @@ class Finisher:
         if given_up:
             self.dropped += given_up
             tell("export-failed", "the last export has no answer: see `autoinstrument doctor`")
+        with self._guard:
+            self._log.finish()
         for destination in self._destinations:
             with self._guard:
                 destination.shutdown()

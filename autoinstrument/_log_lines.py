@@ -32,13 +32,14 @@ def wants_line(operation: Operation) -> bool:
 class LogLines:
     """Logs failed writes, or all, as `AUTOINSTRUMENT_LOG` says: 10 at once, then one a second.
 
-    What is beyond that is counted in the next line.
+    What is beyond that is counted in the next line, or in a last one.
     """
 
     def __init__(self) -> None:
         self._left = float(_AT_ONCE)
         self._looked = time.monotonic()
         self._withheld = 0
+        self._gravest = logging.NOTSET  # of what was withheld
 
     def tell(self, operations: Iterable[Operation]) -> None:
         """Log those of the ended operations that are to be told of.
@@ -55,6 +56,12 @@ class LogLines:
             for operation in told:
                 self._tell(operation)
 
+    def finish(self) -> None:
+        """Say how many lines no later one has counted."""
+        if self._withheld:
+            level = self._gravest
+            _logger.log(level, "writes not logged since the last line: %d", self._counted())
+
     def _tell(self, operation: Operation) -> None:
         level = logging.INFO if operation.error_type is None else logging.ERROR
         if not _logger.isEnabledFor(level):
@@ -64,6 +71,7 @@ class LogLines:
         self._looked = now
         if self._left < 1:
             self._withheld += 1
+            self._gravest = max(self._gravest, level)
             return
         self._left -= 1
         with speaking_of(
@@ -89,9 +97,12 @@ class LogLines:
             fields["trace_id"] = f"{operation.trace_id:032x}"
             fields["profile_root_span_id"] = f"{_root_id(operation):016x}"
         if self._withheld:
-            fields["not_logged_before"] = str(self._withheld)
-            self._withheld = 0
+            fields["not_logged_before"] = str(self._counted())
         return " ".join([words, *(f"{name}={value}" for name, value in fields.items())])
+
+    def _counted(self) -> int:
+        withheld, self._withheld, self._gravest = self._withheld, 0, logging.NOTSET
+        return withheld
 
 
 def _word(text: str) -> str:

@@ -178,6 +178,22 @@ def test_many_failures_are_few_lines_and_a_count(run: Runner, broker: str) -> No
     )
 
 
+@pytest.mark.parametrize("setting", ["failures", "all"])
+def test_the_end_counts_what_no_later_line_has_counted(
+    run: Runner, broker: str, setting: str
+) -> None:
+    """As an error, where failures are among it."""
+    level = LOG.replace("%(message)s", "%(levelname)s %(message)s")
+    settings = {"AUTOINSTRUMENT_LOG": setting, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
+    done = run(f"{level}{CLIENT}{FAILS}{WRITES}", broker, "200", **settings)
+    *lines, last = _lines(done)
+    writes = 200 + (setting == "all")
+    assert last[4] == f"ERROR writes not logged since the last line: {writes - len(lines)}"
+    assert len(lines) < 15
+    few = run(f"{LOG}{CLIENT}{FAILS}", broker, "3")
+    assert "not logged" not in few.stdout
+
+
 @pytest.mark.parametrize(("setting", "told"), [("all", 1), ("failures", 0), ("off", 0)])
 def test_successes_are_lines_only_if_asked_for(
     run: Runner, broker: str, setting: str, told: int
