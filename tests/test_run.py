@@ -242,16 +242,16 @@ def test_a_report_that_cannot_be_kept_is_refused_first(run: Run, tmp_path: Path)
     assert re.fullmatch(r"autoinstrument run: \S+ cannot be made: .+\n", ended.stderr)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2"])
 def test_a_signal_to_a_reporting_wrapper_reaches_the_command(
-    installed: Interpreter, recorded: str, number: signal.Signals
+    installed: Interpreter, recorded: str, name: str
 ) -> None:
     """A supervisor knows the wrapper's pid only; the report is printed all the same."""
     command = ["autoinstrument", "run", "--report", "--record", recorded, "--"]
     command += [
         "sh",
         "-c",
-        "trap 'echo got it; exit 5' TERM INT; echo ready; while :; do sleep 0.1; done",
+        f"trap 'echo got it; exit 5' {name}; echo ready; while :; do sleep 0.1; done",
     ]
     with subprocess.Popen(
         command,
@@ -262,7 +262,7 @@ def test_a_signal_to_a_reporting_wrapper_reaches_the_command(
     ) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
-        process.send_signal(number)
+        process.send_signal(signal.Signals[f"SIG{name}"])
         output = process.stdout.read()
     assert output.startswith("got it\n")
     assert "profiles" in output

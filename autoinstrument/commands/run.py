@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 SUMMARY = "run a command with the agent in every Python process that it starts"
+_FORWARDED = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+_BY_KEYBOARD = ("SIGINT", "SIGQUIT")
 _WRONG_USAGE, _NOT_EXECUTABLE, _NOT_FOUND = 2, 126, 127
 
 
@@ -118,14 +120,14 @@ def _wait_for(command: list[str], environment: Mapping[str, str]) -> int:
     child: subprocess.Popen[bytes] | None = None
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT and _is_from_keyboard():
+        if signal.Signals(number).name in _BY_KEYBOARD and _is_from_keyboard():
             return
         if child:
             child.send_signal(number)
         else:
             early.append(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (getattr(signal, name) for name in _FORWARDED if hasattr(signal, name)):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, forward)
     child = subprocess.Popen(command, env=environment, close_fds=False)  # noqa: S603 - as above
@@ -136,7 +138,7 @@ def _wait_for(command: list[str], environment: Mapping[str, str]) -> int:
 
 
 def _is_from_keyboard() -> bool:
-    """Whether the terminal has sent this interrupt to the command as well."""
+    """Whether the terminal has sent this signal to the command as well."""
     try:
         terminal = os.open(os.ctermid(), os.O_RDONLY)
     except (AttributeError, OSError):  # on Windows, or without a terminal
