@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -22,7 +23,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .commands.run import start  # noqa: PLC0415 - see above
 
         return start(given[2:])
+    _open_closed_streams()
     return _parse_and_execute(given)
+
+
+def _open_closed_streams() -> None:
+    """Let what is written to a stream that this process was started without go nowhere.
+
+    Python has None there, and the next file to be opened would get its number.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
 
 
 def _parse_and_execute(given: list[str]) -> int:

@@ -5,6 +5,7 @@ The command is a process, as it runs until Ctrl-C.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from recordings import recording, request, write
 
+from autoinstrument.commands._follow import follow
 from autoinstrument.report.following import Following, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import pytest
     from brokers import MockBroker
 
 SERVICE = """
@@ -126,3 +129,23 @@ def test_a_place_without_a_folder_is_one_sentence(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "there is no folder for" in done.stderr
+
+
+def test_a_stream_that_cannot_hold_a_topics_letters_gets_their_escapes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the C locale; the next view comes all the same."""
+    live = str(tmp_path / "live.jsonl")
+    stdout = io.TextIOWrapper(io.BytesIO(), "ascii")
+    seconds = iter(range(2))
+
+    def pause(_: float) -> None:
+        if next(seconds, None) is None:
+            raise KeyboardInterrupt
+        recording(tmp_path / "live.jsonl", [request([write("\u0437")])])
+
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(time, "sleep", pause)
+    assert follow(live) == 0
+    stdout.seek(0)
+    assert stdout.read().count("\n  \\u0437 ") == 2

@@ -13,13 +13,10 @@ import subprocess
 import sys
 import termios
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from recordings import recording, request, root, span_id, write
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -141,3 +138,28 @@ def test_a_large_recording_has_a_progress_bar_beside_the_report(tmp_path: Path) 
     text = (tmp_path / "text").read_text()
     assert "\x1b" not in text
     assert " messages written in " in text
+
+
+@pytest.mark.parametrize("options", [[], ["--follow"]], ids=["report", "follow"])
+def test_a_full_disk_is_one_sentence(faulty: str, options: list[str]) -> None:
+    """On stderr, with exit code 1."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            report(faulty, *options), stdout=full, stderr=subprocess.PIPE, check=False, timeout=60
+        )
+    said = b"autoinstrument: stdout cannot be written: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+@pytest.mark.parametrize("command", ["report", "doctor", "report --json", "--help"])
+def test_a_closed_stdout_takes_everything(faulty: str, command: str) -> None:
+    """Who has closed it wants to see nothing."""
+    words = [sys.executable, "-m", "autoinstrument", *command.split()]
+    words += [faulty] if command.startswith("report") else []
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&-', "sh", *words],
+        env=_inherited(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -32,18 +32,32 @@ def show(text: str, *, coloured: bool = True) -> int:
     try:
         if coloured and has_colours(sys.stdout):
             _paint(text)
+            sys.stdout.flush()
         else:
-            # A stream that cannot hold a letter, as in the C locale, gets its escape.
-            encoding = sys.stdout.encoding or "utf-8"
-            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
+            write(text)
     except OSError as error:
-        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            sys.stderr.write(f"autoinstrument: stdout cannot be written: {error.strerror}.\n")
-            return 1
+        return give_up(error)
     return 0
+
+
+def write(text: str) -> None:
+    """Write `text` to stdout at once; a letter that the stream cannot hold is escaped.
+
+    The C locale's has only those of ASCII.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
+
+
+def give_up(error: OSError) -> int:
+    """Write no more to stdout, where that has failed; return the exit code, as `show` does."""
+    # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 0
+    sys.stderr.write(f"autoinstrument: stdout cannot be written: {error.strerror}.\n")
+    return 1
 
 
 def has_colours(stream: TextIO) -> bool:
