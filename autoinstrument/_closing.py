@@ -11,6 +11,7 @@ from ._recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from ._finisher import Finisher
 
@@ -26,5 +27,12 @@ def say(finisher: Finisher, exporters: Iterable[object]) -> None:
     words = f"{finisher.exported} writes, {finisher.failed} of them failed"
     path = next((each.path for each in exporters if isinstance(each, Recording)), None)
     if path is not None and path.exists():
-        words += f"; see: autoinstrument report {quote(os.path.relpath(path))}"
+        words += f"; see: autoinstrument report {quote(_shown(path))}"
     sys.stderr.write(f"autoinstrument: {words}\n")
+
+
+def _shown(path: Path) -> str:
+    try:
+        return os.path.relpath(path)
+    except OSError:  # the current directory has been deleted
+        return str(path)

@@ -33,11 +33,13 @@ class Recording:
     """
 
     def __init__(self, where: str | None = None, most_bytes: int = _MOST_BYTES) -> None:
-        path = Path(where or DEFAULT_FOLDER).absolute()
-        self._in_folder = path.is_dir() or not path.suffix
-        self.path = path / _own_name() if self._in_folder else path
+        path = _absolute(Path(where or DEFAULT_FOLDER))
+        in_folder = path.is_dir() or not path.suffix
+        self.place = path
+        """The file or the folder."""
+        self.path = path / _own_name() if in_folder else path
         rotated = re.compile(rf"{re.escape(path.name)}\.\d+")
-        self._part_name = _OWN_NAME if self._in_folder else rotated
+        self._part_name = _OWN_NAME if in_folder else rotated
         self._most_bytes = most_bytes
         self._begun = False
         self._usable = True
@@ -120,6 +122,13 @@ def _write(file: FileIO, line: bytes) -> None:
     rest = line if file.read(1) in (b"", b"\n") else b"\n" + line
     while rest:  # a disk that fills up takes a part, and refuses only the rest
         rest = rest[file.write(rest) :]
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except FileNotFoundError:  # the current directory has been deleted: writing will tell
+        return path
 
 
 def _own_name() -> str:

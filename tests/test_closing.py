@@ -38,6 +38,10 @@ if os.fork() == 0:
     sys.stderr.flush()
     os._exit(0)
 os.wait()
+if "GONE" in os.environ:
+    os.mkdir("gone")
+    os.chdir("gone")
+    os.rmdir("../gone")
 """
 
 
@@ -78,3 +82,12 @@ def test_a_command_on_a_terminal_ends_with_one_line(said: Callable[..., str]) ->
 def test_there_is_no_line_where_nothing_is_exported(said: Callable[..., str]) -> None:
     """A line that counts nothing would be noise."""
     assert not said(OTEL_TRACES_EXPORTER="none")
+
+
+def test_a_recording_far_from_a_folder_that_is_gone_has_its_whole_name(
+    said: Callable[..., str], tmp_path: Path
+) -> None:
+    """Nothing is relative to where the program has ended."""
+    path = tmp_path / "r.jsonl"
+    line = said(GONE="1", AUTOINSTRUMENT_RECORD=str(path))
+    assert line.endswith(f"see: autoinstrument report {path}\r\n")

@@ -168,6 +168,40 @@ def test_a_record_is_named_absolutely(run: Run, tmp_path: Path) -> None:
     assert ended.stdout == f"{tmp_path / 'here'}\n"
 
 
+def test_a_record_in_a_folder_that_is_gone_is_told_by_the_agent(
+    run: Run, installed: Interpreter, tmp_path: Path
+) -> None:
+    """The command runs, as it would without the agent; `doctor` finds the same."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from confluent_kafka import Producer\n"
+        "producer = Producer({'message.max.bytes': 1000, 'log_level': 0})\n"
+        "try: producer.produce('orders', b'v' * 2000)\n"
+        "except Exception: print('refused')\n"
+    )
+    (tmp_path / "gone").mkdir()
+    gone = ("sh", "-c", 'rmdir ../gone && exec "$@"', "sh")
+    ended = run(
+        "--",
+        *gone,
+        "autoinstrument",
+        "run",
+        "--record",
+        "here",
+        "--",
+        installed.path,
+        program,
+        cwd=tmp_path / "gone",
+    )
+    assert (ended.returncode, ended.stdout) == (0, "refused\n")
+    said = r"autoinstrument: here/\S+ cannot be written: No such file or directory \(recording-un"
+    assert re.match(said, ended.stderr)
+    (tmp_path / "gone").mkdir()
+    found = installed.run_command(*gone, "autoinstrument", "doctor", cwd=tmp_path / "gone")
+    assert (found.returncode, found.stderr) == (1, "")
+    assert "recording-unwritable" in found.stdout
+
+
 @pytest.mark.parametrize("report", [[], ["--report"]], ids=["exec", "report"])
 @pytest.mark.parametrize(
     ("command", "code", "sentence"),

@@ -85,10 +85,17 @@ def with_agent(environment: Mapping[str, str], record: str | None) -> dict[str, 
     added["PYTHONPATH"] = os.pathsep.join(path)
     added["AUTOINSTRUMENT_ENABLED"] = "1"
     if record:
-        added["AUTOINSTRUMENT_RECORD"] = os.path.abspath(record)
+        added["AUTOINSTRUMENT_RECORD"] = _absolute(record)
     if _is_coerced_locale():
         added.pop("LC_CTYPE", None)
     return added
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:  # the current directory has been deleted: the agent will say so
+        return path
 
 
 def _fresh_folder() -> str:
@@ -164,5 +171,6 @@ def _refuse_command(command: list[str], error: OSError) -> int:
 
 
 def _refuse(sentence: str, code: int) -> int:
-    sys.stderr.write(f"autoinstrument run: {sentence}\n")
+    if sys.stderr:
+        sys.stderr.write(f"autoinstrument run: {sentence}\n")
     return code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,15 @@ from opentelemetry import trace
 from autoinstrument import _pipeline
 from autoinstrument._destinations import lean_transport
 from autoinstrument._exporters import exporters
-from autoinstrument._recording import BEGINNING, DEFAULT_FOLDER, Recording
+from autoinstrument._recording import BEGINNING, Recording
 from autoinstrument._settings import settings
 
 from . import endpoints
 from .line import Line, without_secrets
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .notices import Notice
 
 _NO_EXPORTER = {"exporter-missing", "exporter-unusable"}
@@ -44,7 +45,7 @@ def lines(told: list[Notice]) -> list[Line]:
 
 def _destination(exporter: Any) -> list[Line]:
     if isinstance(exporter, Recording):
-        return [_recording(exporter.path)]
+        return [_recording(exporter)]
     module = type(exporter).__module__
     protocol = module.removeprefix(_OTLP).partition(".")[0] if module.startswith(_OTLP) else None
     name = f"OTLP over {protocol.upper() if protocol == 'http' else 'gRPC'}" if protocol else module
@@ -70,9 +71,9 @@ def _reason() -> str:
     return next((name for name in names if os.environ.get(name, "").strip()), "the default")
 
 
-def _recording(path: Path) -> Line:
-    where = Path(settings().record or DEFAULT_FOLDER).absolute()
-    reason = _unwritable(path)
+def _recording(recording: Recording) -> Line:
+    where = recording.place
+    reason = _unwritable(recording.path)
     if reason:
         return Line(
             "problem",
@@ -82,7 +83,7 @@ def _recording(path: Path) -> Line:
             "Name another place: AUTOINSTRUMENT_RECORD, or run --record.",
         )
     why = "AUTOINSTRUMENT_RECORD" if settings().record else "no exporter is configured"
-    file = "the file" if path == where else "a file for each process in"
+    file = "the file" if recording.path == where else "a file for each process in"
     return Line("ok", "recording", f"{file} {where} ({why})")
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoinstrument._recording import DEFAULT_FOLDER
+from autoinstrument._recording import Recording
 from autoinstrument._settings import settings
 from autoinstrument.report.cost import Costs
 from autoinstrument.report.reading import NotARecording, recording_files
@@ -24,7 +23,7 @@ _TAIL = 1 << 20
 
 def lines() -> list[Line]:
     """Return a line if spans were dropped."""
-    where = str(Path(settings().record or DEFAULT_FOLDER).absolute())
+    where = str(Recording(settings().record).place)
     costs = Costs()
     for line in _last_lines(where):
         with suppress(ValueError, AttributeError, RecursionError):
