@@ -36,6 +36,8 @@ def raw(installed: Interpreter, tmp_path: Path) -> Any:
         assert (ended.returncode, ended.stderr) == (0, "")
         assert ended.stdout.startswith(f"{case}: ")
         (found,) = json.loads(figures.read_text())["cases"]
+        assert found["other_traces"] is (case == "start")
+        assert ("There is no ratio: env makes no span" in ended.stdout) is (case != "start")
         return found
 
     return measure
@@ -109,9 +111,26 @@ def test_a_ratio_is_of_added_costs_with_its_uncertainty() -> None:
 
 
 @pytest.mark.parametrize("kind", ["svg", "png"])
-def test_the_outcome_is_a_table_and_a_picture(tmp_path: Path, kind: str) -> None:
+def test_the_outcome_is_a_table_and_a_picture(outcome: Outcome, tmp_path: Path, kind: str) -> None:
     """Every measure of every variant; the ratio where there is one."""
-    outcome = Outcome(
+    assert "0.125 of the other's (0.125 to 0.125)" in table(outcome)
+    picture = tmp_path / f"ratios.{kind}"
+    draw([outcome], str(picture))
+    assert picture.stat().st_size > 1000
+
+
+def test_an_agent_that_traces_nothing_has_no_ratio(outcome: Outcome, tmp_path: Path) -> None:
+    """As opentelemetry-instrument without an instrumentation of the client, which is named."""
+    outcome.other_traces = False
+    assert "of the other's" not in table(outcome)
+    assert "such as opentelemetry-instrumentation-confluent-kafka." in table(outcome)
+    draw([outcome], str(tmp_path / "nothing.svg"))
+
+
+@pytest.fixture
+def outcome() -> Outcome:
+    """Return what two rounds have given, in which the other adds eight times as much."""
+    return Outcome(
         CASES[1],
         {
             "plain": [{"CPU": 1.0}, {"CPU": 1.0}],
@@ -121,10 +140,6 @@ def test_the_outcome_is_a_table_and_a_picture(tmp_path: Path, kind: str) -> None
         {"plain": 1, "ours": 1, "other": 1},
         {"plain": 0, "ours": 2, "other": 1},
     )
-    assert "0.125 of the other's (0.125 to 0.125)" in table(outcome)
-    picture = tmp_path / f"ratios.{kind}"
-    draw([outcome], str(picture))
-    assert picture.stat().st_size > 1000
 
 
 def test_cases_have_names_of_their_own() -> None:

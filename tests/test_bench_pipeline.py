@@ -155,6 +155,15 @@ def test_the_conclusion_says_where_ours_or_async_lost() -> None:
     )
 
 
+def test_the_conclusion_does_not_compare_with_an_agent_that_traces_nothing() -> None:
+    """It adds little because it does nothing."""
+    outcome = _outcome(ours=9, other=1)
+    assert _said(outcome, "Lost: ours added more")
+    outcome.spans |= {way: 1 for way in outcome.spans if way.agent == "ours"}
+    assert _said(outcome, "The other has made no span")
+    assert _said(outcome, "Nowhere did async take longer than sync.")
+
+
 def test_the_conclusion_says_what_was_not_delivered() -> None:
     """A time without its messages proves nothing; nor is a failure passed over in silence."""
     outcome = _outcome()

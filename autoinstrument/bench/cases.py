@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+ALL = "parentbased_always_on"
+"""The sampler that drops nothing."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -23,7 +26,7 @@ class Case:
     per_second: int = 0
     """In all threads together; 0 is as fast as it goes, in bursts of a thousand."""
     threads: int = 1
-    sampler: str = "parentbased_always_on"
+    sampler: str = ALL
     sampler_arg: str = ""
 
     def as_arguments(self) -> dict[str, object]:

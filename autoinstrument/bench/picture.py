@@ -6,8 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .comparing import ratio
-from .text import rounds_of, ways_of_ours
+from .text import ratio_of, ways_of_ours
 
 if TYPE_CHECKING:
     from .running import Outcome
@@ -36,7 +35,7 @@ def draw(outcomes: list[Outcome], file: str) -> None:
         measures = next(iter(outcome.rounds.values()))[0]
         for measure in filter(measures.__contains__, _MEASURES):
             for ours in ways_of_ours(outcome):
-                found = ratio(rounds_of(outcome, measure, ours))
+                found = ratio_of(outcome, measure, ours)
                 if found is not None:
                     name = ours if measure == "start" else measure
                     bars.append((f"{outcome.case.name}: {name}", _COLOURS[measure], found))

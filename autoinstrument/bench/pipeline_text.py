@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 RUNNERS = ("base", "watermillx")
 PLACES = (0, FAR_MS)
+_NOT_TRACED = (
+    "The other has made no span, so that what it adds compares with nothing: where it is another"
+    " agent, install its instrumentation of the client beside it."
+)
 
 
 def table(outcome: Outcome) -> str:
@@ -80,6 +84,7 @@ def conclusion(outcome: Outcome) -> list[str]:
         *(of_writes(outcome, rtt_ms) for rtt_ms in PLACES),
         of_layer(outcome),
         _of_tuning(outcome),
+        *([_NOT_TRACED] if _is_not_traced(outcome) else []),
         *(_of_agents(outcome, rtt_ms) for rtt_ms in PLACES),
         _of_losses(outcome),
         _of_deliveries(outcome),
@@ -165,6 +170,12 @@ def _of_agents(outcome: Outcome, rtt_ms: int) -> str:
     return f"Broker {place}: monitoring adds, ours and the other's, {', '.join(found)} (base)."
 
 
+def _is_not_traced(outcome: Outcome) -> bool:
+    """Whether the other agent has made no span of what ours has made some of."""
+    traced = {way.agent for way, spans in outcome.spans.items() if spans}
+    return "ours" in traced and "other" not in traced
+
+
 def _added(outcome: Outcome, way: Way) -> list[float]:
     """Return what an agent adds to each round of the plain program of its environment."""
     own = way.agent == "other" and "plain, other" in agents_of(outcome)
@@ -177,7 +188,8 @@ def _of_losses(outcome: Outcome) -> str:
     dearer = [
         way
         for way in ways_of(outcome)
-        if _Pair(*(_added(outcome, replace(way, agent=a)) for a in ("ours", "other"))).is_more
+        if not _is_not_traced(outcome)
+        and _Pair(*(_added(outcome, replace(way, agent=a)) for a in ("ours", "other"))).is_more
     ]
     slower = [
         way
@@ -187,6 +199,8 @@ def _of_losses(outcome: Outcome) -> str:
     ]
     found = [f"ours added more than the other: {_listed(dearer)}"] if dearer else []
     found += [f"async took longer than sync: {_listed(slower)}"] if slower else []
+    if not found and _is_not_traced(outcome):
+        return "Nowhere did async take longer than sync."
     if not found:
         return "Neither did ours add more than the other anywhere, nor did async take longer."
     return f"Lost: {'; '.join(found)}."

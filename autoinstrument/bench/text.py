@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 _MANY = 1000  # from here on a decimal says nothing
 _HIGHER_IS_BETTER = {"throughput"}
+_INSTRUMENTATIONS = {
+    "confluent_kafka": "opentelemetry-instrumentation-confluent-kafka",
+    "kafka": "opentelemetry-instrumentation-kafka-python",
+    "aiokafka": "opentelemetry-instrumentation-aiokafka",
+}
 
 
 def table(outcome: Outcome) -> str:
@@ -34,11 +39,11 @@ def table(outcome: Outcome) -> str:
 def _added(outcome: Outcome, measure: str, name: str) -> str:
     if name.startswith("plain"):
         return ""
-    rounds = rounds_of(outcome, measure, name)
+    rounds = _rounds_of(outcome, measure, name)
     if name == list(outcome.rounds)[-1]:
         return f"{_shown(median(rounds.theirs) - median(rounds.their_plain), '+'):>14}"
     shown = f"{_shown(median(rounds.ours) - median(rounds.plain), '+'):>14}"
-    found = None if measure in _HIGHER_IS_BETTER else ratio(rounds)
+    found = None if measure in _HIGHER_IS_BETTER else ratio_of(outcome, measure, name)
     return shown if found is None else f"{shown}   {words_of(found)}"
 
 
@@ -46,7 +51,12 @@ def _shown(value: float, sign: str = "") -> str:
     return f"{value:{sign},.{0 if abs(value) >= _MANY else 1}f}"
 
 
-def rounds_of(outcome: Outcome, measure: str, ours: str) -> Rounds:
+def ratio_of(outcome: Outcome, measure: str, ours: str) -> Ratio | None:
+    """Return the ratio of a measure; None if the other agent adds nothing, or traces nothing."""
+    return ratio(_rounds_of(outcome, measure, ours)) if outcome.other_traces else None
+
+
+def _rounds_of(outcome: Outcome, measure: str, ours: str) -> Rounds:
     """Return the figures of a measure, each agent's with those of its own plain program."""
     their_plain = "plain, other" if "plain, other" in outcome.rounds else "plain"
     return Rounds(
@@ -78,4 +88,12 @@ def _counts(outcome: Outcome) -> list[str]:
         if outcome.case.action == "produce":
             delivered = f"{outcome.delivered[name]:>12,} in the log"
         lines.append(f"    {name:24}{delivered}{outcome.spans[name]:>12,} spans received")
-    return lines
+    return lines if outcome.other_traces else [*lines, *_why_no_ratio(outcome)]
+
+
+def _why_no_ratio(outcome: Outcome) -> list[str]:
+    other, needed = list(outcome.rounds)[-1], _INSTRUMENTATIONS[outcome.case.client]
+    return [
+        f"  There is no ratio: {other} makes no span of such messages.",
+        f"  Where it is another agent, install its instrumentation beside it, such as {needed}.",
+    ]

@@ -154,6 +154,7 @@ def _raw(outcomes: list[Outcome]) -> dict[str, Any]:
                 "rounds": outcome.rounds,
                 "delivered": outcome.delivered,
                 "spans": outcome.spans,
+                "other_traces": outcome.other_traces,
             }
             for outcome in outcomes
         ],
