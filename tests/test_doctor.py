@@ -174,7 +174,7 @@ def test_an_interpreter_without_the_start_file_is_not_traced_by_the_variable(
     found = doctor(bare.path, "app.py", **ON)
     line = found.line("start-file-missing")
     assert (found.code, line.status) == (1, "problem")
-    assert line.remedy == f"{bare.path} -m pip install autoinstrument"
+    assert line.remedy.endswith(f"the service was given: {bare.path} -m pip install WHEEL")
 
 
 def test_an_interpreter_without_the_start_file_is_traced_under_run(
@@ -202,6 +202,7 @@ def test_a_damaged_installation_is_named(
     found = doctor(broken.path, "app.py", **ON)
     assert found.slugs("problem") == {"agent-failed"}
     assert "autoinstrument._hooks" in found.line("agent-failed").what
+    assert found.line("agent-failed").remedy.endswith("pip install --force-reinstall WHEEL")
 
 
 def test_a_python_that_is_too_old_is_named(doctor: Doctor, tmp_path: Path) -> None:
@@ -306,9 +307,18 @@ def test_it_says_where_a_unit_of_work_is_not_current(doctor: Doctor, tmp_path: P
     )
     without = doctor(PYTHONPATH=str(tmp_path), **ON)
     assert without.line("threads").status == "off"
-    assert "autoinstrument[threads]" in without.line("threads").remedy
+    package = "opentelemetry-instrumentation-threading"
+    assert without.line("threads").remedy.endswith(f" -m pip install {package}")
     assert bool(doctor().lines("wait-for")) == (sys.version_info < (3, 12))
     assert not doctor(AUTOINSTRUMENT_CONSUMERS="off").lines("threads")
+
+
+def test_what_is_installed_and_fails_is_not_to_be_installed(doctor: Doctor) -> None:
+    """A propagator that is not there keeps the instrumentation of threads from being imported."""
+    line = doctor(OTEL_PROPAGATORS="b3").line("threads")
+    assert line.status == "off"
+    assert "opentelemetry.instrumentation.threading fails with ValueError: Prop" in line.what
+    assert "pip" not in line.remedy
 
 
 def test_a_client_of_somebody_elses_adapter_is_traced(doctor: Doctor, client: Path) -> None:

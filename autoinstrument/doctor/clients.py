@@ -15,7 +15,7 @@ from importlib_metadata import PackageNotFoundError, entry_points, version
 from autoinstrument._hooks import is_disabled  # the finder's own rule
 from autoinstrument.adapters import ADAPTERS
 
-from .line import Line
+from .line import Line, installing
 from .start import started
 
 if TYPE_CHECKING:
@@ -193,5 +193,5 @@ def _unusable(adapter: str, error: Exception) -> Line:
         "agent-failed",
         f"{adapter} cannot be imported: {type(error).__name__}: {error}",
         "What it is for is not traced.",
-        f"{sys.executable} -m pip install --force-reinstall autoinstrument",
+        installing("--force-reinstall"),
     )

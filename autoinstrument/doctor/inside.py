@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from . import start
-from .line import Line
+from .line import Line, installing
 from .notices import collected
 
 if TYPE_CHECKING:
@@ -60,5 +60,5 @@ def _incomplete(error: ImportError) -> Line:
         "dependency-missing",
         f"what the agent needs cannot be imported: {error}",
         "No client can be traced.",
-        f"{sys.executable} -m pip install autoinstrument",
+        installing(),
     )

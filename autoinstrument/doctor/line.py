@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
@@ -24,6 +25,15 @@ class Line:
     what: str
     why: str = ""
     remedy: str = ""
+
+
+def installing(*options: str) -> str:
+    """Return the remedy of what an installation of the agent mends.
+
+    It names no package: on an index, the name may be a stranger's.
+    """
+    pip = " ".join([sys.executable, "-m pip install", *options])
+    return f"Install the wheel that the service was given: {pip} WHEEL"
 
 
 def without_secrets(text: str) -> str:

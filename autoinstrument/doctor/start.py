@@ -12,7 +12,7 @@ import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from .line import Line
+from .line import Line, installing
 
 _START_FILE = "autoinstrument.pth"
 _FINDER = "autoinstrument._hooks"
@@ -87,7 +87,7 @@ def _damaged() -> Line | None:
         "agent-failed",
         f"the agent cannot start{reason}",
         "Its installation is damaged or not complete.",
-        f"{_pip()} --force-reinstall autoinstrument",
+        installing("--force-reinstall"),
     )
 
 
@@ -121,21 +121,20 @@ def _skipped() -> Line | None:
 
 def _not_installed(status: str) -> Line:
     ignored = "; -E and -I make it ignore PYTHONPATH" if sys.flags.ignore_environment else ""
-    remedy = f"{_pip()} autoinstrument"
     if status == "problem":
         return Line(
             "problem",
             "start-file-missing",
             f"{_START_FILE} is not in the site-packages of this interpreter{ignored}",
             "The agent is not started.",
-            remedy,
+            installing(),
         )
     return Line(
         "off",
         "start-file-missing",
         "autoinstrument is not installed in this interpreter; PYTHONPATH brings it in",
         "A child that runs with -I or -E, or without this PYTHONPATH, is not traced.",
-        remedy,
+        installing(),
     )
 
 
@@ -187,7 +186,3 @@ def _start_file() -> Path | None:
 
 def _home() -> Path:
     return Path(__file__).absolute().parents[2]
-
-
-def _pip() -> str:
-    return f"{sys.executable} -m pip install"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from contextlib import suppress
@@ -9,8 +10,10 @@ from contextlib import suppress
 from autoinstrument import _threads
 from autoinstrument._settings import settings
 
-from .line import Line
+from .line import Line, without_secrets
 
+_INSTRUMENTATION = "opentelemetry.instrumentation.threading"
+_NOT_FOLLOWED = "a unit of work does not follow what is handed to threads and pools"
 _AWAITED = "aiokafka", "confluent_kafka.aio"
 
 
@@ -24,13 +27,26 @@ def lines() -> list[Line]:
 def _in_threads() -> Line:
     if _threads.can_follow():
         return Line("ok", "threads", "a unit of work follows what is handed to threads and pools")
+    error = _failure_of(_INSTRUMENTATION)
+    remedy = f"{sys.executable} -m pip install opentelemetry-instrumentation-threading"
     return Line(
         "off",
         "threads",
-        "a unit of work does not follow what is handed to threads and pools",
+        ": ".join(filter(None, [_NOT_FOLLOWED, error])),
         "What is written there begins a trace of its own.",
-        f"{sys.executable} -m pip install 'autoinstrument[threads]'",
+        "See to what the import complains of: nothing is missing." if error else remedy,
     )
+
+
+def _failure_of(module: str) -> str:
+    """Return why a module that is installed cannot be imported; nothing if it is not installed."""
+    if not _is_here(module):
+        return ""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001 - a propagator that is not there is a ValueError
+        return without_secrets(f"{module} fails with {type(error).__name__}: {error}")
+    return ""
 
 
 def _in_tasks() -> list[Line]:
