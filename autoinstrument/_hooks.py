@@ -127,6 +127,7 @@ class Finder:
             if guard and not self._entry_points_read:
                 with guard:
                     self._read_entry_points(guard)
+                    self._tell_of_unknown_names()
             self._entry_points_read = True
 
     def _read_entry_points(self, guard: Guard) -> None:
@@ -139,6 +140,22 @@ class Finder:
                     adapters = self._hooked.setdefault(entry.name, [])
                     if entry.module not in adapters:
                         adapters.append(entry.module)
+
+    def _tell_of_unknown_names(self) -> None:
+        """Warn of what `AUTOINSTRUMENT_DISABLE` has no effect on, now that all adapters are known.
+
+        The variable of OpenTelemetry names the instrumentations of others, too.
+        """
+        adapters = {adapter for hooked in self._hooked.values() for adapter in hooked}
+        known = {_name_of(adapter) for adapter in adapters - {_LOG_RECORDS}}
+        unknown = _names_in("AUTOINSTRUMENT_DISABLE") - known - {"", "*"}
+        if unknown:
+            from ._notices import tell  # noqa: PLC0415 - only a process with a warning pays
+
+            words = f"AUTOINSTRUMENT_DISABLE={','.join(sorted(unknown))!r} is ignored"
+            tell(
+                "bad-setting", f"{words}; accepted: {', '.join(sorted(known))}, *", about="DISABLE"
+            )
 
     def executed(self, name: str, module: ModuleType) -> None:
         """Call the adapters of a module that has just been executed."""
@@ -209,11 +226,17 @@ def _is_kafka(name: str) -> bool:
 
 
 def is_disabled(adapter: str) -> bool:
-    given = f"{os.environ.get('AUTOINSTRUMENT_DISABLE', '')}," + os.environ.get(
-        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""
-    )
-    names = {name.strip() for name in given.replace("-", "_").split(",")}
-    return "*" in names or adapter.removeprefix(_OURS) in names
+    ours = _names_in("AUTOINSTRUMENT_DISABLE")
+    names = ours | _names_in("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS")
+    return "*" in names or _name_of(adapter) in names
+
+
+def _names_in(variable: str) -> set[str]:
+    return {name.strip() for name in os.environ.get(variable, "").replace("-", "_").split(",")}
+
+
+def _name_of(adapter: str) -> str:
+    return adapter.removeprefix(_OURS)
 
 
 def _reach_dependencies() -> None:

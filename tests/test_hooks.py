@@ -468,6 +468,28 @@ def test_a_process_without_a_kafka_client_reads_no_entry_points(
     assert ended.stdout == "False\nthe client itself\nTrue 1\n"
 
 
+def test_a_name_that_disables_nothing_is_told_once(installed: Interpreter, client: Path) -> None:
+    """With what is accepted, somebody else's adapters too; OpenTelemetry's variable has more."""
+    sentence = (
+        "autoinstrument: AUTOINSTRUMENT_DISABLE='confluent,redis' is ignored;"
+        " accepted: aiokafka, confluent_kafka, counting, kafka_python, * (bad-setting)\n"
+    )
+    for given, told in (
+        ("redis, kafka-python,confluent", sentence),
+        ("counting,aiokafka,confluent-kafka", ""),
+        ("*,", ""),
+    ):
+        ended = installed.run(
+            "-c",
+            "import kafka_client, kafka_client",
+            **ON,
+            PYTHONPATH=str(client),
+            AUTOINSTRUMENT_DISABLE=given,
+            OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="redis",
+        )
+        assert (ended.stdout, ended.stderr) == ("the client itself\n", told)
+
+
 def test_an_extension_module_is_hooked(installed: Interpreter, client: Path) -> None:
     """The C half of confluent-kafka, by somebody else's adapter; it loads once a process."""
     pytest.importorskip("confluent_kafka")
