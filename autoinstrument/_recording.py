@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_FOLDER = ".autoinstrument"
 _MOST_BYTES = 64 * 1024 * 1024  # of all recordings in a folder
 _PARTS = 8  # a file is rotated when it holds this share of the whole
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _OWN_NAME = re.compile(r"\d{8}T\d{6}-\d+\.jsonl(\.\d+)?")
 BEGINNING = b'{"resource'
 
@@ -28,13 +29,15 @@ class Recording:
     """Appends lines to a file, which are there when `append` returns.
 
     `where` is a file, which all processes that are told so append to, or a folder, in which each
-    process has a file of its own. At most `most_bytes` are kept: the oldest part is deleted first,
+    process has a file of its own: one that is there, a name without a suffix, or one with a
+    separator at its end. At most `most_bytes` are kept: the oldest part is deleted first,
     when a process begins to write and when it has filled a part.
     """
 
     def __init__(self, where: str | None = None, most_bytes: int = _MOST_BYTES) -> None:
-        path = _absolute(Path(where or DEFAULT_FOLDER))
-        in_folder = path.is_dir() or not path.suffix
+        where = where or DEFAULT_FOLDER
+        path = _absolute(Path(where))
+        in_folder = path.is_dir() or not path.suffix or where.endswith(_SEPARATORS)
         self.place = path
         """The file or the folder."""
         self.path = path / _own_name() if in_folder else path

@@ -16,6 +16,27 @@ LINE = b'{"resourceSpans":[]}' + b" " * 79 + b"\n"
 MOST = 8 * len(LINE)
 
 
+@pytest.mark.parametrize(
+    ("name", "is_file"),
+    [
+        ("rec.jsonl", True),
+        ("rec.v1", True),
+        ("rec", False),
+        ("rec.v1/", False),
+        ("there.v1", False),
+    ],
+)
+def test_a_suffix_makes_a_file_and_a_slash_a_folder(
+    tmp_path: Path, name: str, *, is_file: bool
+) -> None:
+    """What is there already is what it is."""
+    (tmp_path / "there.v1").mkdir()
+    recording = Recording(f"{tmp_path}/{name}")
+    assert recording.append(LINE)
+    assert (tmp_path / name).is_file() == is_file
+    assert (recording.path == tmp_path / name) == is_file
+
+
 def earlier(folder: Path, number: int, lines: int = 1) -> Path:
     """Write what the run of that number has left; a higher number is a later run."""
     folder.mkdir(exist_ok=True)

@@ -162,10 +162,11 @@ def test_a_command_needs_no_separator(run: Run) -> None:
     assert run("echo", "--report", "--", "-h").stdout == "--report -- -h\n"
 
 
-def test_a_record_is_named_absolutely(run: Run, tmp_path: Path) -> None:
-    """The command may change its directory before it writes."""
-    ended = run("--record", "here", "--", "sh", "-c", "echo $AUTOINSTRUMENT_RECORD", cwd=tmp_path)
-    assert ended.stdout == f"{tmp_path / 'here'}\n"
+@pytest.mark.parametrize("name", ["here", "here.jsonl", "here.d/"])
+def test_a_record_is_named_absolutely(run: Run, tmp_path: Path, name: str) -> None:
+    """The command may change its directory before it writes; a slash still means a folder."""
+    ended = run("--record", name, "--", "sh", "-c", "echo $AUTOINSTRUMENT_RECORD", cwd=tmp_path)
+    assert ended.stdout == f"{tmp_path}/{name}\n"
 
 
 def test_a_record_in_a_folder_that_is_gone_is_told_by_the_agent(

@@ -92,10 +92,13 @@ def with_agent(environment: Mapping[str, str], record: str | None) -> dict[str, 
 
 
 def _absolute(path: str) -> str:
+    """Return an absolute path; a separator at its end stays, by which it is a folder."""
     try:
-        return os.path.abspath(path)
+        absolute = os.path.abspath(path)
     except FileNotFoundError:  # the current directory has been deleted: the agent will say so
         return path
+    is_folder = path.endswith((os.sep, os.altsep or os.sep))
+    return os.path.join(absolute, "") if is_folder else absolute
 
 
 def _fresh_folder() -> str:
