@@ -29,7 +29,7 @@ class Recording:
     """Appends lines to a file, which are there when `append` returns.
 
     `where` is a file, which all processes that are told so append to, or a folder, in which each
-    process has a file of its own: one that is there, a name without a suffix, or one with a
+    process has a file of its own: one that is there, else a name without a suffix, or one with a
     separator at its end. At most `most_bytes` are kept: the oldest part is deleted first,
     when a process begins to write and when it has filled a part.
     """
@@ -37,7 +37,8 @@ class Recording:
     def __init__(self, where: str | None = None, most_bytes: int = _MOST_BYTES) -> None:
         where = where or DEFAULT_FOLDER
         path = _absolute(Path(where))
-        in_folder = path.is_dir() or not path.suffix or where.endswith(_SEPARATORS)
+        in_folder = path.is_dir() if path.exists() else not path.suffix
+        in_folder = in_folder or where.endswith(_SEPARATORS)
         self.place = path
         """The file or the folder."""
         self.path = path / _own_name() if in_folder else path
@@ -80,13 +81,15 @@ class Recording:
     def _open(self) -> FileIO:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         file = FileIO(os.open(self.path, flags, 0o600), "r+")
-        if file.read(len(BEGINNING)) not in (b"", BEGINNING):
-            file.close()
-            raise FileExistsError(errno.EEXIST, "it is another file, not a recording")
-        return file
+        is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)  # a pipe would be waited for
+        if is_file and file.read(len(BEGINNING)) in (b"", BEGINNING):
+            return file
+        file.close()
+        raise FileExistsError(errno.EEXIST, "it is another file, not a recording")
 
     def _rotate(self) -> None:
-        self.path.rename(self.path.with_name(f"{self.path.name}.{time.time_ns()}"))
+        with suppress(FileNotFoundError):  # another process that shares it has done so just now
+            self.path.rename(self.path.with_name(f"{self.path.name}.{time.time_ns()}"))
         self._make_room()
 
     def _make_room(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,7 @@ MOST = 8 * len(LINE)
         ("rec", False),
         ("rec.v1/", False),
         ("there.v1", False),
+        ("there", True),
     ],
 )
 def test_a_suffix_makes_a_file_and_a_slash_a_folder(
@@ -31,6 +33,7 @@ def test_a_suffix_makes_a_file_and_a_slash_a_folder(
 ) -> None:
     """What is there already is what it is."""
     (tmp_path / "there.v1").mkdir()
+    (tmp_path / "there").touch()
     recording = Recording(f"{tmp_path}/{name}")
     assert recording.append(LINE)
     assert (tmp_path / name).is_file() == is_file
@@ -92,6 +95,21 @@ def test_the_parts_of_a_file_are_its_own(tmp_path: Path) -> None:
     assert copy.exists()
     parts = [path for path in tmp_path.glob("shared.jsonl*") if path != copy]
     assert sum(path.stat().st_size for path in parts) <= MOST
+
+
+def test_all_that_share_a_file_go_on_when_one_rotates_it(tmp_path: Path) -> None:
+    """Each may find that another has done so between its look at the size and its own turn."""
+    recordings = [Recording(str(tmp_path / "shared.jsonl"), MOST) for _ in range(8)]
+    with ThreadPoolExecutor(len(recordings)) as pool:
+        written = pool.map(lambda each: [each.append(LINE) for _ in range(200)], recordings)
+        assert all(map(all, written))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_what_is_no_file_is_no_recording(tmp_path: Path) -> None:
+    """Nobody would read a pipe's other end: it is not waited for."""
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    assert not Recording(str(tmp_path / "pipe.jsonl")).append(LINE)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
