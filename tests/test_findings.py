@@ -509,6 +509,15 @@ def test_the_first_write_waits_for_its_connection_in_any_case(tmp_path: Path) ->
     assert finding.numbers == {"before_ns": 1_098_500_000, "after_ns": 1_073_500_000}
 
 
+def test_no_more_time_is_waited_than_passes(tmp_path: Path) -> None:
+    """Where a few writes overlap, as where a program polls 10 ms for each, theirs is one time."""
+    writes = [write(trace=n + 1, at=n * 10, ms=30 if n % 50 == 0 else 10) for n in range(200)]
+    (finding,) = report(recording(tmp_path / "overlap.jsonl", [request(writes)])).findings
+    assert finding.slug == "synchronous-writes"
+    assert finding.evidence.startswith("100% of the time is spent waiting: 2.00 s of 2.00 s.")
+    assert finding.numbers == {"before_ns": 2_000_000_000, "after_ns": 30_000_000}
+
+
 def test_the_processes_of_a_service_have_one_finding_and_several_services_are_named(
     tmp_path: Path,
 ) -> None:

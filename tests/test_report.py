@@ -352,7 +352,15 @@ def test_durations_have_three_digits_and_a_unit_that_suits(nanoseconds: int, sai
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0, "0"), (0.0633, "0.0633"), (9.996, "10.0"), (12_345.6, "12,346")]
+    ("value", "said"),
+    [
+        (0, "0"),
+        (0.0633, "0.0633"),
+        (9.996, "10.0"),
+        (12_345.6, "12,346"),
+        (-0.0633, "-0.0633"),
+        (-12_345.6, "-12,346"),
+    ],
 )
 def test_numbers_have_three_digits_or_all_before_the_point(value: float, said: str) -> None:
     """A rate is not more exact than it is."""

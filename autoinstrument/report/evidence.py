@@ -48,6 +48,7 @@ class Sequence(Case):
         self.overlapping = 0
         """Writes that began before the one before had its answer."""
         self.waited = 0
+        """For any answer at all: where two are waited for at once, that is one time, not two."""
         self.latencies = Latencies()
         self.first = 0
         """How long the first took, which has waited for the connection as well."""
@@ -59,7 +60,7 @@ class Sequence(Case):
         super().add(span)
         self.by[str(span.attributes.get("autoinstrument.waited", ""))] += 1
         self.overlapping += span.started < self._last
-        self.waited += span.duration or 0
+        self.waited += max(0, span.ended - max(span.started, self._last))
         self.latencies.add(span.duration or 0)
         if self._began is None or span.started < self._began:
             self._began, self.first = span.started, span.duration or 0

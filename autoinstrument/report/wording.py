@@ -61,7 +61,7 @@ def counted(count: int, noun: str) -> str:
 def significant(value: float, digits: int = 3) -> str:
     """Return a number with so many significant digits, or all digits before the point."""
     rounded = float(f"{value:.{digits}g}")
-    decimals = digits - 1 - math.floor(math.log10(rounded)) if rounded else 0
+    decimals = digits - 1 - math.floor(math.log10(abs(rounded))) if rounded else 0
     return f"{value:,.{max(0, decimals)}f}"
 
 
