@@ -31,6 +31,16 @@ bootstrap, topic = sys.argv[1:]
 def producer(**options):
     return Producer({"bootstrap.servers": bootstrap, "log_level": 0, **options})
 """
+READING = f"""{CONFLUENT}
+c = Consumer({{
+    "bootstrap.servers": bootstrap, "group.id": topic, "auto.offset.reset": "earliest",
+    "fetch.wait.max.ms": 10,
+}})
+c.subscribe([topic])
+while not c.assignment():
+    c.poll(0.1)
+p = producer()
+"""
 KAFKA_PYTHON = """
 import sys, time, warnings
 warnings.simplefilter("ignore")
@@ -87,6 +97,47 @@ for number in range(50):
     p.poll(0)
     time.sleep(0.01)
 p.flush()
+""",
+    ),
+    # Its write lasts until it polls again, but who is idle waits for nothing.
+    "synchronous-writes by polls": Pair(
+        f"""{CONFLUENT}
+p = producer(**{{"linger.ms": 20}})
+for number in range(50):
+    p.produce(topic, b"v")
+    while len(p):
+        p.poll(0.1)
+""",
+        f"""{CONFLUENT}
+p = producer()
+for number in range(30):
+    p.poll(0)
+    p.produce(topic, b"v", callback=lambda error, message: None)
+    time.sleep(0.05)
+p.flush()
+""",
+    ),
+    "synchronous-writes of what is read": Pair(
+        f"""{READING}
+for number in range(50):
+    p.produce(topic, b"v")
+p.flush()
+for number in range(50):
+    message = c.poll(10)
+    p.produce(topic, message.value())
+    p.flush()
+c.close()
+""",
+        f"""{READING}
+p.produce(topic, b"v")
+p.flush()
+for number in range(50):
+    message = c.poll(10)
+    time.sleep(0.01)  # what it does with the message
+    p.poll(0)
+    p.produce(topic, message.value())
+p.flush()
+c.close()
 """,
     ),
     "synchronous-writes of kafka-python": Pair(

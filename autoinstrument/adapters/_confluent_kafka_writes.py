@@ -22,8 +22,7 @@ CLIENT = "__autoinstrument__"
 OPENED = "autoinstrument"
 """Where a message that AIOProducer buffers keeps its open write."""
 
-LATE = 100_000_000
-"""Nanoseconds: a report that waits longer for the application to poll makes a span untrue."""
+_LATE = 200_000  # ns: no broker answers sooner; a program that polls as it writes never comes here
 
 guard = Guard("the tracing of confluent-kafka")
 
@@ -57,19 +56,21 @@ class ConfluentClient(Client):
         self.served = perf_counter_ns()
         """When the application has last let reports be served."""
         self.unserved = 0
-        """For how long it had not, before it does so now."""
-        self._noted = 0
+        """For how long it had not, before it does so now; 0 once that is noted."""
 
     def serves(self) -> None:
         """Note that the application lets reports be served, and how long it had not."""
         self.unserved = perf_counter_ns() - self.served if self.open else 0
 
     def note_delay(self, report: Report) -> None:
-        """Tell that a report has come late for want of a poll; of one in 100 ms, as each costs."""
-        now = perf_counter_ns()
-        if now - self._noted > LATE and now - report.ticks > LATE:
-            self._noted = now
-            report.note({"autoinstrument.unserved": self.unserved})
+        """Tell for how long no answer could come for want of a poll.
+
+        Only with the first report that a poll serves, as each note costs, and it is the oldest.
+        """
+        unserved, self.unserved = self.unserved, 0
+        late = min(unserved, self.served + unserved - report.ticks)
+        if late > _LATE:
+            report.note({"autoinstrument.unserved": late})
 
 
 class Report(Write):
@@ -84,7 +85,7 @@ class Report(Write):
         """Record the answer, then call the application in the context of its own call."""
         try:
             if error is None:
-                if self.client.unserved > LATE:
+                if self.client.unserved > _LATE:
                     self.client.note_delay(self)
                 self.acknowledged(message.partition(), message.offset())
             else:

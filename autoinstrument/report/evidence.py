@@ -18,6 +18,8 @@ V = TypeVar("V")
 
 MOST_TRACES = 5
 
+_PAUSE = 100_000_000  # ns: an answer that is served later than that makes a latency untrue
+
 
 class Case:
     """Spans that show the same thing: how many, where, and the first of their traces."""
@@ -48,7 +50,10 @@ class Sequence(Case):
         self.overlapping = 0
         """Writes that began before the one before had its answer."""
         self.waited = 0
-        """For any answer at all: where two are waited for at once, that is one time, not two."""
+        """For any answer at all: two at once are one time.
+
+        Where nobody was seen waiting, the time in which the program let no answer come is none.
+        """
         self.latencies = Latencies()
         self.first = 0
         """How long the first took, which has waited for the connection as well."""
@@ -58,9 +63,11 @@ class Sequence(Case):
     def add(self, span: Span) -> None:
         """Count one write with a usable clock."""
         super().add(span)
-        self.by[str(span.attributes.get("autoinstrument.waited", ""))] += 1
+        by = str(span.attributes.get("autoinstrument.waited", ""))
+        self.by[by] += 1
         self.overlapping += span.started < self._last
-        self.waited += max(0, span.ended - max(span.started, self._last))
+        not_waited = 0 if by else span.unserved
+        self.waited += max(0, span.ended - max(span.started, self._last) - not_waited)
         self.latencies.add(span.duration or 0)
         if self._began is None or span.started < self._began:
             self._began, self.first = span.started, span.duration or 0
@@ -138,10 +145,9 @@ class Evidence:
             if "autoinstrument.waited" in found:
                 thread = process, found.get("thread.id")
                 _bounded(self.threads, thread, Sequence).add(span)
-        unserved = found.get("autoinstrument.unserved")
-        if isinstance(unserved, int):
+        if span.unserved >= _PAUSE:
             self.unserved.add(span)
-            self.unserved_for.append(unserved)
+            self.unserved_for.append(span.unserved)
             del self.unserved_for[MOST_DISTINCT:]
         for applies, case in (
             (

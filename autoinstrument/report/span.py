@@ -123,6 +123,11 @@ class Span(NamedTuple):
         return str(self.attributes.get("error.type") or "_OTHER") if self.error else None
 
     @property
+    def unserved(self) -> int:
+        """Of its time, the nanoseconds in which the program has let no answer be served."""
+        return _known(self.attributes.get("autoinstrument.unserved")) or 0
+
+    @property
     def topic(self) -> str:
         """Where the message was to go."""
         return str(self.attributes.get("messaging.destination.name") or "(no topic)")
