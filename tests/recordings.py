@@ -116,6 +116,20 @@ def request(
     return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": scope_spans}]}) + "\n"
 
 
+def count(name: str, *values: Any) -> dict[str, Any]:
+    """Return a metric that counts, cumulative, with one point for each of `values`."""
+    points = [{"asInt": str(value) if isinstance(value, int) else value} for value in values]
+    return {"name": name, "sum": {"dataPoints": points, "aggregationTemporality": 2}}
+
+
+def metrics(*found: dict[str, Any], service: str = "profile", pid: int = 4711) -> str:
+    """Return one export request of metrics, as one line."""
+    resource = {"attributes": attributes({"service.name": service, "process.pid": pid})}
+    scope_metrics = [{"scope": {"name": "autoinstrument"}, "metrics": list(found)}]
+    resources = [{"resource": resource, "scopeMetrics": scope_metrics}]
+    return json.dumps({"resourceMetrics": resources}) + "\n"
+
+
 def recording(path: Path, lines: Iterable[str]) -> str:
     """Write `lines` to `path` and return the path as a user types it."""
     path.parent.mkdir(parents=True, exist_ok=True)

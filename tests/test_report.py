@@ -15,13 +15,24 @@ from typing import Any
 
 import pytest
 from processes import until
-from recordings import MS, START, recording, request, root, span, span_id, write
+from recordings import (
+    MS,
+    START,
+    count,
+    metrics,
+    recording,
+    request,
+    root,
+    span,
+    span_id,
+    write,
+)
 
 from autoinstrument.commands import report as command
 from autoinstrument.report.data import as_data
 from autoinstrument.report.gathering import report
 from autoinstrument.report.latency import Latencies
-from autoinstrument.report.model import Percentiles, Report
+from autoinstrument.report.model import Percentiles, Report, Sent
 from autoinstrument.report.text import render
 from autoinstrument.report.timeline import over_time
 from autoinstrument.report.wording import duration, foreign, shortened, significant
@@ -367,6 +378,37 @@ def test_numbers_have_three_digits_or_all_before_the_point(value: float, said: s
     assert significant(value) == said
 
 
+# --- what the metrics say of the spans
+
+
+def test_a_recording_that_has_lost_its_beginning_says_so(tmp_path: Path) -> None:
+    """Totals of the newest files alone look like totals; the metrics have counted them all."""
+    sent = metrics(count("messaging.client.sent.messages", 1_000, 4_000))
+    writes = [write(error="full", error_type="queue_full"), *(write() for _ in range(300))]
+    found = report(recording(tmp_path / "rotated.jsonl", [metrics(), request(writes), sent]))
+    assert found.sent == Sent(recorded=300, counted=5_000)
+    said = "The recording has 300 of 5,000 messages written: it is sampled, or its beginning was"
+    assert said in render(found)
+    assert as_data(found)["sent"] == {"recorded": 300, "counted": 5_000}
+
+
+@pytest.mark.parametrize("counted", [None, 40, 350, 400])
+def test_what_is_yet_to_be_recorded_is_not_missing(tmp_path: Path, counted: int | None) -> None:
+    """Of a process that runs spans and metrics come one after the other; some have no metrics."""
+    names = [] if counted is None else [count("messaging.client.sent.messages", counted)]
+    lines = [request([write() for _ in range(300)]), metrics(*names)]
+    found = report(recording(tmp_path / "running.jsonl", lines))
+    assert "The recording has" not in render(found)
+
+
+def test_each_process_must_have_its_own_messages(tmp_path: Path) -> None:
+    """What one has recorded beyond its metrics is not what another lacks."""
+    sent = count("messaging.client.sent.messages", 500)
+    lines = [metrics(sent), metrics(sent, pid=1), request([write() for _ in range(900)], pid=1)]
+    found = report(recording(tmp_path / "two.jsonl", lines))
+    assert found.sent == Sent(recorded=500, counted=1_000)
+
+
 # --- data
 
 
@@ -410,6 +452,7 @@ def test_the_data_has_a_version_and_every_field_it_documents(small: str) -> None
         "slowest": data["slowest"],
         "failed": data["failed"],
         "cost_ns": None,
+        "sent": None,
         "kept": 0,
         "untimed": 0,
         "not_understood": {"lines": 0, "spans": 0, "files": 0},

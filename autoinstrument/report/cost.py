@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .model import MOST_DISTINCT, Cost
+from .model import MOST_DISTINCT, Cost, Sent
+from .span import process_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from .span import Process
 
 _PARTS = {"call": 0, "background": 1}
+_CUMULATIVE = (2, "2", "AGGREGATION_TEMPORALITY_CUMULATIVE")
 
 
 class Costs:
@@ -20,6 +25,7 @@ class Costs:
         self._taken: dict[str, list[float | None]] = {}
         self._dropped: dict[str, int] = {}
         self._in_flight: dict[str, int] = {}
+        self._sent: dict[str, tuple[Process, int]] = {}
 
     def add(self, resources: Any) -> None:
         """Take the `resourceMetrics` of a request; what cannot be understood says nothing."""
@@ -36,18 +42,37 @@ class Costs:
             if metric["name"] == "autoinstrument.cost":
                 for point in metric["gauge"]["dataPoints"]:
                     (part,) = point["attributes"]
-                    taken[_PARTS[part["value"]["stringValue"]]] = float(point["asDouble"])
+                    taken[_PARTS[part["value"]["stringValue"]]] = _seconds(point)
             if metric["name"] == "autoinstrument.spans.dropped":
                 (point,) = metric["sum"]["dataPoints"]
-                self._dropped[process] = int(point["asInt"])
+                self._dropped[process] = _count(point)
             if metric["name"] == "autoinstrument.messages.in_flight":
                 (point,) = metric["gauge"]["dataPoints"]
-                self._in_flight[process] = int(point["asInt"])
+                self._in_flight[process] = _count(point)
+            if metric["name"] == "messaging.client.sent.messages":
+                if metric["sum"]["aggregationTemporality"] not in _CUMULATIVE:
+                    raise ValueError(metric["name"])
+                count = sum(map(_count, metric["sum"]["dataPoints"]))
+                self._sent[process] = process_of(resource["resource"]), count
 
     @property
     def in_flight(self) -> int | None:
         """How many writes had no answer, by the last word of each process; None without any."""
         return sum(self._in_flight.values()) if self._in_flight else None
+
+    def sent(self, seen: Mapping[Process, int]) -> Sent | None:
+        """Return how many messages were sent, and of those how many were `seen` as spans.
+
+        None if no process has counted them, or there are too many to tell apart.
+        """
+        if not self._sent or len(seen) >= MOST_DISTINCT:
+            return None
+        counted: Counter[Process] = Counter()
+        for process, count in self._sent.values():
+            counted[process] += count
+        # Of a program that runs the spans may be further than the metrics.
+        recorded = sum(min(count, seen.get(process, 0)) for process, count in counted.items())
+        return Sent(recorded, counted.total())
 
     def cost(self) -> Cost | None:
         """Return what an operation costs, the average of the processes; None if none says it."""
@@ -63,6 +88,14 @@ class Costs:
 def _metrics(resource: Any) -> Iterator[Any]:
     for scope in resource["scopeMetrics"]:
         yield from scope["metrics"]
+
+
+def _seconds(point: Any) -> float:
+    return float(point["asDouble"])
+
+
+def _count(point: Any) -> int:
+    return int(point["asInt"])
 
 
 def _mean(seconds: list[float]) -> int | None:

@@ -44,6 +44,10 @@ def as_data(report: Report) -> dict[str, Any]:
       the description.
     - `cost_ns`: what the agent took an operation, in the application's `call` and in the
       `background`, and the spans that were `dropped`; null where the recording has no metrics.
+    - `sent`: messages that went to a broker, of the processes with metrics in the recording: those
+      `recorded` as spans, and all that were `counted`. If that is many more, the recording is
+      sampled or its beginning was deleted, and what is missing is in no other count. Null where the
+      recording has no metrics.
     - `kept`: spans that a sampler had dropped and the agent kept. If there are any, other messages
       are in no count.
     - `untimed`: spans with no start, one before 2000, or an end before it (a clock was set). They
@@ -74,6 +78,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "slowest": [_write(write) for write in report.slowest],
         "failed": [_write(write) for write in report.failed],
         "cost_ns": None if report.cost is None else asdict(report.cost),
+        "sent": None if report.sent is None else asdict(report.sent),
         "kept": report.kept,
         "untimed": report.untimed,
         "not_understood": {

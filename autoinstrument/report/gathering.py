@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from . import waterfall
-from .evidence import Evidence
+from .evidence import Evidence, count_bounded
 from .findings import Facts, findings
 from .latency import Latencies
 from .model import (
@@ -105,6 +105,7 @@ class _Gathered:
         self._topics: dict[str, _TopicCounts] = {}
         self._causes: dict[tuple[str, str], _Failures] = {}
         self._processes: set[Process] = set()
+        self._sent: Counter[Process] = Counter()
         self._started: int | None = None
         self._ended: int | None = None
         self._untimed = 0
@@ -118,6 +119,8 @@ class _Gathered:
         else:
             self._started = min(span.started, self._started or span.started)
             self._ended = max(span.ended, self._ended or span.ended)
+        if span.is_sent:
+            count_bounded(self._sent, span.source.process)
         self._kept += "autoinstrument.kept" in span.attributes
         self.pipeline.add(span)
         self._evidence.add(span)
@@ -191,6 +194,7 @@ class _Gathered:
             slowest=tuple(_write(span, callers) for span in self.slowest.spans),
             failed=tuple(_write(span, callers) for span in self.failed.spans),
             cost=tally.costs.cost(),
+            sent=tally.costs.sent(self._sent),
             kept=self._kept,
             untimed=self._untimed,
             lines_not_understood=tally.lines_not_understood,

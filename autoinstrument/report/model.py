@@ -10,6 +10,9 @@ MOST_DISTINCT = 1_000
 MOST_WRITES = 10
 """So many of the slowest and of the failed writes are kept."""
 
+_YET_TO_COME = 0.05  # a process that runs records its spans and its counts one after the other
+_FEW_TO_COME = 100
+
 Outcome = Literal["written", "failed", "unconfirmed", "undecided"]
 """Acknowledged by the broker; an error; the client itself cannot know; a transaction whose end is
 not known."""
@@ -45,6 +48,21 @@ class Cost:
     background: int | None
     dropped: int
     """Spans that no exporter has taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The messages that went to a broker, of the processes whose metrics the recording has."""
+
+    recorded: int
+    """Those that it has a span of."""
+    counted: int
+    """All of them, by the metrics."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing but what a process may have yet to record."""
+        return self.counted - self.recorded <= max(_YET_TO_COME * self.counted, _FEW_TO_COME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +221,8 @@ class Report:
     """The last of the failed writes, last first."""
     cost: Cost | None
     """What the agent says of itself; None where the recording has no metrics."""
+    sent: Sent | None
+    """None likewise."""
     kept: int
     """Spans that a sampler had dropped and the agent kept: others are missing in every count."""
     untimed: int

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .wording import counted, distinct, duration, foreign, number, shortened
 
 if TYPE_CHECKING:
-    from .model import Cost, Report
+    from .model import Cost, Report, Sent
 
 _SERVICES = 3
 _LONGEST_NAME = 60
@@ -46,6 +46,7 @@ def notes(report: Report) -> list[str]:
         if count
     )
     found = {
+        _missing(report.sent): report.sent,
         "Unconfirmed: the client itself cannot know, as with acks=0 or"
         " delivery.report.only.error=true.": report.count("unconfirmed"),
         "Undecided: sent in a transaction whose commit or abort is not known.": report.count(
@@ -57,4 +58,14 @@ def notes(report: Report) -> list[str]:
         " an end before it): counted, but in no time.": report.untimed,
         f"Not understood, and in no number above: {left_out}.": left_out,
     }
-    return [note for note, applies in found.items() if applies]
+    return [note for note, applies in found.items() if note and applies]
+
+
+def _missing(sent: Sent | None) -> str:
+    """Return how much of what was sent is not here; empty where that is nothing, or not known."""
+    if sent is None or sent.is_complete:
+        return ""
+    return (
+        f"The recording has {number(sent.recorded)} of {counted(sent.counted, 'message')} written:"
+        " it is sampled, or its beginning was deleted."
+    )

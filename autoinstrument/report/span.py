@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from autoinstrument import _errors
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -42,6 +44,14 @@ _ASKED = frozenset(
     )
 )
 """The attributes that a report goes by; to decode the others would take as long as all the rest."""
+_NOT_SENT = {
+    _errors.QUEUE_FULL,
+    _errors.SERIALIZATION,
+    _errors.CLOSED,
+    _errors.INVALID_ARGUMENT,
+    _errors.INVALID_STATE,
+}
+"""What has failed before the client had taken the message."""
 _ERROR = (2, "2", "STATUS_CODE_ERROR")
 _NO_ERROR = (0, 1, "0", "1", "STATUS_CODE_UNSET", "STATUS_CODE_OK")
 
@@ -98,6 +108,11 @@ class Span(NamedTuple):
         )
 
     @property
+    def is_sent(self) -> bool:
+        """Whether it is a write that a client has taken, for a broker."""
+        return self.is_write and self.error_type not in _NOT_SENT
+
+    @property
     def is_process(self) -> bool:
         """The processing of one message that was read from Kafka."""
         return (
@@ -148,16 +163,21 @@ def source(resource: object, group: object) -> Source:
 
     What cannot be understood counts as not said.
     """
+    scope = _member(_member(group, "scope"), "name")
+    return Source(process_of(resource), scope == "autoinstrument")
+
+
+def process_of(resource: object) -> Process:
+    """Return the process that OTLP/JSON's `resource` describes."""
     attributes = _attributes(_member(resource, "attributes"))
     service = attributes.get("service.name")
     instance = attributes.get("service.instance.id")
     pid = attributes.get("process.pid")
-    process = Process(
+    return Process(
         service if isinstance(service, str) else None,
         instance if isinstance(instance, str) else None,
         pid if isinstance(pid, int) else None,
     )
-    return Source(process, _member(_member(group, "scope"), "name") == "autoinstrument")
 
 
 def decode(span: Any, origin: Source) -> Span | None:
