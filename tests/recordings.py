@@ -116,7 +116,7 @@ def request(
     return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": scope_spans}]}) + "\n"
 
 
-def count(name: str, *values: Any) -> dict[str, Any]:
+def count(name: str, *values: float | str) -> dict[str, Any]:
     """Return a metric that counts, cumulative, with one point for each of `values`."""
     points = [{"asInt": str(value) if isinstance(value, int) else value} for value in values]
     return {"name": name, "sum": {"dataPoints": points, "aggregationTemporality": 2}}

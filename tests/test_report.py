@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import signal
@@ -18,6 +19,7 @@ from processes import until
 from recordings import (
     MS,
     START,
+    attributes,
     count,
     metrics,
     recording,
@@ -407,6 +409,34 @@ def test_each_process_must_have_its_own_messages(tmp_path: Path) -> None:
     lines = [metrics(sent), metrics(sent, pid=1), request([write() for _ in range(900)], pid=1)]
     found = report(recording(tmp_path / "two.jsonl", lines))
     assert found.sent == Sent(recorded=500, counted=1_000)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "Infinity", "NaN", 1e300, -1])
+def test_a_number_that_no_clock_or_counter_gives_is_passed_over(
+    tmp_path: Path, value: float | str
+) -> None:
+    """JSON in Python's words has NaN and Infinity, as protobuf's has them in strings."""
+    part = attributes({"autoinstrument.part": "background"})
+    point = {"attributes": part, "asDouble": value}
+    cost = {"name": "autoinstrument.cost", "gauge": {"dataPoints": [point]}}
+    number = value if isinstance(value, float) else str(value)
+    dropped = count("autoinstrument.spans.dropped", number)
+    sent = count("messaging.client.sent.messages", number)
+    lines = [request([write()]), metrics(cost, dropped, sent)]
+    found = report(recording(tmp_path / "infinite.jsonl", lines))
+    assert (found.cost, found.sent) == (None, None)
+    assert json.loads(json.dumps(as_data(found), allow_nan=False))
+    assert "The agent's own cost" not in render(found)
+
+
+def test_a_metric_that_is_not_understood_leaves_the_others(tmp_path: Path) -> None:
+    """One bad number is one number."""
+    named = "messaging.client.sent.messages"
+    lines = [
+        request([write()]),
+        metrics(count("autoinstrument.spans.dropped", math.inf), count(named, 9)),
+    ]
+    assert report(recording(tmp_path / "one.jsonl", lines)).sent == Sent(recorded=1, counted=9)
 
 
 # --- data

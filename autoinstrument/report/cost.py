@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .span import Process
 
 _PARTS = {"call": 0, "background": 1}
+_LONGEST = 1e9  # s: what is longer, or is no number, was measured nowhere
+_MOST = 1 << 64
+_NOT_UNDERSTOOD = KeyError, TypeError, ValueError, AttributeError, OverflowError
 _CUMULATIVE = (2, "2", "AGGREGATION_TEMPORALITY_CUMULATIVE")
 
 
@@ -30,30 +33,35 @@ class Costs:
     def add(self, resources: Any) -> None:
         """Take the `resourceMetrics` of a request; what cannot be understood says nothing."""
         for resource in resources if isinstance(resources, list) else ():
-            with suppress(KeyError, TypeError, ValueError, AttributeError):
+            with suppress(*_NOT_UNDERSTOOD):
                 self._add(resource)
 
     def _add(self, resource: Any) -> None:
         process = str(resource["resource"])
         if process not in self._taken and len(self._taken) >= MOST_DISTINCT:
             return
-        taken = self._taken.setdefault(process, [None, None])
+        self._taken.setdefault(process, [None, None])
         for metric in _metrics(resource):
-            if metric["name"] == "autoinstrument.cost":
+            with suppress(*_NOT_UNDERSTOOD):
+                self._add_metric(process, process_of(resource["resource"]), metric)
+
+    def _add_metric(self, resource: str, process: Process, metric: Any) -> None:
+        match metric["name"]:
+            case "autoinstrument.cost":
                 for point in metric["gauge"]["dataPoints"]:
                     (part,) = point["attributes"]
-                    taken[_PARTS[part["value"]["stringValue"]]] = _seconds(point)
-            if metric["name"] == "autoinstrument.spans.dropped":
+                    at = _PARTS[part["value"]["stringValue"]]
+                    self._taken[resource][at] = _seconds(point)
+            case "autoinstrument.spans.dropped":
                 (point,) = metric["sum"]["dataPoints"]
-                self._dropped[process] = _count(point)
-            if metric["name"] == "autoinstrument.messages.in_flight":
+                self._dropped[resource] = _count(point)
+            case "autoinstrument.messages.in_flight":
                 (point,) = metric["gauge"]["dataPoints"]
-                self._in_flight[process] = _count(point)
-            if metric["name"] == "messaging.client.sent.messages":
-                if metric["sum"]["aggregationTemporality"] not in _CUMULATIVE:
-                    raise ValueError(metric["name"])
-                count = sum(map(_count, metric["sum"]["dataPoints"]))
-                self._sent[process] = process_of(resource["resource"]), count
+                self._in_flight[resource] = _count(point)
+            case "messaging.client.sent.messages":
+                if metric["sum"]["aggregationTemporality"] in _CUMULATIVE:
+                    sent = sum(map(_count, metric["sum"]["dataPoints"]))
+                    self._sent[resource] = process, sent
 
     @property
     def in_flight(self) -> int | None:
@@ -91,11 +99,17 @@ def _metrics(resource: Any) -> Iterator[Any]:
 
 
 def _seconds(point: Any) -> float:
-    return float(point["asDouble"])
+    seconds = float(point["asDouble"])
+    if not 0 <= seconds < _LONGEST:
+        raise ValueError(seconds)
+    return seconds
 
 
 def _count(point: Any) -> int:
-    return int(point["asInt"])
+    count = int(point["asInt"])
+    if not 0 <= count < _MOST:
+        raise ValueError(count)
+    return count
 
 
 def _mean(seconds: list[float]) -> int | None:
