@@ -263,6 +263,33 @@ for number in range(5):
 p.flush()
 """,
     ),
+    "reports-unserved after an early poll": Pair(
+        f"""{CONFLUENT}
+p = producer()
+for number in range(5):
+    p.produce(topic, b"v")
+    p.poll(0)
+    time.sleep(0.3)
+p.flush()
+""",
+        f"""{CONFLUENT}
+from threading import Thread
+p = producer()
+ended = False
+def serve():
+    while not ended:
+        p.poll(0.1)
+thread = Thread(target=serve)
+thread.start()
+for number in range(5):
+    p.produce(topic, b"v")
+    p.poll(0)
+    time.sleep(0.3)
+ended = True
+thread.join()
+p.flush()
+""",
+    ),
     "queue-full": Pair(
         f"""{CONFLUENT}
 p = producer(**{{"queue.buffering.max.messages": 10, "linger.ms": 500}})
@@ -471,6 +498,7 @@ def test_messages_without_context_are_found(run: Runner, kafka: Kafka, *, propag
     assert ("broken-trace" in found) is not propagated
     if not propagated:
         assert f"20 of 20 messages from {topic}" in found["broken-trace"].headline
+        assert "AIOProducer, produce_batch() and" in found["broken-trace"].remedy
 
 
 def test_links_are_context_enough(run: Runner, kafka: Kafka) -> None:
@@ -590,6 +618,46 @@ def test_the_processes_of_a_service_have_one_finding_and_several_services_are_na
         "queue-full": "service mail).",
         "synchronous-writes": "service shop).",
     }
+
+
+def test_a_full_queue_that_the_program_heeds_is_not_called_a_loss(
+    run: Runner, kafka: Kafka
+) -> None:
+    """The textbook's loop: it polls and writes again, so that in the end all is written."""
+    program = f"""{CONFLUENT}
+p = producer(**{{"queue.buffering.max.messages": 100, "linger.ms": 50}})
+for number in range(2000):
+    while True:
+        try:
+            p.produce(topic, b"v")
+            break
+        except BufferError:
+            p.poll(0.5)
+p.flush()
+"""
+    found = _findings(run(program, kafka.bootstrap, kafka.topic()))["queue-full"]
+    assert "found the client's own queue full" in found.headline
+    assert "Nothing is lost if the program then polls and writes again" in found.evidence
+
+
+@pytest.mark.parametrize(("refused", "written", "lost"), [(9, 1_000, False), (500, 1_000, True)])
+def test_who_meets_the_full_queue_again_and_again_may_lose_messages(
+    tmp_path: Path, *, refused: int, written: int, lost: bool
+) -> None:
+    """Only where room was found for many after each refusal it is taken as heeded."""
+    full = [write(error="full", error_type="queue_full") for _ in range(refused)]
+    writes = [write(ms=0) for _ in range(written)]
+    (found,) = report(recording(tmp_path / "full.jsonl", [request([*full, *writes])])).findings
+    assert ("messages refused" in found.headline) is lost
+    assert ("Nothing is lost" in found.evidence) is not lost
+    assert "kafka-python 2: buffer_memory" in found.remedy
+
+
+def test_a_remedy_is_none_that_the_program_follows_already(run: Runner, kafka: Kafka) -> None:
+    """It polls after each produce(), which is too early."""
+    early = PAIRS["reports-unserved after an early poll"].fault
+    found = _findings(run(early, kafka.bootstrap, kafka.topic()))["reports-unserved"]
+    assert "right after produce() is too early" in found.remedy
 
 
 def test_every_finding_is_provoked_here() -> None:

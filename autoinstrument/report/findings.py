@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _FEWEST = 20  # fewer writes are a try, and no way of writing
 _MOSTLY = 0.5  # more often than not
 _UNSERVED = 1_000_000_000  # ns in all: less is one late poll
+_AGAIN = 0.1  # who polls and writes again then finds room for many; who drops meets it full again
 _MANY = 100  # messages that a good key would have spread over any number of partitions
 _STICKY = 100_000_000  # ns: for so long a client may give what has no key one partition, and more
 _SLOW_MEDIAN = 250_000_000  # ns: brokers of one region answer acks=all in some 10 ms
@@ -103,16 +104,22 @@ def _failures_by_cause(facts: Facts) -> Iterator[_Told]:
 
 
 def _queue_full(facts: Facts) -> Iterator[_Told]:
-    """The client's own queue was full, and it refused messages."""
+    """The client's own queue was full, and it refused messages: lost unless written again."""
     causes = [cause for cause in facts.causes if cause.error_type == "queue_full"]
     if causes:
         refused = sum(cause.count for cause in causes)
+        names = {cause.topic for cause in causes}
+        written = sum(topic.written for topic in facts.topics if topic.name in names)
+        told = f"{counted(refused, 'message')} refused by the client's own full queue."
+        said = "The queue empties as the brokers answer and the program polls."
+        if refused <= _AGAIN * written:
+            told = f"{counted(refused, 'call')} found the client's own queue full."
+            said = "Nothing is lost if the program then polls and writes again, as it should."
         yield _Told(
-            f"{counted(refused, 'message')} refused by the client's own full queue.",
-            f"{_share(causes, facts)}. The queue empties as the brokers answer and the"
-            " program polls.",
+            told,
+            f"{_share(causes, facts)}. {said}",
             "On BufferError call poll() and write again; poll as you write; or raise"
-            " queue.buffering.max.messages (kafka-python: buffer_memory).",
+            " queue.buffering.max.messages (kafka-python 2: buffer_memory; 3 has no such setting).",
             *_failed(facts, "queue_full"),
         )
 
@@ -166,7 +173,8 @@ def _reports_unserved(facts: Facts) -> Iterator[_Told]:
             f"Delivery reports wait up to {duration(max(periods))} for the program to poll.",
             f"{counted(len(periods), 'such pause')} of 100 ms or more, {duration(sum(periods))} in"
             f" all; topics: {_names(unserved.topics)}. The latencies below contain them.",
-            "Call poll(0) after each produce(), or poll(0.1) in a thread of its own.",
+            "Call poll(0.1) again and again in a thread of its own, or poll(0) also while the"
+            " program does something else: right after produce() is too early for its own answer.",
             tuple(unserved.traces),
             unserved.services,
         )
@@ -245,7 +253,8 @@ def _broken_trace(facts: Facts) -> Iterator[_Told]:
             " context.",
             "Their traces begin with their consumption, and not with who wrote them.",
             "Run what writes them under the agent, or have it send a traceparent header; look for"
-            " AUTOINSTRUMENT_PROPAGATE=0 and for what copies messages without headers.",
+            " AUTOINSTRUMENT_PROPAGATE=0, for what copies messages without headers, and for writers"
+            " that carry none: AIOProducer, produce_batch() and aiokafka's send_batch().",
             tuple(trace for case in cases.values() for trace in case.traces)[:MOST_TRACES],
             {service for case in cases.values() for service in case.services},
         )
