@@ -588,6 +588,14 @@ def test_the_first_write_waits_for_its_connection_in_any_case(tmp_path: Path) ->
     assert finding.numbers == {"before_ns": 1_098_500_000, "after_ns": 1_073_500_000}
 
 
+def test_the_gain_is_told_as_what_it_is_at_best(tmp_path: Path) -> None:
+    """What large messages need on the wire looks like waiting, and no batch saves it."""
+    waits = {"autoinstrument__waited": "flush", "offset": 0}
+    writes = [write(trace=n + 1, at=n * 10, ms=9, **waits) for n in range(100)]
+    (found,) = report(recording(tmp_path / "large.jsonl", [request(writes)])).findings
+    assert "at best: up to 9.2 times as fast." in found.evidence
+
+
 def test_no_more_time_is_waited_than_passes(tmp_path: Path) -> None:
     """Where a few writes overlap, as where a program polls 10 ms for each, theirs is one time."""
     writes = [write(trace=n + 1, at=n * 10, ms=30 if n % 50 == 0 else 10) for n in range(200)]

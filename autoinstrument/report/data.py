@@ -24,7 +24,8 @@ def as_data(report: Report) -> dict[str, Any]:
       `unconfirmed` (the client itself cannot know) and `undecided` (of a transaction whose end is
       not known).
     - `findings`, gravest first: `slug`, `headline`, `evidence`, `remedy`, up to 5
-      `traces` and, of `synchronous-writes`, `numbers`: `before_ns`, and `after_ns` without waiting.
+      `traces` and, of `synchronous-writes`, `numbers`: `before_ns`, and `after_ns` without waiting,
+      at best.
     - `topics`, most messages first: `name`, the four counts, `partitions` (distinct ones written
       to, up to 1,000), `per_second` (written, over `duration_ns`) or null, `latency_ns` (from the
       call to the acknowledgement: `p50`, `p90`, `p99`, at most 1 % too long, and `max`, exact) or

@@ -149,7 +149,7 @@ def _synchronous_writes(facts: Facts) -> Iterator[_Told]:
     """Each write waits for the answer to the one before, instead of going out with others."""
     for found in waiting(facts.evidence):
         by = f", by {found.by}{'' if found.by == 'await' else '()'}" if found.by else ""
-        gain = f"{significant(found.before / max(1, found.after), 2)} times as fast"
+        gain = f"up to {significant(found.before / max(1, found.after), 2)} times as fast"
         if found.connecting > _MOSTLY * found.observed:
             gain = f"the first write has waited {duration(found.connecting)} for its connection"
         yield _Told(
@@ -157,7 +157,7 @@ def _synchronous_writes(facts: Facts) -> Iterator[_Told]:
             f" the other{by}.",
             f"{found.waited / found.observed:.0%} of the time is spent waiting:"
             f" {duration(found.waited)} of {duration(found.observed)}. Without waiting,"
-            f" {duration(found.before)} would be some {duration(found.after)}: {gain}.",
+            f" {duration(found.before)} would be some {duration(found.after)} at best: {gain}.",
             WITHOUT_WAITING.get(found.by, WITHOUT_WAITING[""]),
             found.traces,
             [found.service] if found.service else [],

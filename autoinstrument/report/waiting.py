@@ -32,7 +32,7 @@ class Waiting(NamedTuple):
     before: int
     """From the first call to the last answer, of the thread that took longest."""
     after: int
-    """What that would be if no write but the first were waited for."""
+    """What that would be if no write but the first were waited for, and none took time to send."""
     traces: tuple[str, ...]
 
 
