@@ -138,13 +138,14 @@ class Encoder(ABC, Generic[AnyStr]):
 
     def _parts(self, operation: Operation) -> tuple[AnyStr, AnyStr, AnyStr]:
         links, events, dropped = operation.links, operation.events, 0
-        if self._limited or operation.extra or operation.added:
+        if self._limited or operation.added:
             bounded = self._bounded(attributes_of(operation))
             common = self._common(operation.name, operation.kind, bounded)
             attributes, dropped = self._nothing, bounded.dropped
         else:
             common = self._remembered(operation)
-            attributes = self.attributes(outcome_attributes(operation))
+            known = outcome_attributes(operation)
+            attributes = self.attributes({**operation.extra, **known} if operation.extra else known)
         if operation.error_type is None and not (
             links or events or dropped or operation.trace_state
         ):

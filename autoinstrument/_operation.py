@@ -94,7 +94,7 @@ class Operation:
     live: Any = None
     """What the sink has opened already, where it cannot wait for the outcome."""
     added: Mapping[str, Any] = MappingProxyType({})
-    """The attributes that the application has added."""
+    """The attributes that the application has added, or its sampler."""
     renamed: str | None = None
     """The name that it has given to the span."""
     events: Sequence[tuple[str, Any, int]] = ()

@@ -119,7 +119,8 @@ class Sampling:
         operation.recording = result.decision.is_recording()
         operation.flags |= _SAMPLED if result.decision.is_sampled() else 0
         operation.trace_state = result.trace_state
-        operation.extra = result.attributes
+        if result.attributes:
+            operation.added = result.attributes
 
 
 def _asked(ids: IdGenerator, operation: Operation) -> bytes:

@@ -94,7 +94,7 @@ producer.flush()
     done = run(program, broker)
     (span,) = done.writes
     partition = span.attributes.pop("messaging.destination.partition.id")
-    span.attributes.pop("autoinstrument.unserved", None)  # on a machine that is busy for 0.1 s
+    span.attributes.pop("autoinstrument.unserved", None)  # on a machine that is busy for 0.2 ms
     host, _, port = broker.rpartition(":")
     assert partition in {"0", "1", "2", "3"}
     assert span.attributes == {

@@ -44,6 +44,7 @@ _contexts = st.builds(
     st.sampled_from([None, TraceState([("vendor", "state")])]),
 )
 _times = st.integers(0, 2**62)
+_ours = st.fixed_dictionaries({"autoinstrument.unserved": _times, "autoinstrument.waited": _words})
 
 
 @st.composite
@@ -56,7 +57,7 @@ def _operations(draw: Callable[..., Any]) -> Operation:
         "links": tuple(draw(st.lists(_contexts, max_size=3))),
         "events": draw(st.lists(st.tuples(_names, _attributes, _times), max_size=3)),
         "added": draw(_attributes),
-        "extra": draw(st.none() | _attributes),
+        "extra": draw(st.none() | _ours),
         "trace_state": draw(st.sampled_from([None, TraceState([("vendor", "state")])])),
         "tombstone": draw(st.booleans()),
         "error_type": draw(st.none() | _words),
