@@ -314,6 +314,60 @@ except LookupError as error:
     assert done.write(messaging_kafka_offset=0).status_code == "UNSET"
 
 
+def test_a_time_limit_comes_out_of_produce_and_tracing_goes_on(run: Runner, broker: str) -> None:
+    """A signal that finds the agent at work: the application's exception, and no message sent."""
+    program = f"""{HEAD}
+import signal
+from opentelemetry import propagate
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+class Limit(Exception): pass
+def handler(*_): raise Limit
+class Slow(TraceContextTextMapPropagator):
+    def inject(self, *args, **kwargs):
+        if limits:
+            signal.raise_signal(signal.SIGTERM)
+        super().inject(*args, **kwargs)
+propagate.set_global_textmap(Slow())
+signal.signal(signal.SIGTERM, handler)
+producer = Producer(config)
+for limits in True, False:
+    try:
+        producer.produce("orders", b"v")
+        print("sent", producer.flush())
+    except Limit:
+        print("limit", len(producer))
+"""
+    done = run(program, broker)
+    assert (done.stdout, done.stderr, done.code) == ("limit 0\nsent 0\n", "", 0)
+    assert [span.status_code for span in done.writes] == ["ERROR", "UNSET"]
+
+
+def test_a_time_limit_in_a_report_costs_no_callback(run: Runner, broker: str) -> None:
+    """It comes out of flush, and the application has had its report."""
+    program = f"""{HEAD}
+import signal
+class Limit(Exception): pass
+def handler(*_): raise Limit
+signal.signal(signal.SIGTERM, handler)
+producer = Producer(config)
+producer.produce("orders", b"v", on_delivery=lambda error, message: print(message.offset()))
+def interrupted(self, *_):
+    signal.raise_signal(signal.SIGTERM)
+from autoinstrument._write import Write
+Write.acknowledged, acknowledged = interrupted, Write.acknowledged
+try:
+    producer.flush()
+except Limit:
+    print("limit")
+Write.acknowledged = acknowledged
+producer.produce("orders", b"v")
+print(producer.flush())
+"""
+    done = run(program, broker)
+    assert done.stdout == "0\nlimit\n0\n"
+    assert "agent-failed" not in done.stderr
+
+
 def test_reused_headers_are_untouched_and_carry_one_traceparent(run: Runner, broker: str) -> None:
     """Fifty sends of one list, and of one dict: the headers as given, and one traceparent."""
     program = f"""{HEAD}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import signal
 import sys
 import threading
 import zipfile
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.machinery import PathFinder, SourceFileLoader
 from typing import TYPE_CHECKING, Any
 
@@ -398,6 +400,34 @@ def test_a_failure_has_its_traceback_where_that_is_asked_for(
     (record,) = caplog.records
     assert guard.broken
     assert ("Traceback" in (record.exc_text or "")) == (debug == "1")
+
+
+def _limit(*_: object) -> None:
+    raise TimeoutError
+
+
+class _Limit:
+    def method(self, *_: object) -> None:
+        raise TimeoutError
+
+    __call__ = method
+
+
+@pytest.mark.usefixtures("contained")
+@pytest.mark.parametrize("handler", [_limit, partial(_limit, 1), _Limit().method, _Limit()])
+def test_what_a_signal_handler_raises_is_the_applications(handler: Any) -> None:
+    """A time limit comes out of any line of the agent, which goes on; other errors are its own."""
+    guard = _guard.Guard("a part")
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(TimeoutError), guard:
+            signal.raise_signal(signal.SIGTERM)
+        assert not guard.broken
+        with guard:
+            raise TimeoutError
+        assert guard.broken
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_an_interrupt_in_an_adapter_is_the_users(folder: Path, adapter: Adapter) -> None:

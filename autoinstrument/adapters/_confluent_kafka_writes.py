@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import attach, detach, get_current
 
 from autoinstrument._client import Client
-from autoinstrument._guard import Guard
+from autoinstrument._guard import Guard, is_interruption
 from autoinstrument._write import Write, begin
 
 from ._confluent_kafka_errors import error_type, exception_type
@@ -94,21 +94,30 @@ class Report(Write):
                 self.failed(error_type(error), error.str(), known, sent=True)
         except Exception as own:  # noqa: BLE001 - the agent's own
             guard.caught(own)
-        callback = self.callback
-        if callback is None:
-            return
-        if get_current() is self.outer:
-            callback(error, message)
-            return
-        token = attach(self.outer)
-        try:
-            callback(error, message)
-        finally:
-            detach(token)
+        finally:  # the application's report comes also where a signal interrupts the above
+            callback = self.callback
+            if callback is not None:
+                if get_current() is self.outer:
+                    callback(error, message)
+                else:
+                    token = attach(self.outer)
+                    try:
+                        callback(error, message)
+                    finally:
+                        detach(token)
 
     def raised(self, exception: Exception) -> None:
-        """Close the write: the call itself has failed, so there will be no report."""
-        self.failed(exception_type(exception), str(exception))
+        """Close the write: the call itself has failed, so there will be no report.
+
+        Except where a signal handler has raised: C is not interrupted, and the client has taken it.
+        """
+        if not is_interruption(exception):
+            self.failed(exception_type(exception), str(exception))
+
+    def given_up(self, own: Exception) -> None:
+        """Close the write that the client has not seen, if `own` is no failure of the agent's."""
+        if is_interruption(own):
+            self.failed(exception_type(own), str(own))
 
 
 def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of

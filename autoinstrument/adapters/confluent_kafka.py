@@ -153,6 +153,8 @@ def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Prod
                 if understood is headers:  # else the client refuses them
                     sent = report.headers(headers)
     except Exception as error:  # noqa: BLE001 - the agent's own
+        if report is not None:
+            report.given_up(error)
         guard.caught(error)
     if report is None:
         given = topic, value, key, partition, callback, on_delivery, timestamp, headers
