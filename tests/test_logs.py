@@ -127,6 +127,54 @@ assert logging.setLogRecordFactory.__module__ == "logging"
     assert run(undone, broker).code == 0
 
 
+def test_the_attributes_of_a_record_are_as_they_were_without_a_trace(run: Runner) -> None:
+    """Formatters of JSON dump them all: they differ only where there is a trace to be found."""
+    program = f"""{LOG.replace(FORMAT, "%(message)s")}
+class Dump(logging.Formatter):
+    def format(self, record):
+        return " ".join(vars(record))
+log.root.handlers[0].setFormatter(Dump())
+log.info("x")
+"""
+    traced, bare = run(program), run(program, bare=True)
+    assert (traced.stdout, traced.stderr) == (bare.stdout, "")
+    current = """
+from opentelemetry.sdk.trace import TracerProvider
+with TracerProvider().get_tracer("own").start_as_current_span("x"):
+    log.info("x")
+"""
+    assert run(program + current).stdout.endswith("otelServiceName profile_root_span_id\n")
+
+
+@pytest.mark.parametrize(
+    ("style", "asks"),
+    [
+        ("%", "%(otelTraceID)s %(otelTraceSampled)s %(otelServiceName)s %(message)s"),
+        ("{", "{otelTraceID} {otelTraceSampled} {otelServiceName} {message}"),
+        ("$", "$otelTraceID ${otelTraceSampled} $otelServiceName $message"),
+    ],
+)
+def test_each_style_of_format_may_name_the_fields(run: Runner, style: str, asks: str) -> None:
+    """Also of a record that comes out of a queue or a pickle; what nobody has is an error."""
+    program = f"""
+import copy, logging, pickle
+format = logging.Formatter({asks!r}, style={style!r}).format
+record = logging.getLogRecordFactory()("n", 20, "f", 1, "m", (), None)
+for each in record, copy.copy(record), pickle.loads(pickle.dumps(record)):
+    print(format(each))
+print(record.otelTraceID, record.otelSpanID, record.otelServiceName)
+try:
+    logging.Formatter({asks.replace("message", "nobody")!r}, style={style!r}).format(record)
+except ValueError as error:
+    print(error)
+"""
+    assert run(program, OTEL_SERVICE_NAME="shop").stdout.splitlines() == [
+        *["0 False shop m"] * 3,
+        "0 0 shop",
+        "Formatting field not found in record: 'nobody'",
+    ]
+
+
 def test_a_failed_write_is_a_line_of_its_trace(run: Runner, broker: str) -> None:
     """Topic, id, error; its root is that of the span."""
     done = run(f"{LOG}{CLIENT}{FAILS}", broker, "1")
