@@ -312,6 +312,23 @@ producer.flush()
     assert "other" not in json.dumps(span.attributes)
 
 
+def test_no_more_of_a_key_is_kept_than_its_span_has(run: Runner, broker: str) -> None:
+    """What waits for an exporter holds 256 characters; a key of other bytes is in no span."""
+    program = f"""{HEAD}
+producer = Producer(config)
+keys = ["k" * 300, ("x" + "é" * 20_000).encode(), b"z" * 300 + b"\\xff", b"short"]
+before = [sys.getrefcount(key) for key in keys[:3]]
+for key in keys:
+    producer.produce("orders", b"v", key=key)
+producer.flush()
+print([sys.getrefcount(key) for key in keys[:3]] == before)
+"""
+    done = run(program, broker, OTEL_BSP_SCHEDULE_DELAY="60000")
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    keys = {span.attributes.get("messaging.kafka.message.key") for span in done.writes}
+    assert keys == {"k" * 256, "x" + "é" * 255, None, "short"}
+
+
 def test_a_bad_setting_is_told_and_its_default_used(run: Runner, broker: str) -> None:
     """The warning names the variable, the value and what is accepted."""
     done = run(ONE, broker, AUTOINSTRUMENT_SPAN_NAMES="nice", AUTOINSTRUMENT_KEEP="some")
