@@ -486,6 +486,21 @@ mine.flush()
     assert done.roots[0].name == "__main__.sell"
 
 
+def test_a_subclass_that_allows_no_attributes_is_traced(run: Runner, broker: str) -> None:
+    """Its own __setattr__ is not asked for what is the agent's."""
+    program = f"""{HEAD}
+class Frozen(Producer):
+    def __setattr__(self, name, value):
+        print(name)
+        raise AttributeError(name)
+producer = Frozen(config)
+producer.produce("orders", b"v")
+producer.flush()
+"""
+    done = run(program, broker)
+    assert (done.stdout, done.stderr, len(done.writes)) == ("", "", 1)
+
+
 def test_a_failing_serializer_is_an_error_span(run: Runner, broker: str) -> None:
     """The serializer's error reaches the application unchanged; the serializer ran once."""
     program = f"""{HEAD}

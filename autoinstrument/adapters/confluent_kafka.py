@@ -124,7 +124,8 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     initialize(_original, self, args, kwargs)
     with guard:
         configuration = {**(given[0] if given else {}), **kwargs}
-        setattr(self, CLIENT, ConfluentClient(self, configuration))
+        # A subclass's own __setattr__ need not know of it.
+        object.__setattr__(self, CLIENT, ConfluentClient(self, configuration))
 
 
 def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Producer.c
