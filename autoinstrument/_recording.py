@@ -17,7 +17,8 @@ from ._notices import tell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_FOLDER = ".autoinstrument"
+DEFAULT_FOLDER = os.environ.get("AUTOINSTRUMENT_FOLDER") or ".autoinstrument"
+"""Where nobody has said otherwise; `autoinstrument run` names that of its own directory."""
 _MOST_BYTES = 64 * 1024 * 1024  # of all recordings in a folder
 _PARTS = 8  # a file is rotated when it holds this share of the whole
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))

@@ -31,7 +31,7 @@ import json, os, sys
 {HOOKED}
 startup = [entry for entry in sys.path if entry.endswith("_startup")]
 sys.path[:] = [entry for entry in sys.path if entry not in startup]
-ours = ("AUTOINSTRUMENT_ENABLED", "AUTOINSTRUMENT_RUN", "PYTHONPATH")
+ours = ("AUTOINSTRUMENT_ENABLED", "AUTOINSTRUMENT_FOLDER", "AUTOINSTRUMENT_RUN", "PYTHONPATH")
 environment = {{name: value for name, value in os.environ.items() if name not in ours}}
 print(json.dumps(dict(
     hooked=hooked, startup=startup, environment=environment,
@@ -120,7 +120,12 @@ def test_the_locale_is_the_users(installed: Interpreter) -> None:
     without = installed.run_command(*bare, *shown).stdout.splitlines()
     seen = installed.run_command(*bare, "autoinstrument", "run", "--", *shown).stdout.splitlines()
     added = {line.partition("=")[0] for line in set(seen) - set(without)}
-    assert added == {"PYTHONPATH", "AUTOINSTRUMENT_ENABLED", "AUTOINSTRUMENT_RUN"}
+    assert added == {
+        "PYTHONPATH",
+        "AUTOINSTRUMENT_ENABLED",
+        "AUTOINSTRUMENT_FOLDER",
+        "AUTOINSTRUMENT_RUN",
+    }
     assert set(without) <= set(seen)
 
 
@@ -165,7 +170,10 @@ def test_a_command_needs_no_separator(run: Run) -> None:
 @pytest.mark.parametrize("name", ["here", "here.jsonl", "here.d/"])
 def test_a_record_is_named_absolutely(run: Run, tmp_path: Path, name: str) -> None:
     """The command may change its directory before it writes; a slash still means a folder."""
-    ended = run("--record", name, "--", "sh", "-c", "echo $AUTOINSTRUMENT_RECORD", cwd=tmp_path)
+    shown = ("--", "sh", "-c", "echo $AUTOINSTRUMENT_RECORD")
+    ended = run("--record", name, *shown, cwd=tmp_path)
+    assert ended.stdout == f"{tmp_path}/{name}\n"
+    ended = run(*shown, cwd=tmp_path, AUTOINSTRUMENT_RECORD=name)
     assert ended.stdout == f"{tmp_path}/{name}\n"
 
 
@@ -201,6 +209,21 @@ def test_a_record_in_a_folder_that_is_gone_is_told_by_the_agent(
     found = installed.run_command(*gone, "autoinstrument", "doctor", cwd=tmp_path / "gone")
     assert (found.returncode, found.stderr) == (1, "")
     assert "recording-unwritable" in found.stdout
+
+
+def test_a_recording_is_where_run_was_started(run: Run, tmp_path: Path) -> None:
+    """Without a name, too; and that alone makes no recording beside an exporter."""
+    (tmp_path / "elsewhere").mkdir()
+    program = """
+import os
+os.chdir("elsewhere")
+from autoinstrument._recording import Recording
+print(Recording().place)
+"""
+    ended = run("--", "python", "-c", program, cwd=tmp_path)
+    assert ended.stdout == f"{tmp_path / '.autoinstrument'}\n"
+    ended = run("--", "sh", "-c", "echo $AUTOINSTRUMENT_RECORD", cwd=tmp_path)
+    assert ended.stdout == "\n"
 
 
 @pytest.mark.parametrize("report", [[], ["--report"]], ids=["exec", "report"])

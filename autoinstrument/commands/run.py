@@ -77,15 +77,20 @@ def startup_folder() -> str:
 
 
 def with_agent(environment: Mapping[str, str], record: str | None) -> dict[str, str]:
-    """Return a copy of `environment` in which every Python process starts the agent."""
+    """Return a copy of `environment` in which every Python process starts the agent.
+
+    What it records is where the user expects it, whatever directory a process changes to.
+    """
     added = dict(environment)
     path = [startup_folder()]
     if environment.get("PYTHONPATH"):  # an empty entry would be the current directory
         path.append(environment["PYTHONPATH"])
     added["PYTHONPATH"] = os.pathsep.join(path)
     added["AUTOINSTRUMENT_ENABLED"] = "1"
+    record = record or environment.get("AUTOINSTRUMENT_RECORD", "").strip()
     if record:
         added["AUTOINSTRUMENT_RECORD"] = _absolute(record)
+    added["AUTOINSTRUMENT_FOLDER"] = _absolute(".autoinstrument")
     if _is_coerced_locale():
         added.pop("LC_CTYPE", None)
     return added
