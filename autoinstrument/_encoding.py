@@ -18,6 +18,7 @@ from ._spans import (
     outcome_attributes,
     partition_attributes,
 )
+from ._unheard import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -184,12 +185,13 @@ class Encoder(ABC, Generic[AnyStr]):
         return own
 
     def _bounded(self, attributes: dict[str, Any]) -> BoundedAttributes:
-        return BoundedAttributes(
-            self._limits.max_span_attributes,
-            attributes,
-            immutable=False,
-            max_value_len=self._limits.max_span_attribute_length,
-        )
+        with unheard:
+            return BoundedAttributes(
+                self._limits.max_span_attributes,
+                attributes,
+                immutable=False,
+                max_value_len=self._limits.max_span_attribute_length,
+            )
 
 
 def encoded_flags(context: SpanContext) -> int:

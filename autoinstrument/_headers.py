@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +22,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from ._notices import tell
 from ._settings import settings
+from ._unheard import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,10 +101,10 @@ def extracted(carried: Carried, context: Context) -> tuple[SpanContext | None, C
     """
     if has_standard_propagators():
         if "baggage" in carried.fields:
-            with _unheard:
+            with unheard:
                 context = _BAGGAGE.extract(carried.fields, context)
         return carried.traceparent, context
-    with _unheard:
+    with unheard:
         found = global_textmap().extract(carried.fields, context)
     incoming = get_current_span(found).get_span_context()
     own = get_current_span(context)
@@ -202,34 +201,10 @@ def _parse(traceparent: str, tracestate: str | None = None) -> SpanContext | Non
         return None
     state = None
     if tracestate and len(tracestate) <= _LONGEST_STATE:
-        with _unheard:
+        with unheard:
             state = TraceState.from_header([tracestate])
     # By place, which takes half the time.
     return SpanContext(own, above, True, _TRACE_FLAGS[flags], state)  # noqa: FBT003 - is_remote
-
-
-class _Unheard(threading.local):
-    """A block in which OpenTelemetry does not log what it thinks of foreign headers.
-
-    It would quote them, for each message again, and where nobody has set logging up, on stderr.
-    """
-
-    reading = False
-
-    def __enter__(self) -> None:
-        self.reading = True
-
-    def __exit__(self, *_: object) -> None:
-        self.reading = False
-
-    def filter(self, _: logging.LogRecord) -> bool:
-        """Let a record pass if it comes from elsewhere."""
-        return not self.reading
-
-
-_unheard = _Unheard()
-for _logger in "opentelemetry.trace.span", "opentelemetry.baggage.propagation":
-    logging.getLogger(_logger).addFilter(_unheard.filter)
 
 
 def _is_pair(item: Any) -> bool:

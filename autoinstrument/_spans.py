@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from ._settings import settings
+from ._unheard import unheard
 from ._work import RootDecision
 
 if TYPE_CHECKING:
@@ -157,12 +158,13 @@ class SpanBuilder:
     def _bounded(self, attributes: dict[str, Any], *, foreign: bool = False) -> Mapping[str, Any]:
         if not (self._limited or foreign):
             return attributes
-        return BoundedAttributes(
-            self._limits.max_span_attributes,
-            attributes,
-            immutable=False,
-            max_value_len=self._limits.max_span_attribute_length,
-        )
+        with unheard:
+            return BoundedAttributes(
+                self._limits.max_span_attributes,
+                attributes,
+                immutable=False,
+                max_value_len=self._limits.max_span_attribute_length,
+            )
 
 
 def _context(operation: Operation, span_id: int, flags: int, *, kept: bool) -> SpanContext:

@@ -312,6 +312,24 @@ producer.flush()
     assert "other" not in json.dumps(span.attributes)
 
 
+@pytest.mark.parametrize(
+    "provider",
+    ["", f"{PROVIDER}trace.set_tracer_provider(provider)"],
+    ids=["ours", "the application's"],
+)
+def test_a_limit_that_cuts_attributes_says_nothing(run: Runner, broker: str, provider: str) -> None:
+    """It is what the user has asked for; OpenTelemetry would log each value that is cut."""
+    program = f"""{HEAD}{provider}
+producer = Producer(config)
+producer.produce("orders", b"v", key="k" * 20)
+producer.flush()
+"""
+    done = run(program, broker, OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT="8")
+    assert (done.stderr, len(done.writes)) == ("", 0 if provider else 1)
+    if not provider:
+        assert done.writes[0].attributes["messaging.kafka.message.key"] == "k" * 8
+
+
 def test_no_more_of_a_key_is_kept_than_its_span_has(run: Runner, broker: str) -> None:
     """What waits for an exporter holds 256 characters; a key of other bytes is in no span."""
     program = f"""{HEAD}
