@@ -33,18 +33,22 @@ class RootDecision(NamedTuple):
 # By code and instruction. Not by the code itself, whose hash takes as long as the code is.
 sites: dict[tuple[int, int], CallSite] = {}
 _MOST_SITES = 4096
+# An event loop runs the client's own coroutines, as those of gather(): it has made no call itself.
+_NOBODYS = frozenset({"asyncio", "autoinstrument", "uvloop"})
 
 
 def call_site(frame: FrameType, passed_over: str) -> CallSite:
     """Return the place of the application that `frame` has been called from, or is.
 
     Frames in the package `passed_over` are the client's, of which one class calls another; the
-    agent's are passed over too. Ends at the outermost frame. Each place is looked at only once, as
-    its line takes up to 1 us to find; `sites` has the answer for a frame that is the application's.
+    agent's and the event loop's are passed over too, so that a client's coroutine that is a task of
+    its own leads to what runs the loop. Ends at the outermost frame. Each place is looked at only
+    once, as its line takes up to 1 us to find; `sites` has the answer for a frame that is the
+    application's.
     """
     while frame.f_back is not None:
         package = frame.f_globals.get("__name__", "").partition(".")[0]
-        if package not in (passed_over, "autoinstrument"):
+        if package != passed_over and package not in _NOBODYS:
             break
         frame = frame.f_back
     key = id(frame.f_code), frame.f_lasti

@@ -5,6 +5,7 @@ Each test starts a program, since what it loses at its end can be seen only from
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, ClassVar
 from unittest.mock import ANY
 
@@ -95,6 +96,26 @@ asyncio.run(main())
         "server.address": host,
         "server.port": int(port),
     }
+
+
+def test_a_write_that_is_a_task_of_its_own_is_named_for_what_runs_the_loop(
+    run: Runner, broker: str
+) -> None:
+    """Nobody knows who made the task; from 3.12 on wait_for() makes none."""
+    program = f"""{HEAD}
+async def send_all():
+    async with AIOKafkaProducer(**config) as producer:
+        await asyncio.gather(*(producer.send_and_wait("orders", b"v") for _ in range(3)))
+        await asyncio.create_task(producer.send_and_wait("orders", b"v"))
+        await asyncio.wait_for(producer.send_and_wait("orders", b"v"), 60)
+def main():
+    asyncio.run(send_all())
+main()
+"""
+    done = run(program, broker)
+    names = [root.name for root in sorted(done.roots, key=lambda root: root.start)]
+    assert names[:4] == ["__main__.main"] * 4
+    assert names[4:] == ["__main__.main" if sys.version_info < (3, 12) else "__main__.send_all"]
 
 
 def test_each_form_of_the_call_is_the_clients(run: Runner, broker: str) -> None:
