@@ -98,12 +98,13 @@ class Finisher:
         is exported here.
         """
         self._closing = True
-        if self._thread is not None and self._thread.is_alive():
+        thread = self._thread
+        if thread is not None and thread.is_alive():
             self._wake.set()
             before = -1
-            while self._thread.is_alive() and before != self._batches:
+            while thread.is_alive() and before != self._batches:
                 before = self._batches
-                self._thread.join(_PATIENCE_AT_EXIT)
+                thread.join(_PATIENCE_AT_EXIT)
         else:
             self._drain_at_exit()
         while self._waiting:
@@ -144,6 +145,7 @@ class Finisher:
             self._drain_at_exit()
         finally:
             context_api.detach(token)
+            self._thread = None  # where an exit has ended it, the next operation starts another
 
     def _drain(self) -> None:
         while self._waiting:

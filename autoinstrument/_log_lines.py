@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ._log_records import speaking_of
@@ -80,7 +81,9 @@ class LogLines:
             _root_id(operation),
             sampled=bool(operation.flags & 1),
         ):
-            _logger.log(level, "%s", self._words(operation))
+            words = self._words(operation)
+            with suppress(Exception):  # of a handler or a filter of the application's
+                _logger.log(level, "%s", words)
 
     def _words(self, operation: Operation) -> str:
         carried = operation.carried

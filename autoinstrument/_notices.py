@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 SLUGS = {
     "agent-failed": "a part of the agent failed and stands aside; the application is not affected",
     "bad-setting": "an environment variable has a value that is not accepted; its default is used",
@@ -27,6 +29,7 @@ def tell(slug: str, text: str, about: str = "", *, error: BaseException | None =
     _told.add((slug, about))
     import logging  # noqa: PLC0415 - 11 ms that only a process with a warning pays
 
-    logging.getLogger("autoinstrument").warning(
-        "autoinstrument: %s (%s)", text, slug, exc_info=error
-    )
+    with suppress(Exception):  # of a handler or a filter of the application's
+        logging.getLogger("autoinstrument").warning(
+            "autoinstrument: %s (%s)", text, slug, exc_info=error
+        )

@@ -261,3 +261,22 @@ def test_a_program_without_a_log_has_no_lines(run: Runner, broker: str, setting:
     """Python would print them on stderr, where nobody has asked for them."""
     done = run(f"import sys\n{CLIENT}{FAILS}", broker, "3", AUTOINSTRUMENT_LOG=setting)
     assert (done.stdout, done.stderr, len(done.writes)) == ("", "", 3)
+
+
+def test_a_filter_that_raises_stops_neither_program_nor_spans(run: Runner, broker: str) -> None:
+    """One that asks for the request of this moment, where there is none: only words are lost."""
+    program = f"""
+import contextvars, logging, sys
+request = contextvars.ContextVar("request")
+def named(record):
+    record.request = request.get()
+    return True
+handler = logging.StreamHandler(sys.stdout)
+handler.addFilter(named)
+logging.basicConfig(handlers=[handler])
+{CLIENT}{FAILS}{WRITES}
+"""
+    done = run(program, broker, "3", AUTOINSTRUMENT_KEEP="oops")
+    assert (done.code, done.stdout, done.stderr) == (0, "", "")
+    errors = [span.attributes.get("error.type") for span in done.writes]
+    assert errors == ["MESSAGE_TOO_LARGE"] * 3 + [None]

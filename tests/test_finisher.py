@@ -1,0 +1,60 @@
+"""The background thread: what it does not survive, and who does its work then."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import pytest
+from processes import until
+
+from autoinstrument._common import Common
+from autoinstrument._finisher import Finisher
+from autoinstrument._operation import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NAMED = MappingProxyType({"messaging.operation.name": "send"})
+
+
+class _Ending:
+    """A destination whose first call ends the thread, as a `sys.exit` in a handler would."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.sent = 0
+
+    def take(self, operations: Iterable[Operation]) -> None:
+        self.calls += 1
+        if self.calls == 1:
+            raise SystemExit
+        self.sent += len(list(operations))
+
+    def send(self) -> bool:
+        return True
+
+    def shutdown(self) -> None:
+        pass
+
+
+def _operation() -> Operation:
+    operation = Operation()
+    operation.attributes, operation.recording = Common(_NAMED), True
+    return operation
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_was_ended_is_started_anew() -> None:
+    """The next operation starts another, which goes on."""
+    destination = _Ending()
+    finisher = Finisher([destination], None, interval=0.01, batch=8, most_waiting=64)
+    finisher.add(_operation())
+    until(lambda: destination.calls == 1, "the thread has not begun")
+
+    def is_sent() -> bool:
+        finisher.add(_operation())
+        return destination.sent > 0
+
+    until(is_sent, "no other thread has been started", 5)
+    finisher.finish()
