@@ -1,4 +1,4 @@
-"""A fork copies no import that is half done: the child could never finish it."""
+"""A fork copies nothing that is half done: the child could never finish it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import threading
 
 whole = threading.RLock()
-"""Held by who imports in a thread of the agent's own, and by a fork."""
+"""Held by who imports in a thread of the agent's own, or builds the pipeline, and by a fork."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(

@@ -6,7 +6,7 @@ A global provider is never set here: that would quietly take the application's t
 from __future__ import annotations
 
 import os
-import threading
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from importlib_metadata import entry_points
@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from . import __version__, _closing, _exit
+from . import __version__, _closing, _exit, _forking
 from ._destinations import destination
 from ._exporters import exporters, metric_exporters
 from ._finisher import Finisher
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from ._metric_export import MetricExport
+    from ._operation import Operation
 
 _SCOPE = InstrumentationScope(SCOPE, __version__)
 _UNASKED = object()
@@ -46,7 +47,21 @@ _counting: Finisher | None = None
 _metrics: Metrics | None = None
 in_flight: Callable[[], int] = int
 """Counts the writes that have no answer yet; set by who knows them."""
-_lock = threading.Lock()
+_choosing: int | None = None
+"""The thread that is in the midst of it."""
+
+
+class _Nowhere:
+    """Where a write goes that a signal handler makes while the pipeline is being built."""
+
+    def open(self, operation: Operation) -> None:
+        operation.ids, operation.flags = b"", 0
+
+    def close(self, operation: Operation) -> None:
+        pass
+
+
+_nowhere = _Nowhere()
 
 
 def current() -> Sink:
@@ -55,7 +70,7 @@ def current() -> Sink:
     # provider. Without that name every write asks the public one.
     provider = trace._TRACER_PROVIDER if _has_private_name else trace.get_tracer_provider()  # noqa: SLF001
     if provider is not _asked_for:
-        _choose(provider)
+        return _choose(provider)
     return _sink
 
 
@@ -64,8 +79,8 @@ _has_private_name = hasattr(trace, "_TRACER_PROVIDER")
 
 def forget() -> None:
     """Drop everything: a forked child shares neither threads nor connections with its parent."""
-    global _asked_for, _own, _counting, _metrics
-    _asked_for, _own, _counting, _metrics = _UNASKED, None, None, None
+    global _asked_for, _own, _counting, _metrics, _choosing
+    _asked_for, _own, _counting, _metrics, _choosing = _UNASKED, None, None, None, None
 
 
 def metrics() -> Metrics:
@@ -76,15 +91,28 @@ def metrics() -> Metrics:
     return _metrics
 
 
-def _choose(provider: trace.TracerProvider | None) -> None:
+def _choose(provider: trace.TracerProvider | None) -> Sink:
+    global _choosing  # noqa: PLW0603 - the process's one pipeline
+    if _choosing == get_ident():  # a signal handler's, which would wait for itself
+        return _nowhere
+    with _forking.whole:
+        _choosing = get_ident()
+        try:
+            if provider is not _asked_for:  # else another thread has been faster
+                _build(provider)
+        finally:
+            _choosing = None
+        return _sink
+
+
+def _build(provider: trace.TracerProvider | None) -> None:
     global _asked_for, _sink  # noqa: PLW0603 - the process's one pipeline
-    with _lock:
-        if provider is None or isinstance(provider, trace.ProxyTracerProvider):
-            _sink = _own_sink()
-        else:
-            _sink = application_sink(provider, _counting_finisher().add)
-            _exit.before_shutdown_of(provider)
-        _asked_for = provider
+    if provider is None or isinstance(provider, trace.ProxyTracerProvider):
+        _sink = _own_sink()
+    else:
+        _sink = application_sink(provider, _counting_finisher().add)
+        _exit.before_shutdown_of(provider)
+    _asked_for = provider
 
 
 def _own_sink() -> OwnSink:

@@ -464,3 +464,78 @@ if __name__ == "__main__":
     done = run(program, broker)
     keys = sorted(span.attributes["messaging.kafka.message.key"] for span in done.writes)
     assert (keys, done.stderr) == (["0", "1"], "")
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """Give a function whose argument, Python, runs in the midst of the first write."""
+
+    def built(meanwhile: str) -> dict[str, str]:
+        (tmp_path / "meanwhile.py").write_text(f"""
+import os, signal, threading, time
+from opentelemetry.sdk.trace import RandomIdGenerator
+begun = threading.Event()
+class Generator(RandomIdGenerator):
+    def __init__(self):
+        begun.set()
+        {meanwhile}
+""")
+        (tmp_path / "meanwhile-1.dist-info").mkdir()
+        entry = "[opentelemetry_id_generator]\nmeanwhile = meanwhile:Generator\n"
+        (tmp_path / "meanwhile-1.dist-info" / "entry_points.txt").write_text(entry)
+        (tmp_path / "meanwhile-1.dist-info" / "METADATA").write_text("Name: meanwhile\n")
+        return {"OTEL_PYTHON_ID_GENERATOR": "meanwhile"}
+
+    return built
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_child_that_is_forked_during_the_first_write_can_write(
+    run: Runner, broker: str, built: Callable[[str], dict[str, str]]
+) -> None:
+    """The fork waits until the other thread's write has what it needs."""
+    program = f"""{HEAD}
+import os, signal, threading, warnings
+import meanwhile
+warnings.simplefilter("ignore", DeprecationWarning)
+def write(key):
+    producer = Producer(config)
+    producer.produce("orders", b"v", key=key)
+    producer.flush()
+thread = threading.Thread(target=write, args=("parent",))
+thread.start()
+meanwhile.begun.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    write("child")
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+thread.join()
+"""
+    done = run(program, broker, **built("time.sleep(0.5)"))
+    assert (done.stdout, done.stderr) == ("0\n", "")
+    keys = sorted(span.attributes["messaging.kafka.message.key"] for span in done.writes)
+    assert keys == ["child", "parent"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no such signals")
+def test_a_signal_handler_may_write_during_the_first_write(
+    run: Runner, broker: str, built: Callable[[str], dict[str, str]]
+) -> None:
+    """Its message goes out as it is, without a span and a header, and nobody waits for himself."""
+    program = f"""{HEAD}
+import signal
+producer = Producer(config)
+def report(error, message):
+    print(message.key(), message.headers())
+def write(*_):
+    producer.produce("orders", b"v", key="in the handler", on_delivery=report)
+signal.signal(signal.SIGUSR1, write)
+signal.alarm(20)
+producer.produce("orders", b"v", key="first")
+producer.flush()
+"""
+    done = run(program, broker, **built("os.kill(os.getpid(), signal.SIGUSR1)"))
+    assert (done.code, done.stdout) == (0, "b'in the handler' None\n")
+    assert [span.attributes["messaging.kafka.message.key"] for span in done.writes] == ["first"]
