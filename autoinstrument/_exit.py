@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,7 +28,10 @@ _flushers: list[Callable[[], object]] = []
 _original_exit = os._exit
 _watching = False
 _begun = False
-_PATIENCE_AT_EXIT = 5000  # milliseconds, as the SDK counts
+# Seconds before `os._exit`, by which nobody expects to wait: for the application's flush, which is
+# its own affair, and for our export, whose beginning takes imports.
+_PATIENCE_WITH_FLUSH = 1.0
+_PATIENCE_WITH_EXPORT = 2.0
 
 
 def watch() -> None:
@@ -65,7 +69,8 @@ def before_shutdown_of(provider: Any) -> None:
     """
     atexit.register(_decide)
     if hasattr(provider, "force_flush"):
-        _flushers.append(lambda: provider.force_flush(_PATIENCE_AT_EXIT))
+        patience = int(_PATIENCE_WITH_FLUSH * 1000)  # milliseconds, as the SDK counts
+        _flushers.append(lambda: provider.force_flush(patience))
         _take_part_in_exit()
 
 
@@ -76,9 +81,23 @@ def _take_part_in_exit() -> None:
 
 
 def _exit_after_the_end(status: int) -> NoReturn:
-    _end()
-    _run(_flushers)
+    _decide()
+    if not _run_in_time(_finishers, _PATIENCE_WITH_EXPORT):
+        tell("export-failed", "the program left by os._exit() before its last export had an answer")
+    _run_in_time(_flushers, _PATIENCE_WITH_FLUSH)
     _original_exit(status)
+
+
+def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
+    """Run the steps, whether they respect a limit or not; whether they have come to their end."""
+    # Named as the finisher's: what exporters log in a thread of that name is told as a warning.
+    thread = threading.Thread(target=_run, args=(steps,), name="autoinstrument", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is shutting down
+        return not steps
+    thread.join(seconds)
+    return not thread.is_alive()
 
 
 def _end() -> None:

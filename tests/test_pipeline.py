@@ -539,3 +539,27 @@ producer.flush()
     done = run(program, broker, **built("os.kill(os.getpid(), signal.SIGUSR1)"))
     assert (done.code, done.stdout) == (0, "b'in the handler' None\n")
     assert [span.attributes["messaging.kafka.message.key"] for span in done.writes] == ["first"]
+
+
+def test_an_abrupt_exit_waits_for_no_flush_without_end(run: Runner, broker: str) -> None:
+    """The application's exporter has no answer: os._exit leaves all the same."""
+    program = f"""{PROVIDER}
+import os, threading
+trace.set_tracer_provider(provider)
+provider.force_flush = lambda *_: threading.Event().wait()
+{ONE}
+os._exit(3)
+"""
+    done = run(program, broker)
+    assert (done.code, done.stderr) == (3, "")
+
+
+def test_an_abrupt_exit_waits_for_no_export_without_end(
+    run: Runner, broker: str, otlp_endpoint: Endpoint
+) -> None:
+    """The collector has no answer: os._exit leaves all the same, and that is told."""
+    otlp_endpoint.delay = None
+    program = f"{ONE}\nimport os\nos._exit(3)\n"
+    done = run(program, broker, **otlp_endpoint.environment)
+    assert done.code == 3
+    assert re.findall(r"os\._exit\(\) .* \((.*)\)", done.stderr) == ["export-failed"]
