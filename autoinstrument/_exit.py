@@ -2,7 +2,7 @@
 
 Handlers of `atexit` run last registered first. The agent's last one is registered when a client is
 imported, so that it runs after all that the application has registered since, a `flush` say. With a
-provider of the application, the decision must come before that provider's own shutdown.
+provider of the application, the decision is made in that provider's own shutdown.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def watch() -> None:
 
 
 def begin() -> None:
-    """Note that the end has begun, where a client's own handlers come before the agent's."""
+    """Note that the end has begun, where others' handlers come before the agent's."""
     global _begun  # noqa: PLW0603 - once a process
     _begun = True
 
 
 def begun() -> bool:
-    """Whether an answer comes only because the process is ending."""
+    """Whether the process is ending, as far as that has been noted."""
     return _begun
 
 
@@ -63,15 +63,36 @@ def at_the_end(finish: Callable[[], object]) -> None:
 
 
 def before_shutdown_of(provider: Any) -> None:
-    """Decide on open writes before the application's `provider` shuts down.
-
-    It has registered its own shutdown already, so what is registered now runs before.
-    """
-    atexit.register(_decide)
+    """Decide on open writes before the application's `provider` shuts down, as late as can be."""
+    if not _decide_in_shutdown_of(provider):
+        atexit.register(_decide)  # its own shutdown is registered already, and comes after
     if hasattr(provider, "force_flush"):
         patience = int(_PATIENCE_WITH_FLUSH * 1000)  # milliseconds, as the SDK counts
         _flushers.append(lambda: provider.force_flush(patience))
         _take_part_in_exit()
+
+
+def _decide_in_shutdown_of(provider: Any) -> bool:
+    """Decide when an exit handler of the SDK's shuts `provider` down; whether there is such a one.
+
+    What the application has registered since it has the provider, a `flush` say, is done by then.
+    """
+    processor = getattr(provider, "_active_span_processor", None)
+    original = getattr(processor, "shutdown", None)
+    if getattr(provider, "_atexit_handler", None) is None or original is None:
+        return False
+
+    def shutdown(*args: Any, **kwargs: Any) -> Any:
+        if begun():  # else the application does so while it goes on
+            _decide()
+        return original(*args, **kwargs)
+
+    try:
+        processor.shutdown = shutdown  # type: ignore[union-attr] # it has one, as seen above
+    except AttributeError:
+        return False
+    atexit.register(begin)
+    return True
 
 
 def _take_part_in_exit() -> None:

@@ -563,3 +563,53 @@ def test_an_abrupt_exit_waits_for_no_export_without_end(
     done = run(program, broker, **otlp_endpoint.environment)
     assert done.code == 3
     assert re.findall(r"os\._exit\(\) .* \((.*)\)", done.stderr) == ["export-failed"]
+
+
+def test_a_flush_at_exit_counts_with_the_applications_provider(run: Runner, broker: str) -> None:
+    """What was registered before the first write has delivered when the provider shuts down."""
+    program = f"""
+import atexit
+atexit.register(lambda: print(spans()))
+{PROVIDER}
+trace.set_tracer_provider(provider)
+{HEAD}
+producer = Producer({{**config, "linger.ms": 10_000}})
+atexit.register(producer.flush)
+producer.produce("orders", b"v", partition=0)
+"""
+    done = run(program, broker)
+    assert done.stdout == f"{[('WriteKafka', 0), ('__main__.<module>', None)]}\n"
+    assert done.stderr == ""
+
+
+def test_what_is_unanswered_is_lost_with_the_applications_provider(
+    run: Runner, broker: str
+) -> None:
+    """Its spans are told before the provider shuts down, be it by itself or by the program."""
+    program = f"""
+import atexit
+atexit.register(lambda: print(spans()))
+{PROVIDER}
+trace.set_tracer_provider(provider)
+{HEAD}
+producer = Producer({{**config, "linger.ms": 10_000}})
+producer.produce("orders", b"v", partition=0)
+"""
+    own = "provider = TracerProvider(shutdown_on_exit=False)\natexit.register(provider.shutdown)\n"
+    for each in program, program.replace("provider = TracerProvider()\n", own):
+        done = run(each, broker)
+        assert done.stdout == f"{[('WriteKafka', None), ('__main__.<module>', None)]}\n"
+        assert done.stderr.count("lost-at-exit") == 1
+
+
+def test_a_provider_that_is_shut_down_early_loses_no_write(run: Runner, broker: str) -> None:
+    """The program goes on, and its writes are answered."""
+    program = f"""{PROVIDER}
+trace.set_tracer_provider(provider)
+{HEAD}
+producer = Producer({{**config, "linger.ms": 200}})
+producer.produce("orders", b"v", partition=0)
+provider.shutdown()
+producer.flush()
+"""
+    assert "lost-at-exit" not in run(program, broker).stderr
