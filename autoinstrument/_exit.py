@@ -1,13 +1,14 @@
 """The end of a process, and of what a fork copies: nothing is lost silently.
 
-Handlers of `atexit` run last registered first. The agent's last one is registered when a client is
-imported, so that it runs after all that the application has registered since, a `flush` say. With a
+Handlers of `atexit` run last registered first. The agent's last one is registered when the agent is
+started, so that it runs after all that the application has registered, a `flush` say. With a
 provider of the application, the decision is made in that provider's own shutdown.
 """
 
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -35,12 +36,12 @@ _PATIENCE_WITH_EXPORT = 2.0
 
 
 def watch() -> None:
-    """Be there at the end of this process and of its forked children; called more than once."""
+    """Be ready for the end of this process and of its forked children; called more than once."""
     global _watching  # noqa: PLW0603 - once a process
     if _watching:
         return
     _watching = True
-    atexit.register(_end)
+    atexit.unregister(logging.shutdown)  # which `end` does: its warnings have a log to go to
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_begin_again)
 
@@ -121,9 +122,12 @@ def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
     return not thread.is_alive()
 
 
-def _end() -> None:
+def end() -> None:
+    """End orderly, when all that the application has registered with `atexit` has run."""
     _decide()
     _run(_finishers)
+    if _watching:
+        logging.shutdown()
     if isinstance(_last_error(), KeyboardInterrupt) and not hasattr(sys, "ps1"):
         # A program that Ctrl-C has ended is to end by that signal, for its shell to see. CPython
         # forgets that with any string that is executed, as in the imports that an export takes.

@@ -1,10 +1,11 @@
 """When a hooked module has been imported, call its adapters: one finder on `sys.meta_path`.
 
-Nothing is imported here but what every interpreter has loaded already, until there is a hit.
+Nothing is imported here but what every interpreter has loaded or built in, until there is a hit.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from _thread import RLock, get_ident
@@ -38,6 +39,8 @@ def install() -> Finder:
         hooked["logging"] = [_LOG_RECORDS]
     finder = Finder(hooked)
     sys.meta_path.insert(0, finder)
+    # Now, not with a client that may be imported late: what the application registers comes before.
+    atexit.register(_end)
     for name in filter(_is_kafka, list(sys.modules)):
         finder.before(name)
     for name in list(hooked):
@@ -45,6 +48,13 @@ def install() -> Finder:
         if module is not None:
             finder.executed(name, module)
     return finder
+
+
+def _end() -> None:
+    """Be there at the end of the process, if a client has been."""
+    module = sys.modules.get("autoinstrument._exit")
+    if module is not None:
+        module.end()
 
 
 def remove() -> list[str]:

@@ -192,6 +192,22 @@ producer.produce("orders", b"v")
     assert "lost-at-exit" not in done.stderr
 
 
+def test_a_flush_registered_before_the_clients_import_still_counts(
+    run: Runner, broker: str
+) -> None:
+    """A client that is imported late does not bring the decision forward."""
+    program = """
+import atexit, sys
+atexit.register(lambda: producer.flush())
+from confluent_kafka import Producer
+producer = Producer({"bootstrap.servers": sys.argv[1], "log_level": 0, "linger.ms": 10_000})
+producer.produce("orders", b"v")
+"""
+    done = run(program, broker)
+    assert done.write(messaging_kafka_offset=0).status_code == "UNSET"
+    assert done.stderr == ""
+
+
 def test_a_dropped_producer_loses_what_it_had_not_delivered(run: Runner, broker: str) -> None:
     """A producer that is collected without flush ends its open writes as lost."""
     program = f"""{HEAD}

@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from brokers import MockBroker
     from programs import Run, Runner
@@ -254,6 +255,22 @@ def test_successes_are_lines_only_if_asked_for(
         root = done.roots[0].span_id
         words = "[WriteKafka] write kafka success topic=orders id=-"
         assert line[4] == f"{words} profile_root_span_id={root}"
+
+
+def test_a_log_has_the_last_lines_too(run: Runner, broker: str, tmp_path: Path) -> None:
+    """The log is shut down when all is said: what failed last, and what was lost at the end."""
+    program = f"""
+import logging, sys
+logging.basicConfig(filename="log", filemode="w")
+{CLIENT}
+{FAILS}
+producer = Producer({{"bootstrap.servers": sys.argv[1], "log_level": 0, "linger.ms": 10_000}})
+producer.produce("orders", b"v")
+"""
+    assert run(program, broker, "1", OTEL_BSP_SCHEDULE_DELAY="1000").stderr == ""
+    lines = (tmp_path / "log").read_text()
+    assert lines.count("MESSAGE_TOO_LARGE") == 1
+    assert lines.count("(lost-at-exit)") == 1
 
 
 @pytest.mark.parametrize("setting", ["failures", "off"])
