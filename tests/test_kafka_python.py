@@ -299,6 +299,19 @@ producer.send("t", b"v")
     assert done.stderr.count("lost-at-exit") == 1
 
 
+def test_what_a_flush_at_exit_fails_with_is_the_cause(run: Runner, kafka: Kafka) -> None:
+    """The client knows why, although the program is ending: nothing is lost."""
+    program = f"""{HEAD}
+import atexit
+producer = KafkaProducer(**{{**config, "linger_ms": 500}})
+atexit.register(producer.flush)
+producer.send(sys.argv[2], b"v" * 1000)
+"""
+    done = run(program, kafka.bootstrap, kafka.topic(max_message_bytes="500"))
+    assert [span.attributes["error.type"] for span in done.writes] == ["MESSAGE_TOO_LARGE"]
+    assert "lost-at-exit" not in done.stderr
+
+
 def test_a_closed_producer_is_an_error_span(run: Runner, broker: str) -> None:
     """Writing after close is refused as ever, and is recorded."""
     program = f"""{HEAD}

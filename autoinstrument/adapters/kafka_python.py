@@ -15,6 +15,7 @@ from opentelemetry.context import attach, detach, get_current
 
 from autoinstrument import _exit
 from autoinstrument._client import Client
+from autoinstrument._errors import CLOSED
 from autoinstrument._guard import Guard
 from autoinstrument._notices import tell
 from autoinstrument._step import Taking, flush
@@ -147,10 +148,11 @@ class Report(Write):
     def broke(self, error: BaseException) -> None:
         """Take the reason why there is no record, or none that is known of."""
         with guard:
-            if _exit.begun():
+            cause = error_type(error)
+            if cause == CLOSED and _exit.begun():  # by force, which nobody but the end has wanted
                 self.lost()
             else:
-                self.failed(error_type(error), str(error), sent=True)
+                self.failed(cause, str(error), sent=True)
 
 
 def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
