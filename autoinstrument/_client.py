@@ -109,12 +109,22 @@ class Client:
         return self.lost
 
     def _dropped(self, _: ReferenceType[Any]) -> None:
+        # Told at the end of the process: the garbage collector may call from anywhere, from within
+        # the application's log too.
+        global _dropped_writes  # noqa: PLW0603 - the process's one
         for write in self.open.copy():
             write.failed(LOST_AT_EXIT, "the producer was dropped before the broker had answered")
+            _dropped_writes += 1
 
 
 _clients: WeakSet[Client] = WeakSet()
 _clients_lock = threading.Lock()
+_dropped_writes = 0
+
+
+def end_clients() -> int:
+    """Decide on what the end of the process leaves open; return how many writes are lost."""
+    return _dropped_writes + sum(client.end() for client in clients())
 
 
 def clients() -> list[Client]:
@@ -125,8 +135,8 @@ def clients() -> list[Client]:
 
 def forget_clients() -> None:
     """Leave what a forked child has inherited to the parent, whose producers those are."""
-    global _clients_lock  # noqa: PLW0603 - the parent's may be held for ever
-    _clients_lock = threading.Lock()
+    global _clients_lock, _dropped_writes
+    _clients_lock, _dropped_writes = threading.Lock(), 0  # the parent's may be held for ever
     for client in clients():
         client.open.clear()
         client.lost = 0

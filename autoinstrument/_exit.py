@@ -15,7 +15,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ._client import clients, forget_clients
+from ._client import end_clients, forget_clients
 from ._consumption import consumptions, forget_consumptions
 from ._guard import Guard
 from ._notices import tell
@@ -151,9 +151,7 @@ def _decide() -> None:
         error = _last_error()
         for consumption in consumptions():
             consumption.end(error)
-        lost = 0
-        for client in clients():
-            lost += client.end()
+        lost = end_clients()
         if lost:
             tell(
                 "lost-at-exit",

@@ -221,6 +221,8 @@ other.flush()
     done = run(program, broker)
     assert [span.attributes.get("error.type") for span in done.writes] == ["lost_at_exit", None]
     assert "dropped" in done.writes[0].status_message
+    assert "with 1 written messages unanswered; call flush()" in done.stderr
+    assert done.stderr.count("lost-at-exit") == 1
 
 
 def test_a_full_queue_is_an_error_span_and_the_same_exception(run: Runner, broker: str) -> None:
