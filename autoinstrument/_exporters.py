@@ -62,7 +62,7 @@ def _otlp_entry_point(signal: str) -> str:
 def _load(signal: str, name: str) -> Any:
     for entry in entry_points(group=f"opentelemetry_{signal}_exporter", name=name):
         try:
-            exporter = entry.load()()
+            exporter = _class(signal, entry)()
         except ImportError:
             break
         except Exception as error:  # noqa: BLE001 - each exporter has exceptions of its own
@@ -78,6 +78,22 @@ def _load(signal: str, name: str) -> Any:
     )
     tell("exporter-missing", f"no exporter {name!r} is installed: {remedy}", name)
     return None
+
+
+def _class(signal: str, entry: Any) -> Any:
+    """Return what makes an exporter.
+
+    Some packages have a reader by the name of an exporter, which opens a port when it is made.
+    """
+    made = entry.load()
+    if signal == "metrics" and isinstance(made, type):
+        from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415 - only where one is loaded
+            MetricExporter,
+        )
+
+        if not issubclass(made, MetricExporter):
+            raise TypeError(f"{made.__name__} is no MetricExporter")
+    return made
 
 
 def _silence(exporter: object) -> None:

@@ -467,23 +467,34 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def built(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+def provide(tmp_path: Path) -> Callable[[str, str, str], None]:
+    """Give a function that installs an entry point `name` of `group`: the class of that text."""
+
+    def provide(group: str, name: str, text: str) -> None:
+        (tmp_path / f"{name}.py").write_text(text)
+        (tmp_path / f"{name}-1.dist-info").mkdir()
+        entry = f"[{group}]\n{name} = {name}:Provided\n"
+        (tmp_path / f"{name}-1.dist-info" / "entry_points.txt").write_text(entry)
+        (tmp_path / f"{name}-1.dist-info" / "METADATA").write_text(f"Name: {name}\n")
+
+    return provide
+
+
+@pytest.fixture
+def built(provide: Callable[[str, str, str], None]) -> Callable[[str], dict[str, str]]:
     """Give a function whose argument, Python, runs in the midst of the first write."""
 
     def built(meanwhile: str) -> dict[str, str]:
-        (tmp_path / "meanwhile.py").write_text(f"""
+        text = f"""
 import os, signal, threading, time
 from opentelemetry.sdk.trace import RandomIdGenerator
 begun = threading.Event()
-class Generator(RandomIdGenerator):
+class Provided(RandomIdGenerator):
     def __init__(self):
         begun.set()
         {meanwhile}
-""")
-        (tmp_path / "meanwhile-1.dist-info").mkdir()
-        entry = "[opentelemetry_id_generator]\nmeanwhile = meanwhile:Generator\n"
-        (tmp_path / "meanwhile-1.dist-info" / "entry_points.txt").write_text(entry)
-        (tmp_path / "meanwhile-1.dist-info" / "METADATA").write_text("Name: meanwhile\n")
+"""
+        provide("opentelemetry_id_generator", "meanwhile", text)
         return {"OTEL_PYTHON_ID_GENERATOR": "meanwhile"}
 
     return built
@@ -613,3 +624,19 @@ provider.shutdown()
 producer.flush()
 """
     assert "lost-at-exit" not in run(program, broker).stderr
+
+
+def test_a_reader_by_the_name_of_an_exporter_is_not_made(
+    run: Runner, broker: str, provide: Callable[[str, str, str], None]
+) -> None:
+    """As that of Prometheus, which opens a port that nobody would read anything from."""
+    text = """
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+class Provided(InMemoryMetricReader):
+    def __init__(self):
+        print("made")
+"""
+    provide("opentelemetry_metrics_exporter", "reader", text)
+    done = run(ONE, broker, OTEL_METRICS_EXPORTER="reader")
+    assert (done.stdout, len(done.spans)) == ("", 2)
+    assert re.findall(r"'reader'.* \((.*)\)", done.stderr) == ["exporter-unusable"]
