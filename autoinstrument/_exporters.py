@@ -55,7 +55,8 @@ def _otlp_endpoint(signal: str) -> str | None:
 def _otlp_entry_point(signal: str) -> str:
     protocol = _first(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     if protocol is not None and protocol not in _OTLP:
-        tell("bad-setting", f"OTLP protocol {protocol!r} is ignored; accepted: {', '.join(_OTLP)}")
+        words = f"OTLP protocol {protocol!r} is ignored; accepted: {', '.join(_OTLP)}"
+        tell("bad-setting", words, about=f"OTLP protocol {protocol}")
     return _OTLP.get(protocol or "", "otlp_proto_http")
 
 

@@ -198,5 +198,6 @@ def _number(variable: str, default: int) -> int:
         return default
     if value.isdigit() and int(value) > 0:
         return int(value)
-    tell("bad-setting", f"{variable}={value!r} is ignored; accepted: a positive whole number")
+    words = f"{variable}={value!r} is ignored; accepted: a positive whole number"
+    tell("bad-setting", words, about=variable)
     return default

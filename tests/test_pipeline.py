@@ -640,3 +640,13 @@ class Provided(InMemoryMetricReader):
     done = run(ONE, broker, OTEL_METRICS_EXPORTER="reader")
     assert (done.stdout, len(done.spans)) == ("", 2)
     assert re.findall(r"'reader'.* \((.*)\)", done.stderr) == ["exporter-unusable"]
+
+
+def test_each_bad_number_is_told(run: Runner, broker: str) -> None:
+    """Not the first alone: each is corrected by itself."""
+    numbers = ("OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_METRIC_EXPORT_INTERVAL")
+    bad = {**dict.fromkeys(numbers, "many"), "OTEL_EXPORTER_OTLP_PROTOCOL": "smoke signals"}
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    done = run(ONE, broker, **bad, **endpoint, OTEL_TRACES_EXPORTER="otlp")
+    assert done.stderr.count("'many' is ignored") == 3
+    assert done.stderr.count("'smoke signals' is ignored") == 1
