@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from ._operation import Operation
 
 _SCOPE = InstrumentationScope(SCOPE, __version__)
+_COUNTS = (128,) * 6
+_LENGTHS = (SpanLimits.UNSET,) * 2
+"""With the counts, what the SDK limits spans by where no variable says otherwise."""
 _UNASKED = object()
 _asked_for: Any = _UNASKED
 _sink: Sink
@@ -118,7 +121,7 @@ def _build(provider: trace.TracerProvider | None) -> None:
 def _own_sink() -> OwnSink:
     global _own  # noqa: PLW0603 - the process's one pipeline
     if _own is None:
-        limits = SpanLimits()
+        limits = _limits()
         provider = TracerProvider(
             sampler=_sampler(),
             resource=_resource(),
@@ -140,7 +143,7 @@ def _counting_finisher() -> Finisher:
     """Return one that only counts: the spans are the application's provider's to export."""
     global _counting  # noqa: PLW0603 - the process's one
     if _counting is None:
-        _counting = _finisher([], Parts(_resource(), _SCOPE, SpanLimits()), [])
+        _counting = _finisher([], Parts(_resource(), _SCOPE, _limits()), [])
         _exit.at_the_end(_counting.finish)
     return _counting
 
@@ -174,6 +177,14 @@ def _resource() -> Resource:
     if str(resource.attributes.get("service.name", "")).startswith("unknown_service"):
         return resource.merge(Resource({"service.name": program()}))
     return resource
+
+
+def _limits() -> SpanLimits:
+    try:
+        return SpanLimits()
+    except ValueError as error:
+        tell("bad-setting", f"{error}; the defaults of all limits are used", about="limits")
+        return SpanLimits(*_COUNTS, *_LENGTHS)
 
 
 def _sampler() -> Any:

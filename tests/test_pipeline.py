@@ -650,3 +650,20 @@ def test_each_bad_number_is_told(run: Runner, broker: str) -> None:
     done = run(ONE, broker, **bad, **endpoint, OTEL_TRACES_EXPORTER="otlp")
     assert done.stderr.count("'many' is ignored") == 3
     assert done.stderr.count("'smoke signals' is ignored") == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "1.5"),
+        ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "x"),
+    ],
+)
+def test_a_bad_limit_is_told_and_the_defaults_used(
+    run: Runner, broker: str, variable: str, value: str
+) -> None:
+    """The SDK refuses it, in words of its own; spans are there all the same."""
+    done = run(ONE, broker, **{variable: value})
+    assert re.findall(rf"{variable} .* {value}; .* \((.*)\)", done.stderr) == ["bad-setting"]
+    assert len(done.spans) == 2
