@@ -111,6 +111,7 @@ class MetricExport:
             values = [*series.buckets, series.total]
             start, temporality, (*buckets, total) = since(Histogram, key, values)
             if any(buckets):
+                of_all = temporality is _CUMULATIVE  # as the least and the most are
                 point = sdk.HistogramDataPoint(
                     attributes=series.attributes,
                     start_time_unix_nano=start,
@@ -119,8 +120,8 @@ class MetricExport:
                     sum=total / _NANO,
                     bucket_counts=buckets,
                     explicit_bounds=BOUNDS,
-                    min=series.least / _NANO,
-                    max=series.most / _NANO,
+                    min=series.least / _NANO if of_all else None,  # type: ignore[arg-type] # optional in OTLP
+                    max=series.most / _NANO if of_all else None,  # type: ignore[arg-type] # as above
                 )
                 points.setdefault(series.name, []).append(point)
         return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from otlp import points_of
 
 if TYPE_CHECKING:
@@ -119,6 +120,28 @@ def test_an_exporter_gets_metrics_as_it_prefers_them(
     assert len(written) > 1
     assert sum(point.value for point in written) == 2000
     assert all(point.is_delta for point in written)
+
+
+@pytest.mark.parametrize("temporality", ["delta", "cumulative"])
+def test_the_longest_and_the_shortest_are_those_of_what_is_counted(
+    run: Runner, broker: str, otlp_endpoint: Endpoint, temporality: str
+) -> None:
+    """They are known of the whole process only: where differences are asked for, there are none."""
+    settings = {
+        "OTEL_METRICS_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality,
+    }
+    run(WRITES, broker, **otlp_endpoint.environment, **settings)
+    points = [
+        point
+        for request in otlp_endpoint.requests
+        if isinstance(request.message, ExportMetricsServiceRequest)
+        for metric in request.message.resource_metrics[0].scope_metrics[0].metrics
+        for point in metric.histogram.data_points
+    ]
+    assert points
+    known = {point.HasField(name) for point in points for name in ("min", "max")}
+    assert known == {temporality == "cumulative"}
 
 
 def test_the_applications_meter_provider_wins(run: Runner, broker: str) -> None:
