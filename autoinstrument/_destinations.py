@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _Sent = TypeVar("_Sent")
 _HTTP = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _GRPC = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
+_REDIRECTION = 300  # and beyond: nobody has taken anything
 _MOST_BYTES = 2**21  # of a request: receivers of gRPC refuse more than 4 MiB unless told otherwise
 
 
@@ -83,7 +84,7 @@ def lean_transport(exporter: Any) -> Callable[[bytes], bool] | None:
 def _lean_http(exporter: Any) -> Callable[[bytes], bool] | None:
     export = getattr(getattr(exporter, "_client", None), "export", None)
     if export is not None:  # from version 1.45 on
-        return lambda request: bool(export(request).success)
+        return lambda request: _has_arrived(export(request))
     post = getattr(exporter, "_export", None)
     if post is None:
         return None
@@ -94,6 +95,11 @@ def _lean_http(exporter: Any) -> Callable[[bytes], bool] | None:
         return exporter.export(()) is SpanExportResult.SUCCESS
 
     return send
+
+
+def _has_arrived(result: Any) -> bool:
+    # The exporter is content with a redirection too, which it does not follow.
+    return bool(result.success) and (getattr(result, "status_code", None) or 0) < _REDIRECTION
 
 
 class Encoded(Generic[AnyStr]):

@@ -667,3 +667,13 @@ def test_a_bad_limit_is_told_and_the_defaults_used(
     done = run(ONE, broker, **{variable: value})
     assert re.findall(rf"{variable} .* {value}; .* \((.*)\)", done.stderr) == ["bad-setting"]
     assert len(done.spans) == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_an_endpoint_that_redirects_has_taken_nothing(
+    run: Runner, broker: str, otlp_endpoint: Endpoint, status: int
+) -> None:
+    """The exporter does not follow it: the program is told so, and at its end of the loss."""
+    otlp_endpoint.status = status
+    done = run(ONE, broker, **otlp_endpoint.environment)
+    assert re.findall(r"\((\S*)\)", done.stderr) == ["export-failed", "spans-dropped"]
