@@ -123,7 +123,10 @@ class Finisher:
             tell("spans-dropped", f"operations left without a span: {self.dropped}", about="total")
 
     def _start(self) -> None:
-        with self._lock:
+        # Who has the lock starts it already: another thread, or this one, if a signal handler asks.
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             if self._thread is None and not self._closing:
                 thread = threading.Thread(target=self._run, name="autoinstrument", daemon=True)
                 try:
@@ -131,6 +134,8 @@ class Finisher:
                 except RuntimeError:  # the interpreter is shutting down: finish() will export
                     return
                 self._thread = thread
+        finally:
+            self._lock.release()
 
     def _run(self) -> None:
         token = context_api.attach(_suppressing())

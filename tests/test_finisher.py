@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -58,3 +59,23 @@ def test_a_thread_that_was_ended_is_started_anew() -> None:
 
     until(is_sent, "no other thread has been started", 5)
     finisher.finish()
+
+
+def test_a_write_may_end_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that a signal handler sees to, in the same thread: it is queued, and waits for nobody."""
+    destination = _Ending()
+    destination.calls = 1
+    finisher = Finisher([destination], None, interval=0.01, batch=8, most_waiting=64)
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            finisher.add(_operation())
+            super().start()
+
+    application = threading.Thread(target=finisher.add, args=(_operation(),), daemon=True)
+    monkeypatch.setattr(threading, "Thread", Interrupted)
+    application.start()
+    application.join(5)
+    assert not application.is_alive()
+    finisher.finish()
+    assert destination.sent == 2
