@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from importlib_metadata import entry_points
 
+from ._guard import is_interruption
 from ._notices import tell
 from ._recording import Recording
 from ._settings import settings
@@ -66,7 +67,9 @@ def _load(signal: str, name: str) -> Any:
             exporter = _class(signal, entry)()
         except ImportError:
             break
-        except Exception as error:  # noqa: BLE001 - each exporter has exceptions of its own
+        except Exception as error:
+            if is_interruption(error):
+                raise
             words = f"{type(error).__name__}: {error}"
             tell("exporter-unusable", f"the exporter {name!r} cannot be made: {words}", name)
             return None

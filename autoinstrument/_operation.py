@@ -151,3 +151,19 @@ class Operation:
             return "failure"
         slower_than = wanted.keep_slower_than
         return "slow" if slower_than is not None and self.elapsed > slower_than else None
+
+
+_TEXTS = (bytes, str)
+_KEY_CUT = 256  # characters that a span may have
+
+
+def cut_key(key: Any) -> Any:
+    """Return what a span may have of a key, which can be large where many wait for an exporter."""
+    if type(key) in _TEXTS and len(key) <= _KEY_CUT:
+        return key
+    if isinstance(key, bytes):
+        try:
+            key = str(key, "utf-8")  # whole: cut, it might end within a character
+        except UnicodeDecodeError:
+            return None
+    return str.__getitem__(key, slice(_KEY_CUT)) if isinstance(key, str) else None

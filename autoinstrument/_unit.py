@@ -28,7 +28,7 @@ from opentelemetry.trace import (
 
 from . import _errors
 from ._log_records import UNIT
-from ._operation import Operation, current_context, make_current
+from ._operation import Operation, current_context, cut_key, make_current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,7 +146,9 @@ class Unit(Operation, Span):
         self.is_ended = True
         self._previous = without_ended(self._previous)  # or units would hold each other for ever
         context = current_context()
-        if context is self.work or unit_in(context) is self:
+        if context is self.work:
+            make_current(self._previous)
+        elif unit_in(context) is self:
             make_current(without_ended(context))
         self.work = None  # which holds the unit: without this circle it goes with its last user
         self._close()
@@ -181,6 +183,8 @@ class Unit(Operation, Span):
             if self._is_closed:
                 return
             self._is_closed = True
+        if self.key is not None:
+            self.key = cut_key(self.key)
         self.elapsed = self._touched - self.ticks
         if self._until:
             self.elapsed = max(self.elapsed, self._until - self.started)

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, get_current_span
 from . import _errors, _headers, _pipeline
 from ._client import clients
 from ._headers import FLAGS, Carried, Headers, global_textmap
-from ._operation import Operation, current_context
+from ._operation import Operation, current_context, cut_key
 from ._settings import settings
 from ._suppression import suppressed
 from ._unit import unit_in, unit_of
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 W = TypeVar("W", bound="Write")
 _LAST_OF_SPAN_ID = 23
-_KEY_CUT = 256  # characters that a span may have
 
 
 def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
@@ -231,9 +230,8 @@ class Write(Operation):
         self.started = time_ns() - self.elapsed
         self.partition = partition
         self.offset = offset
-        key = self.key
-        if key is not None and (type(key) not in _TEXTS or len(key) > _KEY_CUT):
-            self.key = _cut(key)
+        if self.key is not None:
+            self.key = cut_key(self.key)
         if error_type is not None:
             self.error_type = error_type
             self.description = description
@@ -245,19 +243,6 @@ class Write(Operation):
             if self.kept is not None:
                 self.unit.kept = self.kept
             self.unit.answered(self)
-
-
-_TEXTS = (bytes, str)
-
-
-def _cut(key: Any) -> str | None:
-    """Return what a span may have of a key, which can be large where many wait for an exporter."""
-    if isinstance(key, bytes):
-        try:
-            key = str(key, "utf-8")  # whole: cut, it might end within a character
-        except UnicodeDecodeError:
-            return None
-    return str.__getitem__(key, slice(_KEY_CUT)) if isinstance(key, str) else None
 
 
 _pipeline.in_flight = lambda: sum(len(client.open) for client in clients())

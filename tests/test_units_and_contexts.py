@@ -413,3 +413,18 @@ producer.flush()
     after = done.write(messaging_kafka_message_key="after")
     assert (inside.parent_id, inside.end <= unit.end) == (unit.span_id, True)
     assert after.trace_id != unit.trace_id
+
+
+def test_a_consumer_class_may_guard_its_attributes(run: Runner, broker: str) -> None:
+    """What the agent keeps with a consumer is not the business of its own __setattr__."""
+    program = f"""{HEAD}
+class Guarded(Consumer):
+    def __setattr__(self, name, value):
+        raise AttributeError(name)
+fill("in", 1)
+consumer = Guarded({{**common, "group.id": "g", "auto.offset.reset": "earliest"}})
+consumer.assign([TopicPartition("in", 0, 0)])
+poll(consumer)
+consumer.close()
+"""
+    assert len(units_of(run(program, broker))) == 1

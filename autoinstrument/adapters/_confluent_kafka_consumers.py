@@ -71,7 +71,7 @@ def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
             configuration = {**(given[0] if given else {}), **kwargs}
             consumption = _described(self, configuration)
             consumption.awaited = awaited
-            setattr(self, CLIENT, consumption)
+            object.__setattr__(self, CLIENT, consumption)
 
 
 def _described(consumer: Any, configuration: dict[str, Any]) -> ConfluentConsumption:
@@ -179,7 +179,7 @@ def _share_init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     with guard:
         if settings().consumers:
             configuration = {**(args[0] if args else {}), **kwargs}
-            setattr(self, CLIENT, _described(self, configuration))
+            object.__setattr__(self, CLIENT, _described(self, configuration))
 
 
 def _share_poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
