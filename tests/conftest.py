@@ -16,9 +16,12 @@ pytest_plugins = ["interpreters", "brokers", "collectors", "programs", "consumin
 
 pytest.register_assert_rewrite("contract")  # no plugin, but full of claims
 
-# A shell's job in the background is deaf to Ctrl-C, and so would be the programs of the tests.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell's job in the background is deaf to Ctrl-C, and under nohup to a terminal's end, and so
+# would be the programs of the tests.
+for _name, _usual in ("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

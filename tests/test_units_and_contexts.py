@@ -332,7 +332,7 @@ def test_a_deserialized_none_is_no_tombstone(run: Runner, kafka: Kafka) -> None:
     """JSON's null is a value; a tombstone is a record without one."""
     program = f"""{HEAD}
 import json, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of kafka-python's own
+warnings.simplefilter("ignore")  # of kafka-python's own
 from kafka import KafkaConsumer, TopicPartition as Partition
 producer.produce(sys.argv[2], b"null", partition=0)
 producer.produce(sys.argv[2], None, partition=0)
