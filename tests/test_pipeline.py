@@ -509,17 +509,18 @@ def test_a_child_that_is_forked_during_the_first_write_can_write(
 import os, signal, threading, warnings
 import meanwhile
 warnings.simplefilter("ignore", DeprecationWarning)
-def write(key):
-    producer = Producer(config)
+def write(key, producer):
     producer.produce("orders", b"v", key=key)
     producer.flush()
-thread = threading.Thread(target=write, args=("parent",))
+connected = Producer(config)  # a fork in the midst of that may stop the client's own threads
+connected.list_topics(timeout=10)
+thread = threading.Thread(target=write, args=("parent", connected))
 thread.start()
 meanwhile.begun.wait()
 child = os.fork()
 if child == 0:
     signal.alarm(20)
-    write("child")
+    write("child", Producer(config))
     os._exit(0)
 print(os.waitpid(child, 0)[1])
 thread.join()
