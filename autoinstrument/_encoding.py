@@ -9,16 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, AnyStr, Generic
 
-from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.trace import SpanKind
 
 from ._spans import (
     are_limited,
     attributes_of,
+    bounded,
     outcome_attributes,
     partition_attributes,
 )
-from ._unheard import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,9 +139,9 @@ class Encoder(ABC, Generic[AnyStr]):
     def _parts(self, operation: Operation) -> tuple[AnyStr, AnyStr, AnyStr]:
         links, events, dropped = operation.links, operation.events, 0
         if self._limited or operation.added:
-            bounded = self._bounded(attributes_of(operation))
-            common = self._common(operation.name, operation.kind, bounded)
-            attributes, dropped = self._nothing, bounded.dropped
+            all_of_it = bounded(attributes_of(operation), self._limits)
+            common = self._common(operation.name, operation.kind, all_of_it)
+            attributes, dropped = self._nothing, all_of_it.dropped
         else:
             common = self._remembered(operation)
             known = outcome_attributes(operation)
@@ -175,23 +174,14 @@ class Encoder(ABC, Generic[AnyStr]):
 
     def _site(self, site: CallSite, extra: Mapping[str, Any] | None) -> AnyStr:
         if extra or self._limited:
-            bounded = self._bounded({**site.attributes, **(extra or {})})
-            return self._common(site.name, SpanKind.INTERNAL, bounded)
+            all_of_it = bounded({**site.attributes, **(extra or {})}, self._limits)
+            return self._common(site.name, SpanKind.INTERNAL, all_of_it)
         made = site.attributes.made.get(self)
         if made is None:
             common = self._common(site.name, SpanKind.INTERNAL, site.attributes)
             made = site.attributes.made[self] = {None: common}
         own: AnyStr = made[None]
         return own
-
-    def _bounded(self, attributes: dict[str, Any]) -> BoundedAttributes:
-        with unheard:
-            return BoundedAttributes(
-                self._limits.max_span_attributes,
-                attributes,
-                immutable=False,
-                max_value_len=self._limits.max_span_attribute_length,
-            )
 
 
 def encoded_flags(context: SpanContext) -> int:

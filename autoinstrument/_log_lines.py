@@ -61,7 +61,7 @@ class LogLines:
         """Say how many lines no later one has counted."""
         if self._withheld:
             level = self._gravest
-            _logger.log(level, "writes not logged since the last line: %d", self._counted())
+            _log(level, f"writes not logged since the last line: {self._counted()}")
 
     def _tell(self, operation: Operation) -> None:
         level = logging.INFO if operation.error_type is None else logging.ERROR
@@ -81,9 +81,7 @@ class LogLines:
             _root_id(operation),
             sampled=bool(operation.flags & 1),
         ):
-            words = self._words(operation)
-            with suppress(Exception):  # of a handler or a filter of the application's
-                _logger.log(level, "%s", words)
+            _log(level, self._words(operation))
 
     def _words(self, operation: Operation) -> str:
         carried = operation.carried
@@ -106,6 +104,11 @@ class LogLines:
     def _counted(self) -> int:
         withheld, self._withheld, self._gravest = self._withheld, 0, logging.NOTSET
         return withheld
+
+
+def _log(level: int, words: str) -> None:
+    with suppress(Exception):  # of a handler or a filter of the application's
+        _logger.log(level, "%s", words)
 
 
 def _word(text: str) -> str:

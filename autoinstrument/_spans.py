@@ -99,6 +99,17 @@ def are_limited(limits: SpanLimits) -> bool:
     return limits.max_span_attribute_length is not None or (most is not None and most < _MANY)
 
 
+def bounded(attributes: dict[str, Any], limits: SpanLimits) -> BoundedAttributes:
+    """Return what the SDK would keep of attributes within `limits`; it says nothing of the rest."""
+    with unheard:
+        return BoundedAttributes(
+            limits.max_span_attributes,
+            attributes,
+            immutable=False,
+            max_value_len=limits.max_span_attribute_length,
+        )
+
+
 class SpanBuilder:
     """Makes spans as one provider's tracer would: its resource, its scope, its limits."""
 
@@ -158,13 +169,7 @@ class SpanBuilder:
     def _bounded(self, attributes: dict[str, Any], *, foreign: bool = False) -> Mapping[str, Any]:
         if not (self._limited or foreign):
             return attributes
-        with unheard:
-            return BoundedAttributes(
-                self._limits.max_span_attributes,
-                attributes,
-                immutable=False,
-                max_value_len=self._limits.max_span_attribute_length,
-            )
+        return bounded(attributes, self._limits)
 
 
 def _context(operation: Operation, span_id: int, flags: int, *, kept: bool) -> SpanContext:
