@@ -16,9 +16,10 @@ pytest_plugins = ["interpreters", "brokers", "collectors", "programs", "consumin
 
 pytest.register_assert_rewrite("contract")  # no plugin, but full of claims
 
-# A shell's job in the background is deaf to Ctrl-C, and under nohup to a terminal's end, and so
-# would be the programs of the tests.
-for _name, _usual in ("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL):
+# A shell's job in the background is deaf to a keyboard's signals, and under nohup to a terminal's
+# end, and so would be the programs of the tests.
+_USUAL = {"SIGINT": signal.default_int_handler, "SIGQUIT": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+for _name, _usual in _USUAL.items():
     _number = getattr(signal, _name, None)
     if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
