@@ -66,7 +66,7 @@ def test_the_service_is_run_as_it_is_and_its_writes_are_in_the_log(few: int, wri
         found = pipeline._run(way, agent, sink.url)
         assert (found["read"], found["written"], found["delivered"]) == (few, few, few)
         assert found["seconds"] > 0
-        assert sink.taken() >= 2 * few
+        assert sink.taken(agent.name) >= 2 * few
 
 
 def test_writes_that_fail_are_counted_and_do_not_end_the_measurement(
@@ -129,11 +129,11 @@ def test_the_conclusion_says_whether_a_sync_writer_can_be_tuned() -> None:
     )
 
 
-@pytest.mark.parametrize("agents", [AGENTS, ("plain", "ours", "plain, other", "other")])
+@pytest.mark.parametrize("agents", [AGENTS, ("plain", "ours", "plain-other", "other")])
 def test_the_conclusion_says_what_monitoring_adds(agents: tuple[str, ...]) -> None:
     """To the plain program of each one's own environment, which may be slower by itself."""
     outcome = _outcome(agents=agents, sync_ours=20, async_ours=10, other=200)
-    slower = {way: rounds for way, rounds in outcome.seconds.items() if way.agent == "plain, other"}
+    slower = {way: rounds for way, rounds in outcome.seconds.items() if way.agent == "plain-other"}
     for way, rounds in slower.items():
         outcome.seconds[way] = [seconds * 2 for seconds in rounds]
     theirs = "+101 and +101" if slower else "+201 and +201"

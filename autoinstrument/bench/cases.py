@@ -1,76 +1,229 @@
-"""The cases: which client does what, how fast, and how it is sampled."""
+"""The cases: what is measured, each as a row of the table.
+
+A case is a *phase* of a program that has one client and one sampler. Cases that share a program
+are measured in the same process, one after the other.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 
-ALL = "parentbased_always_on"
-"""The sampler that drops nothing."""
+CONFLUENT, KAFKA_PYTHON, AIOKAFKA = "confluent-kafka", "kafka-python", "aiokafka"
+CLIENTS = {CONFLUENT: "confluent_kafka", KAFKA_PYTHON: "kafka", AIOKAFKA: "aiokafka"}
+"""Each client by its distribution's name, with the module that it is imported as."""
+
+SAMPLINGS = {
+    "100 %": {"OTEL_TRACES_SAMPLER": "parentbased_always_on"},
+    "1 %": {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"},
+    "off": {"OTEL_TRACES_SAMPLER": "always_off"},
+}
+"""How messages are sampled, as the standard variables say it."""
+
+SERVICE_TOPICS = tuple(f"service-{number}" for number in range(5))
+"""A topic for each of its threads."""
+BACKLOGS = {"in-sampled": 1, "in-1-percent": 100}
+"""Each topic that is read, with the number of its messages of which one is sampled."""
+BACKLOG = 6000
+"""Messages in each of them: more than are read."""
+TOPICS = ("out", *SERVICE_TOPICS, *BACKLOGS)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A process that does one phase after another."""
+
+    client: str = CONFLUENT
+    sampling: str = "100 %"
+    apart: str = ""
+    """Keeps a program apart from others that are the same: what it does would disturb them."""
+    bounded: bool = False
+    """Whether the queue of spans is as long as by default, instead of endless."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What a program does between two readings of its clocks."""
+
+    does: str = ""
+    """A name of `workload.PHASES`."""
+    messages: int = 0
+    rate: float = 0
+    """Messages a second; 0 is as fast as it goes."""
+    key: bool = True
+    headers: int = 0
+    topics: tuple[str, ...] = ("out",)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One program; `start` alone does nothing with Kafka."""
+    """One row: what is measured of one phase, and the ratio to the other agent that is aimed at."""
 
-    name: str
+    group: str
     words: str
-    client: str = "confluent_kafka"
-    action: str = "produce"
-    """`start`, `produce` or `consume`."""
-    messages: int = 20_000
-    warm_up: int = 500
-    """Messages before those that are measured."""
-    bytes: int = 100
-    """Of each message."""
-    topics: int = 1
-    per_second: int = 0
-    """In all threads together; 0 is as fast as it goes, in bursts of a thousand."""
-    threads: int = 1
-    sampler: str = ALL
-    sampler_arg: str = ""
+    measure: str
+    """A name of `outcome.MEASURES`."""
+    phase: Phase
+    program: Program = field(default_factory=Program)
+    goal: float | None = None
+    short: bool = False
+    """Whether it is measured when nothing is asked for."""
+    once: bool = False
+    """Whether one round must do, because a round takes minutes."""
 
-    def as_arguments(self) -> dict[str, object]:
-        """Return what the workload must know."""
-        return asdict(self)
+    @property
+    def name(self) -> str:
+        """The case's name in figures and pictures: no other case has it."""
+        program = self.program
+        return f"{self.group}: {program.client}, {self.words}, {self.measure}, {program.sampling}"
+
+
+GROUPS = {
+    "start": "the start of `python -c pass`",
+    "call": "the call that writes, in a loop",
+    "written": "CPU a written message at a steady rate, export included",
+    "read": "CPU a message read from a backlog one by one, export included",
+    "ceiling": "one producer thread that never sleeps",
+    "service": f"a whole service: {len(SERVICE_TOPICS)} threads write, flush, read back and commit",
+    "memory": "memory of messages in flight, and of a million messages",
+    "latency": "how late a thread wakes while another writes 10,000 messages a second",
+    "rate": "the share of a core at a steady rate, export included",
+}
+"""What can be asked for by name."""
+
+
+def _steady(rate: float, seconds: float) -> Phase:
+    return Phase("write_steadily", round(rate * seconds), rate)
+
+
+def _call() -> list[Case]:
+    loop = Phase("write_in_a_loop", 10_000)
+    kinds = {
+        "keyed": loop,
+        "no key": replace(loop, key=False),
+        "keyed, five headers": replace(loop, headers=5),
+    }
+    goals = {"100 %": {"keyed": 0.06}, "off": {"keyed": 0.12, "keyed, five headers": 0.15}}
+    return [
+        Case(
+            "call",
+            words,
+            "call",
+            phase,
+            Program(CONFLUENT, sampling),
+            goals.get(sampling, {}).get(words),
+            short=sampling != "1 %" and words == "keyed",
+        )
+        for sampling in SAMPLINGS
+        for words, phase in kinds.items()
+    ]
+
+
+def _written() -> list[Case]:
+    goals = {
+        "100 %": {CONFLUENT: 0.125, KAFKA_PYTHON: 0.10, AIOKAFKA: 0.12},
+        "off": dict.fromkeys(CLIENTS, 0.12),
+    }
+    usual = [
+        Case(
+            "written",
+            "2,000 a second",
+            "cpu",
+            _steady(2000, 2),
+            Program(client, sampling),
+            goals[sampling][client],
+            short=client == CONFLUENT,
+        )
+        for sampling in goals
+        for client in CLIENTS
+    ]
+    one_percent = Case(
+        "written", "2,000 a second", "cpu", _steady(2000, 2), Program(sampling="1 %")
+    )
+    slowly = Case("written", "200 a second", "cpu", _steady(200, 2), goal=0.15)
+    return [*usual, one_percent, slowly]
+
+
+def _read() -> list[Case]:
+    goals = {
+        "100 %": dict.fromkeys(CLIENTS, 0.10) | {CONFLUENT: 0.08},
+        "off": {CONFLUENT: 0.08, KAFKA_PYTHON: 0.20, AIOKAFKA: 0.10},
+    }
+    backlogs = {"100 %": "in-sampled", "1 %": "in-1-percent", "off": "in-sampled"}
+
+    def case(client: str, sampling: str, goal: float | None = None) -> Case:
+        phase = Phase("read", 5000, topics=(backlogs[sampling],))
+        program = Program(client, sampling)
+        short = client == CONFLUENT and sampling != "1 %"
+        return Case("read", "from a backlog", "cpu", phase, program, goal, short=short)
+
+    usual = [
+        case(client, sampling, goals[sampling][client]) for sampling in goals for client in CLIENTS
+    ]
+    return [*usual, case(CONFLUENT, "1 %")]
+
+
+def _service() -> list[Case]:
+    phase = Phase("service", 1000 * len(SERVICE_TOPICS), headers=5, topics=SERVICE_TOPICS)
+    return [
+        Case(
+            "service",
+            "1,000 messages a thread",
+            measure,
+            phase,
+            Program(CONFLUENT, sampling, "service"),
+        )
+        for sampling in ("100 %", "1 %")
+        for measure in ("cpu", "wall")
+    ]
+
+
+def _memory() -> list[Case]:
+    in_flight, many = Program(apart="in flight"), Program(apart="a million", bounded=True)
+    return [
+        Case("memory", "in flight, bytes each", "bytes", Phase("hold", 20_000), in_flight),
+        Case(
+            "memory",
+            "a million messages",
+            "growth",
+            Phase("write_many", 1_000_000),
+            many,
+            once=True,
+        ),
+    ]
 
 
 CASES = (
-    Case("start", "the start of `python -c pass`", action="start"),
-    Case("produce", "confluent-kafka writes, every message sampled"),
-    Case(
-        "produce-sampled-out",
-        "confluent-kafka writes, none sampled",
-        sampler="parentbased_traceidratio",
-        sampler_arg="0",
+    Case("start", "by the environment variable", "start", Phase("start"), goal=0.01, short=True),
+    Case("start", "under `run`", "start", Phase("run"), goal=0.05, short=True),
+    *_call(),
+    *_written(),
+    *_read(),
+    *(
+        Case(
+            "ceiling",
+            "keyed",
+            "pace",
+            Phase("write_without_sleep", 300_000),
+            Program(CONFLUENT, sampling, "ceiling"),
+        )
+        for sampling in ("100 %", "off")
     ),
-    Case("consume", "confluent-kafka polls, every message sampled", action="consume"),
+    *_service(),
+    *_memory(),
     Case(
-        "produce-1-percent",
-        "confluent-kafka writes, 1 % sampled",
-        sampler="parentbased_traceidratio",
-        sampler_arg="0.01",
-    ),
-    Case(
-        "produce-steady",
-        "confluent-kafka writes 1,000 messages a second",
-        messages=3000,
-        per_second=1000,
-    ),
-    Case("produce-8-threads", "confluent-kafka writes from 8 threads", threads=8),
-    Case("produce-100-kB", "confluent-kafka writes 100 kB each", messages=500, bytes=100_000),
-    Case("produce-1000-topics", "confluent-kafka writes to 1,000 topics", topics=1000),
-    Case("produce-kafka-python", "kafka-python writes", client="kafka", messages=8000),
-    Case("produce-aiokafka", "aiokafka writes", client="aiokafka", messages=8000),
-    Case(
-        "consume-kafka-python",
-        "kafka-python is iterated",
-        client="kafka",
-        action="consume",
-        messages=8000,
-    ),
-    Case(
-        "consume-aiokafka", "aiokafka's getone", client="aiokafka", action="consume", messages=8000
+        "latency",
+        "the slowest 1 %",
+        "late",
+        Phase("wake_beside_writes", 30_000, 10_000),
+        Program(apart="latency"),
     ),
 )
-USUAL = ("start", "produce", "produce-sampled-out", "consume")
-"""What is measured when nothing is asked for."""
+
+
+def at_rate(rate: float) -> list[Case]:
+    """Return cases that give the share of a core at `rate` messages a second, for each client."""
+    return [
+        Case("rate", f"{rate:,g} a second", "core", _steady(rate, 3), Program(client, sampling))
+        for client in CLIENTS
+        for sampling in SAMPLINGS
+    ]

@@ -1,59 +1,69 @@
-"""Added costs, their ratio, and how far it can be trusted."""
+"""Added costs, their ratio, and how far they can be trusted."""
 
 from __future__ import annotations
 
 from random import Random
-from statistics import median, quantiles
-from typing import NamedTuple
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _RESAMPLES = 2000
 _CONFIDENCE = 0.95
 
 
-class Ratio(NamedTuple):
-    """What ours adds by what the other adds; `low` and `high` hold it with 95 % confidence."""
+class Estimate(NamedTuple):
+    """A value, and the interval that holds it with 95 % confidence."""
 
     value: float
     low: float
     high: float
 
-
-class Rounds(NamedTuple):
-    """The figures of one measure: ours and theirs, each with its own plain program."""
-
-    plain: list[float]
-    ours: list[float]
-    their_plain: list[float]
-    theirs: list[float]
+    @property
+    def spread(self) -> float:
+        """The width of the interval."""
+        return self.high - self.low
 
 
-def ratio(rounds: Rounds) -> Ratio | None:
-    """Return the ratio of added costs by bootstrap; None if the other adds nothing to speak of.
+def added(figures: list[float], plain: list[float]) -> list[float]:
+    """Return what each round of a program took beyond the plain program's of the same round."""
+    return [figure - bare for figure, bare in zip(figures, plain, strict=True)]
+
+
+def middle(rounds: list[float]) -> Estimate:
+    """Return the median of some rounds."""
+    estimate = _estimated(len(rounds), lambda chosen: median(rounds[each] for each in chosen))
+    assert estimate is not None  # noqa: S101 - a median always exists
+    return estimate
+
+
+def ratio(ours: list[float], theirs: list[float]) -> Estimate | None:
+    """Return what ours adds by what theirs adds; None if theirs adds nothing to speak of.
 
     Rounds are drawn together: what has slowed one of a round has slowed its neighbours.
     """
-    count = len(rounds.plain)
-    value = _ratio(rounds, range(count))
+
+    def of(chosen: Sequence[int]) -> float | None:
+        below = median(theirs[each] for each in chosen)
+        return median(ours[each] for each in chosen) / below if below > 0 else None
+
+    return _estimated(len(ours), of)
+
+
+def is_result(ours: list[float], theirs: list[float]) -> bool:
+    """Whether the rounds tell which adds more: they differ by less than the two costs do."""
+    mine, other = middle(ours), middle(theirs)
+    return max(mine.spread, other.spread) < abs(mine.value - other.value)
+
+
+def _estimated(count: int, of: Callable[[Sequence[int]], float | None]) -> Estimate | None:
+    """Return a statistic of `count` rounds with its interval, by bootstrap."""
+    value = of(range(count))
     if value is None:
         return None
     random = Random(count)  # noqa: S311 - the same data give the same interval
-    drawn = (_ratio(rounds, random.choices(range(count), k=count)) for _ in range(_RESAMPLES))
+    drawn = (of(random.choices(range(count), k=count)) for _ in range(_RESAMPLES))
     found = sorted(each for each in drawn if each is not None)
     tail = int(len(found) * (1 - _CONFIDENCE) / 2)
-    return Ratio(value, found[tail], found[-1 - tail])
-
-
-def _ratio(rounds: Rounds, chosen: range | list[int]) -> float | None:
-    plain, ours, their_plain, theirs = (
-        median([of_way[index] for index in chosen]) for of_way in rounds
-    )
-    added = theirs - their_plain
-    return (ours - plain) / added if added > 0 else None
-
-
-def spread(values: list[float]) -> tuple[float, float, float]:
-    """Return the lower quartile, the median and the upper quartile."""
-    if len(values) == 1:
-        return values[0], values[0], values[0]
-    low, middle, high = quantiles(values, n=4, method="inclusive")
-    return low, middle, high
+    return Estimate(value, found[tail], found[-1 - tail])

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .text import ratio_of, ways_of_ours
+from .cases import GROUPS
+from .text import ratio_of
 
 if TYPE_CHECKING:
-    from .running import Outcome
+    from .outcome import Outcome
 
 _KINDS = {".svg", ".png"}
-_MEASURES = ("start", "in the call", "CPU")
-_COLOURS = {"start": "#7f7f7f", "in the call": "#1f77b4", "CPU": "#2ca02c"}
+_COLOURS = dict(zip(GROUPS, (f"C{number}" for number in range(10)), strict=False))
 _INCHES_A_BAR = 0.32
 
 
@@ -30,16 +30,12 @@ def draw(outcomes: list[Outcome], file: str) -> None:
     """Draw a bar a ratio, with its interval of confidence, and the other agent at 1."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow
 
-    bars: list[tuple[str, str, Any]] = []
-    for outcome in outcomes:
-        measures = next(iter(outcome.rounds.values()))[0]
-        for measure in filter(measures.__contains__, _MEASURES):
-            for ours in ways_of_ours(outcome):
-                found = ratio_of(outcome, measure, ours)
-                if found is not None:
-                    name = ours if measure == "start" else measure
-                    bars.append((f"{outcome.case.name}: {name}", _COLOURS[measure], found))
-    figure = Figure(figsize=(9, 1.4 + _INCHES_A_BAR * len(bars)), layout="constrained")
+    bars = [
+        (outcome.case.name, _COLOURS[outcome.case.group], found)
+        for outcome in outcomes
+        if (found := ratio_of(outcome)) is not None
+    ]
+    figure = Figure(figsize=(11, 1.4 + _INCHES_A_BAR * len(bars)), layout="constrained")
     axes = figure.subplots()
     for place, (_, colour, found) in enumerate(reversed(bars)):
         around = [[max(0, found.value - found.low)], [max(0, found.high - found.value)]]

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument._embedded_broker import embedded_broker, unsettled
 from autoinstrument._examples_folder import examples
 
-from .cases import Case
-from .running import NotMeasured, Variant, ended, exporting, in_log, variants
+from .brokers import in_log
+from .running import NotMeasured, Variant, ended, variants
 from .sink import Sink
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Way:
     tuned: bool
     rtt_ms: int
     agent: str
-    """`plain`, `ours`, `other`, or `plain, other`: in the other's environment."""
+    """`plain`, `ours`, `other`, or `plain-other`: in the other's environment."""
 
 
 @dataclass
@@ -76,14 +76,12 @@ class Outcome:
 
 def ways(other: list[str]) -> list[tuple[Way, Variant]]:
     """Return every way, with what starts it; each with its plain program beside."""
-    agents = variants(Case("pipeline", "", action="consume"), other)
-    names = ["plain", "ours", *(["plain, other"] if len(agents) > 3 else []), "other"]  # noqa: PLR2004 - another interpreter's
     return [
-        (Way(writes, runner, tuned, rtt_ms, name), agent)
+        (Way(writes, runner, tuned, rtt_ms, agent.name), agent)
         for rtt_ms, tuned, writes, runner in product(
             (0, FAR_MS), (False, True), ("sync", "async"), ("base", "watermillx")
         )
-        for name, agent in zip(names, agents, strict=True)
+        for agent in variants(other)
     ]
 
 
@@ -101,7 +99,7 @@ def measured(other: list[str], rounds: int, tell: Callable[[], None]) -> Outcome
                 for counts, count in (
                     (outcome.delivered, found["delivered"]),
                     (outcome.failed, found.get("failed", 0) + found.get("unanswered", 0)),
-                    (outcome.spans, sink.taken()),
+                    (outcome.spans, sink.taken(agent.name)),
                 ):
                     counts[way] = counts.get(way, 0) + count
                 tell()
@@ -116,14 +114,14 @@ def _run(way: Way, agent: Variant, url: str) -> dict[str, Any]:
     events = EVENTS[way.writes]
     arguments = ["--count", str(events), "--runner", way.runner, "--writes", way.writes, "--json"]
     arguments += ["--tuned"] if way.tuned else []
-    environment = unsettled() | agent.environment | exporting(url)
+    environment = unsettled() | agent.exporting(url)
     # One a run: the embedded broker gives a consumer group that has left nothing more.
     with embedded_broker(["events", *_TARGETS], way.rtt_ms) as broker:
         _fill(broker, events)
         command = [*agent.command, str(examples() / "profile_service"), broker, "events"]
         # What it complains of are writes that failed, which are counted.
         said, _ = ended([*command, *arguments], environment, quietly=False)
-        delivered = in_log(broker, "profile.")
+        delivered = in_log(broker, _TARGETS)
     found: dict[str, Any] = json.loads(said)
     if found.get("read", 0) != events:
         raise NotMeasured(f"the service has read {found.get('read', 0)} of {events} events")

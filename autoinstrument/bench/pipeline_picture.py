@@ -17,7 +17,7 @@ _LETTERS_A_LINE = 130
 _AGENTS = {
     "plain": ("#000000", "o", "without monitoring"),
     "ours": ("#0072B2", "D", "autoinstrument"),
-    "plain, other": ("#999999", "o", "without, in the other agent's environment"),
+    "plain-other": ("#999999", "o", "without, in the other agent's environment"),
     "other": ("#D55E00", "s", "the other agent"),
 }
 

@@ -178,8 +178,8 @@ def _is_not_traced(outcome: Outcome) -> bool:
 
 def _added(outcome: Outcome, way: Way) -> list[float]:
     """Return what an agent adds to each round of the plain program of its environment."""
-    own = way.agent == "other" and "plain, other" in agents_of(outcome)
-    plain = replace(way, agent="plain, other" if own else "plain")
+    own = way.agent == "other" and "plain-other" in agents_of(outcome)
+    plain = replace(way, agent="plain-other" if own else "plain")
     pairs = zip(_rounds(outcome, way), _rounds(outcome, plain), strict=True)
     return [watched - bare for watched, bare in pairs]
 

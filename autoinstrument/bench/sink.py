@@ -1,8 +1,9 @@
-"""An OTLP/HTTP endpoint that counts the spans that it has taken when it is asked."""
+"""An OTLP/HTTP endpoint that counts the spans that it has taken when it is asked, by sender."""
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,13 @@ if TYPE_CHECKING:
 
 
 class Sink:
-    """The endpoint at `url`, until it is closed; `answer` gives the status of each request."""
+    """The endpoint at `url`, until it is closed; `answer` gives the status of each request.
+
+    A sender that is to be told from others has a path of its own, `url/sender`.
+    """
 
     def __init__(self, answer: Callable[[], int] = lambda: 200) -> None:
-        self._bodies: list[bytes] = []
+        self._bodies: dict[str, list[bytes]] = defaultdict(list)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.bodies = self._bodies
         self._server.answer = answer
@@ -27,14 +31,13 @@ class Sink:
         self._server.shutdown()
         self._server.server_close()
 
-    def taken(self) -> int:
+    def taken(self, sender: str = "") -> int:
         """Return how many spans have come since the last time, Kafka's and their roots."""
-        bodies, self._bodies[:] = list(self._bodies), []
-        return sum(map(_spans_in, bodies))
+        return sum(map(_spans_in, self._bodies.pop(f"/{sender}".rstrip("/"), [])))
 
 
 class _Server(ThreadingHTTPServer):
-    bodies: list[bytes]
+    bodies: dict[str, list[bytes]]
     answer: Callable[[], int]
     daemon_threads = True
 
@@ -46,8 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         status = self.server.answer()
-        if self.path == "/v1/traces" and status == HTTPStatus.OK:
-            self.server.bodies.append(body)
+        sender, _, signal = self.path.rpartition("/v1/")
+        if signal == "traces" and status == HTTPStatus.OK:
+            self.server.bodies[sender].append(body)
         self.send_response(status)
         self.send_header("content-length", "0")
         self.end_headers()

@@ -1,99 +1,139 @@
-"""The outcome of a case as a table."""
+"""The outcomes as a table: a row a case, a block a group."""
 
 from __future__ import annotations
 
+from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING
 
-from .comparing import Ratio, Rounds, ratio, spread
-from .running import UNITS
+from .cases import BACKLOGS, GROUPS
+from .comparing import Estimate, added, is_result, middle, ratio
+from .outcome import MEASURES, Outcome
+from .running import OTHER, OURS, PLAIN, THEIR_PLAIN
 
 if TYPE_CHECKING:
-    from .running import Outcome
+    from collections.abc import Iterable, Iterator
 
-_MANY = 1000  # from here on a decimal says nothing
-_HIGHER_IS_BETTER = {"throughput"}
+_MANY = 100  # from here on a decimal says nothing
 _INSTRUMENTATIONS = {
-    "confluent_kafka": "opentelemetry-instrumentation-confluent-kafka",
-    "kafka": "opentelemetry-instrumentation-kafka-python",
+    "confluent-kafka": "opentelemetry-instrumentation-confluent-kafka",
+    "kafka-python": "opentelemetry-instrumentation-kafka-python",
     "aiokafka": "opentelemetry-instrumentation-aiokafka",
 }
 
 
-def table(outcome: Outcome) -> str:
-    """Return the table of one case: every measure of every variant, and the ratios."""
-    lines = [f"{outcome.case.name}: {outcome.case.words}"]
-    measures = next(iter(outcome.rounds.values()))[0]
-    for measure in measures:
-        lines.append(f"  {measure}, {UNITS[measure]}")
-        for name, rounds in outcome.rounds.items():
-            values = [each[measure] for each in rounds]
-            low, middle, high = spread(values)
-            quartiles = f"{_shown(low)} to {_shown(high)}"
-            shown = f"    {name:24}{_shown(middle):>12}   {quartiles:>22}"
-            lines.append(shown + _added(outcome, measure, name))
-    lines += _counts(outcome)
-    return "\n".join(lines) + "\n"
+def table(outcomes: Iterable[Outcome]) -> str:
+    """Return the rows of each group, and below them what makes a row no result."""
+    outcomes = list(outcomes)
+    lines = []
+    for group, of_group in groupby(outcomes, lambda outcome: outcome.case.group):
+        lines += [GROUPS[group], *_block(list(of_group)), ""]
+    return "\n".join([*lines, *_counts(outcomes)]) + "\n"
 
 
-def _added(outcome: Outcome, measure: str, name: str) -> str:
-    if name.startswith("plain"):
-        return ""
-    rounds = _rounds_of(outcome, measure, name)
-    if name == list(outcome.rounds)[-1]:
-        return f"{_shown(median(rounds.theirs) - median(rounds.their_plain), '+'):>14}"
-    shown = f"{_shown(median(rounds.ours) - median(rounds.plain), '+'):>14}"
-    found = None if measure in _HIGHER_IS_BETTER else ratio_of(outcome, measure, name)
-    return shown if found is None else f"{shown}   {words_of(found)}"
+def _block(outcomes: list[Outcome]) -> list[str]:
+    head = ("", "", "bare", "ours adds", "other adds", "ours / other", "goal", "spans")
+    rows = [head, *map(_row, outcomes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    return ["  " + "  ".join(_aligned(row, widths)).rstrip() for row in rows]
 
 
-def _shown(value: float, sign: str = "") -> str:
-    return f"{value:{sign},.{0 if abs(value) >= _MANY else 1}f}"
+def _aligned(row: tuple[str, ...], widths: list[int]) -> Iterator[str]:
+    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        yield cell.ljust(width) if column < 2 else cell.rjust(width)  # noqa: PLR2004 - the words
 
 
-def ratio_of(outcome: Outcome, measure: str, ours: str) -> Ratio | None:
-    """Return the ratio of a measure; None if the other agent adds nothing, or traces nothing."""
-    return ratio(_rounds_of(outcome, measure, ours)) if outcome.other_traces else None
-
-
-def _rounds_of(outcome: Outcome, measure: str, ours: str) -> Rounds:
-    """Return the figures of a measure, each agent's with those of its own plain program."""
-    their_plain = "plain, other" if "plain, other" in outcome.rounds else "plain"
-    return Rounds(
-        *(
-            [each[measure] for each in outcome.rounds[name]]
-            for name in ("plain", ours, their_plain, list(outcome.rounds)[-1])
-        )
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    case = outcome.case
+    program = case.program
+    words = (
+        case.words
+        if case.group == "start"
+        else f"{program.client}, {case.words}, {program.sampling}"
+    )
+    ours, theirs = added_by(outcome)
+    return (
+        words,
+        MEASURES[case.measure].unit,
+        _shown(median(outcome.figures[PLAIN])),
+        _with_spread(middle(ours), "+"),
+        _with_spread(middle(theirs), "+"),
+        _compared(outcome),
+        "" if case.goal is None else f"{case.goal:g}",
+        _spans(outcome),
     )
 
 
-def ways_of_ours(outcome: Outcome) -> list[str]:
-    """Return the names of the variants that are neither plain nor the other agent."""
-    return [name for name in list(outcome.rounds)[:-1] if not name.startswith("plain")]
+def added_by(outcome: Outcome) -> tuple[list[float], list[float]]:
+    """Return what ours and the other have added in each round, each to its own plain program."""
+    figures = outcome.figures
+    their_plain = figures.get(THEIR_PLAIN, figures[PLAIN])
+    return added(figures[OURS], figures[PLAIN]), added(figures[OTHER], their_plain)
 
 
-def words_of(found: Ratio) -> str:
-    """Return a ratio in words, such as `0.13 of the other's (0.11 to 0.16)`."""
-    return f"{found.value:.3g} of the other's ({found.low:.3g} to {found.high:.3g})"
+def ratio_of(outcome: Outcome) -> Estimate | None:
+    """Return what ours adds by what the other adds; None where that is no result."""
+    ours, theirs = added_by(outcome)
+    return ratio(ours, theirs) if outcome.other_traces and is_result(ours, theirs) else None
 
 
-def _counts(outcome: Outcome) -> list[str]:
-    if outcome.case.action == "start":
-        return []
-    rounds = len(next(iter(outcome.rounds.values())))
-    expected = (outcome.case.messages + outcome.case.warm_up) * rounds
-    lines = [f"  in {rounds} rounds, {expected:,} messages handled, the warm-up included"]
-    for name in outcome.rounds:
-        delivered = ""
-        if outcome.case.action == "produce":
-            delivered = f"{outcome.delivered[name]:>12,} in the log"
-        lines.append(f"    {name:24}{delivered}{outcome.spans[name]:>12,} spans received")
-    return lines if outcome.other_traces else [*lines, *_why_no_ratio(outcome)]
+def _compared(outcome: Outcome) -> str:
+    if not outcome.other_traces:
+        return "not traced"
+    found = ratio_of(outcome)
+    return "no result" if found is None else _with_spread(found)
 
 
-def _why_no_ratio(outcome: Outcome) -> list[str]:
-    other, needed = list(outcome.rounds)[-1], _INSTRUMENTATIONS[outcome.case.client]
-    return [
-        f"  There is no ratio: {other} makes no span of such messages.",
-        f"  Where it is another agent, install its instrumentation beside it, such as {needed}.",
+def _with_spread(found: Estimate, sign: str = "") -> str:
+    if not found.spread:
+        return _shown(found.value, sign)
+    return f"{_shown(found.value, sign)} ({_shown(found.low)} to {_shown(found.high)})"
+
+
+def _shown(value: float, sign: str = "") -> str:
+    if abs(value) >= _MANY:
+        return f"{value:{sign},.0f}"
+    return f"{value:{sign}.{1 if abs(value) >= 1 else 2 if abs(value) >= 0.1 else 3}f}"  # noqa: PLR2004 - three digits
+
+
+def _spans(outcome: Outcome) -> str:
+    if outcome.case.group == "start":
+        return ""
+    return " / ".join(
+        f"{outcome.spans[agent] / outcome.handled[agent]:.2g}" for agent in (OURS, OTHER)
+    )
+
+
+def _counts(outcomes: list[Outcome]) -> list[str]:
+    lines = [*_delivered(outcomes)]
+    if any(outcome.figures and _compared(outcome) == "no result" for outcome in outcomes):
+        lines.append(
+            "No result: the rounds differ by more than the two agents do; --rounds N takes more."
+        )
+    untraced = dict.fromkeys(o.case.program.client for o in outcomes if not o.other_traces)
+    return lines + [
+        f"Not traced: the other makes no span of {client}'s messages. Where it is another"
+        f" agent, install its instrumentation beside it, such as {_INSTRUMENTATIONS[client]}."
+        for client in untraced
     ]
+
+
+def _delivered(outcomes: list[Outcome]) -> Iterator[str]:
+    """Say whether the log has what was written; cases of one phase count the same messages."""
+    phases = {(outcome.case.program, outcome.case.phase): outcome for outcome in outcomes}
+    written = [
+        outcome
+        for (_, phase), outcome in phases.items()
+        if outcome.case.group != "start" and not set(phase.topics) & set(BACKLOGS)
+    ]
+    missing = [
+        f"{outcome.case.name}: {variant} wrote {handled:,} messages, and the log has"
+        f" {outcome.delivered[variant]:,} of them."
+        for outcome in written
+        for variant, handled in outcome.handled.items()
+        if outcome.delivered[variant] != handled
+    ]
+    if written and not missing:
+        count = sum(outcome.handled.total() for outcome in written)
+        yield f"All {count:,} messages written are in the log."
+    yield from missing

@@ -1,210 +1,360 @@
 """The program that is measured: it knows a client, and nothing of what traces it.
 
-Called with a case as JSON and the address of a broker, it prints one line of JSON: the seconds in
-the client's calls (`in_calls`), from the first to the last answer (`elapsed`), and of CPU before
-the measurement (`cpu_before`); what follows of CPU is for its parent to see.
+Called with a client's module, the address of a broker and the version of its interface (JSON, null
+for whatever the client finds), it reads a phase a line, as JSON, does it, and prints what it took
+as a line of JSON: `messages`; the seconds of CPU until all is exported (`cpu`), until the phase had
+its answers (`elapsed`) and, where that is measured, in the client's calls (`in_calls`); `bytes` a
+phase has held, and how many seconds late a sleeping thread woke (`late`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import json
+import resource
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
-_BURST = 1000
-_API = 2, 0  # of Kafka, which kafka-python does not find out of the embedded broker
-_IDLE = 1.5  # seconds, for the exporter to be done with the warm-up
+_VALUE = b"x" * 100
+_HEADERS = [(f"x-header-{number}", b"a value of usual length") for number in range(5)]
+_BURST = 1000  # written in a row before the answers are waited for
+_WARM_UP = 500
+_CEILING_SECONDS = 1.5
+_UNLIMITED = {"queue.buffering.max.messages": 2_000_000, "queue.buffering.max.kbytes": 2_000_000}
 
 
-def main(case: dict[str, Any], broker: str) -> None:
-    """Warm up, work, and print what it took."""
-    work = _WORKS[case["client"], case["action"]](case, broker)
-    next(work)
-    time.sleep(_IDLE)
-    gc.collect()
-    cpu_before, begun = time.process_time(), time.perf_counter()
-    in_calls = next(work)
-    elapsed = time.perf_counter() - begun
-    json.dump({"in_calls": in_calls, "elapsed": elapsed, "cpu_before": cpu_before}, sys.stdout)
-    sys.stdout.flush()
+class _Confluent:
+    """confluent-kafka: a producer, and as many consumers as are asked for."""
+
+    def __init__(self, broker: str, _: Any) -> None:
+        from confluent_kafka import Producer
+
+        self._quiet = {"bootstrap.servers": broker, "log_level": 0}
+        self._new = Producer
+        self.producer = self.made()
+
+    def made(self, **settings: Any) -> Any:
+        return self._new({**self._quiet, "linger.ms": 5, **_UNLIMITED, **settings})
+
+    def sender(self, phase: dict[str, Any], producer: Any = None, **partition: int) -> Any:
+        produce, topic = (producer or self.producer).produce, phase["topics"][0]
+        if phase["headers"]:  # a list a call: contrib appends to the caller's
+            return lambda key: produce(topic, _VALUE, key, headers=list(_HEADERS), **partition)
+        if phase["key"]:
+            return lambda key: produce(topic, _VALUE, key)
+        return lambda _: produce(topic, _VALUE)
+
+    def serve(self) -> None:
+        self.producer.poll(0)
+
+    def flush(self) -> None:
+        self.producer.flush()
+
+    close = flush
+
+    def consumer(self, topic: str, *, from_end: bool) -> Any:
+        from confluent_kafka import Consumer, TopicPartition
+
+        settings = {"group.id": f"bench-{time.time_ns()}", "enable.auto.commit": False}
+        consumer = Consumer({**self._quiet, **settings})
+        end = consumer.get_watermark_offsets(TopicPartition(topic, 0))[1]
+        consumer.assign([TopicPartition(topic, 0, end if from_end else 0)])
+        return consumer
+
+    def reader(self, topic: str) -> tuple[Any, Any]:
+        consumer = self.consumer(topic, from_end=False)
+        return (lambda: _poll_one(consumer)), consumer.close
 
 
-def _confluent_produce(case: dict[str, Any], broker: str) -> Any:
-    from confluent_kafka import Producer
-
-    limits = {"queue.buffering.max.messages": 1_000_000, "queue.buffering.max.kbytes": 1_000_000}
-    producer = Producer({"bootstrap.servers": broker, "log_level": 0, "linger.ms": 5, **limits})
-    value = b"x" * case["bytes"]
-    topics = [f"out-{number}" for number in range(case["topics"])]
-
-    def burst(count: int) -> float:
-        chosen = [topics[number % len(topics)] for number in range(count)]
-        begun = time.perf_counter()
-        for topic in chosen:
-            producer.produce(topic, value)
-        return time.perf_counter() - begun
-
-    def paced(count: int) -> float:
-        taken, due = 0.0, time.perf_counter()
-        for _ in range(count):
-            taken += burst(1)
-            producer.poll(0)
-            due += 1 / case["per_second"]
-            time.sleep(max(0.0, due - time.perf_counter()))
-        return taken
-
-    def write(count: int) -> float:
-        if case["per_second"]:
-            return paced(count)
-        taken = 0.0
-        for left in range(count, 0, -_BURST):
-            taken += burst(min(left, _BURST))
-            producer.flush()
-        return taken
-
-    write(case["warm_up"])
-    producer.flush()
-    yield
-    taken = _in_threads(write, case)
-    producer.flush()
-    yield taken
+def _poll_one(consumer: Any) -> Any:
+    while True:
+        message = consumer.poll(1)
+        if message is not None and not message.error():
+            return message
 
 
-def _in_threads(write: Any, case: dict[str, Any]) -> float:
-    share, count = case["messages"] // case["threads"], case["threads"]
-    with ThreadPoolExecutor(count) as pool:
-        return float(sum(pool.map(write, [share] * count)))
+class _KafkaPython:
+    """kafka-python: a producer, and a consumer that is iterated."""
+
+    def __init__(self, broker: str, api_version: Any) -> None:
+        from kafka import KafkaProducer
+
+        self._at: dict[str, Any] = {"bootstrap_servers": broker}
+        if api_version:
+            self._at["api_version"] = tuple(api_version)
+        self.producer = KafkaProducer(**self._at)
+
+    def sender(self, phase: dict[str, Any]) -> Any:
+        send, topic = self.producer.send, phase["topics"][0]
+        return lambda key: send(topic, _VALUE, key)
+
+    def serve(self) -> None:
+        """Do nothing: a thread of the client does."""
+
+    def flush(self) -> None:
+        self.producer.flush()
+
+    def close(self) -> None:
+        self.producer.close()
+
+    def reader(self, topic: str) -> tuple[Any, Any]:
+        from kafka import KafkaConsumer, TopicPartition
+
+        consumer = KafkaConsumer(**self._at, auto_offset_reset="earliest")
+        consumer.assign([TopicPartition(topic, 0)])
+        return (lambda: next(consumer)), consumer.close
 
 
-def _confluent_consume(case: dict[str, Any], broker: str) -> Any:
-    from confluent_kafka import Consumer, TopicPartition
+class _Aiokafka:
+    """aiokafka, in a loop of its own that runs for each phase."""
 
-    settings = {"group.id": "bench", "enable.auto.commit": False}
-    consumer = Consumer({"bootstrap.servers": broker, "log_level": 0, **settings})
-    consumer.assign([TopicPartition("in", 0, 0)])
+    def __init__(self, broker: str, _: Any) -> None:
+        self._broker = broker
+        self._loop = asyncio.new_event_loop()
+        self._producer = self.run(self._started())
 
-    def read(count: int) -> float:
-        begun = time.perf_counter()
-        while count:
-            count -= consumer.poll(1) is not None
-        return time.perf_counter() - begun
+    async def _started(self) -> Any:
+        from aiokafka import AIOKafkaProducer
 
-    read(case["warm_up"])
-    yield
-    taken = read(case["messages"])
-    consumer.close()
-    yield taken
-
-
-def _kafka_python_produce(case: dict[str, Any], broker: str) -> Any:
-    from kafka import KafkaProducer
-
-    producer = KafkaProducer(bootstrap_servers=broker, api_version=_API)
-    value = b"x" * case["bytes"]
-
-    def write(count: int) -> float:
-        taken = 0.0
-        for left in range(count, 0, -_BURST):
-            begun = time.perf_counter()
-            for _ in range(min(left, _BURST)):
-                producer.send("out-0", value)
-            taken += time.perf_counter() - begun
-            producer.flush()
-        return taken
-
-    write(case["warm_up"])
-    yield
-    yield write(case["messages"])
-    producer.close()
-
-
-def _kafka_python_consume(case: dict[str, Any], broker: str) -> Any:
-    from kafka import KafkaConsumer, TopicPartition
-
-    consumer = KafkaConsumer(
-        bootstrap_servers=broker, auto_offset_reset="earliest", api_version=_API
-    )
-    consumer.assign([TopicPartition("in", 0)])
-
-    def read(count: int) -> float:
-        begun = time.perf_counter()
-        for _ in range(count):
-            next(consumer)
-        return time.perf_counter() - begun
-
-    read(case["warm_up"])
-    yield
-    taken = read(case["messages"])
-    consumer.close()
-    yield taken
-
-
-def _aiokafka_produce(case: dict[str, Any], broker: str) -> Any:
-    from aiokafka import AIOKafkaProducer
-
-    loop = asyncio.new_event_loop()
-    value = b"x" * case["bytes"]
-
-    async def start() -> Any:
-        producer = AIOKafkaProducer(bootstrap_servers=broker)
+        producer = AIOKafkaProducer(bootstrap_servers=self._broker)
         await producer.start()
         return producer
 
-    async def write(count: int) -> float:
+    def run(self, coroutine: Any) -> Any:
+        return self._loop.run_until_complete(coroutine)
+
+    def close(self) -> None:
+        self.run(self._producer.stop())
+        self._loop.close()
+
+    def write_steadily(self, phase: dict[str, Any]) -> Any:
+        yield
+        yield self.run(self._steadily(phase))
+
+    async def _steadily(self, phase: dict[str, Any]) -> dict[str, Any]:
+        due = time.perf_counter()
+        for key in _keys(phase):
+            await self._producer.send(phase["topics"][0], _VALUE, key)
+            due += 1 / phase["rate"]
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        await self._producer.flush()
+        return {}
+
+    def write_in_a_loop(self, phase: dict[str, Any]) -> Any:
+        yield
+        yield self.run(self._in_a_loop(phase))
+
+    async def _in_a_loop(self, phase: dict[str, Any]) -> dict[str, Any]:
         taken = 0.0
-        for left in range(count, 0, -_BURST):
+        for burst in _bursts(phase):
             begun = time.perf_counter()
-            for _ in range(min(left, _BURST)):
-                await producer.send("out-0", value)
+            for key in burst:
+                await self._producer.send(phase["topics"][0], _VALUE, key)
             taken += time.perf_counter() - begun
-            await producer.flush()
-        return taken
+            await self._producer.flush()
+        return {"in_calls": taken}
 
-    producer = loop.run_until_complete(start())
-    loop.run_until_complete(write(case["warm_up"]))
+    def read(self, phase: dict[str, Any]) -> Any:
+        from aiokafka import AIOKafkaConsumer, TopicPartition
+
+        async def started() -> Any:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._broker, auto_offset_reset="earliest"
+            )
+            await consumer.start()
+            consumer.assign([TopicPartition(phase["topics"][0], 0)])
+            return consumer
+
+        async def get(count: int) -> dict[str, Any]:
+            for _ in range(count):
+                await consumer.getone()
+            return {}
+
+        consumer = self.run(started())
+        self.run(get(_WARM_UP))
+        yield
+        yield self.run(get(phase["messages"]))
+        self.run(consumer.stop())
+
+
+def _keys(phase: dict[str, Any]) -> Any:
+    """Return a key for each message: a thousand different ones, made before they are needed."""
+    made = [b"customer-%d" % number for number in range(1000)]
+    return itertools.islice(itertools.cycle(made), phase["messages"])
+
+
+def _bursts(phase: dict[str, Any]) -> Any:
+    every = _keys(phase)
+    return iter(lambda: list(itertools.islice(every, _BURST)), [])
+
+
+def _write_steadily(client: Any, phase: dict[str, Any]) -> Any:
+    send, serve = client.sender(phase), client.serve
     yield
-    taken = loop.run_until_complete(write(case["messages"]))
-    loop.run_until_complete(producer.stop())
-    yield taken
+    due = time.perf_counter()
+    for key in _keys(phase):
+        send(key)
+        serve()
+        due += 1 / phase["rate"]
+        time.sleep(max(0.0, due - time.perf_counter()))
+    client.flush()
+    yield {}
 
 
-def _aiokafka_consume(case: dict[str, Any], broker: str) -> Any:
-    from aiokafka import AIOKafkaConsumer, TopicPartition
-
-    loop = asyncio.new_event_loop()
-
-    async def start() -> Any:
-        consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest")
-        await consumer.start()
-        consumer.assign([TopicPartition("in", 0)])
-        return consumer
-
-    async def read(count: int) -> float:
+def _write_in_a_loop(client: Any, phase: dict[str, Any]) -> Any:
+    send, taken = client.sender(phase), 0.0
+    yield
+    for burst in _bursts(phase):
         begun = time.perf_counter()
-        for _ in range(count):
-            await consumer.getone()
-        return time.perf_counter() - begun
+        for key in burst:
+            send(key)
+        taken += time.perf_counter() - begun
+        client.flush()
+    yield {"in_calls": taken}
 
-    consumer = loop.run_until_complete(start())
-    loop.run_until_complete(read(case["warm_up"]))
+
+def _read(client: Any, phase: dict[str, Any]) -> Any:
+    read_one, close = client.reader(phase["topics"][0])
+    for _ in range(_WARM_UP):
+        read_one()
     yield
-    taken = loop.run_until_complete(read(case["messages"]))
-    loop.run_until_complete(consumer.stop())
-    yield taken
+    for _ in range(phase["messages"]):
+        read_one()
+    yield {}
+    close()
 
 
-_WORKS: dict[tuple[str, str], Any] = {
-    ("confluent_kafka", "produce"): _confluent_produce,
-    ("confluent_kafka", "consume"): _confluent_consume,
-    ("kafka", "produce"): _kafka_python_produce,
-    ("kafka", "consume"): _kafka_python_consume,
-    ("aiokafka", "produce"): _aiokafka_produce,
-    ("aiokafka", "consume"): _aiokafka_consume,
+def _write_without_sleep(client: Any, phase: dict[str, Any]) -> Any:
+    send, serve = client.sender(phase), client.serve
+    yield
+    begun = time.perf_counter()
+    for number, key in enumerate(_keys(phase), 1):
+        send(key)
+        if not number % 100:
+            serve()
+            if time.perf_counter() - begun > _CEILING_SECONDS:
+                break
+    yield {"messages": number, "in_calls": time.perf_counter() - begun}
+    client.flush()
+
+
+def _write_many(client: Any, phase: dict[str, Any]) -> Any:
+    send = client.sender(phase)
+    yield
+    before = 0
+    for number, burst in enumerate(_bursts(phase)):
+        for key in burst:
+            send(key)
+        client.flush()
+        if number * _BURST == phase["messages"] // 4:
+            before = _peak()
+    yield {"bytes": _peak() - before}
+
+
+def _hold(client: Any, phase: dict[str, Any]) -> Any:
+    producer = client.made(
+        **{"linger.ms": 60_000, "batch.num.messages": 1_000_000, "batch.size": 2**30}
+    )
+    send = client.sender(phase, producer)
+    producer.list_topics(phase["topics"][0])  # has it connected
+    yield
+    before = _peak()
+    for key in _keys(phase):
+        send(key)
+    yield {"bytes": _peak() - before}
+    producer.flush()
+
+
+def _service(client: Any, phase: dict[str, Any]) -> Any:
+    topics = phase["topics"]
+    shares = [
+        dict(phase, topics=[topic], messages=phase["messages"] // len(topics)) for topic in topics
+    ]
+    consumers = [client.consumer(topic, from_end=True) for topic in topics]
+    for consumer in consumers:
+        consumer.poll(0.2)  # has it connected
+
+    def work(share: dict[str, Any], consumer: Any) -> None:
+        send = client.sender(share, partition=0)
+        for key in _keys(share):
+            send(key)
+            client.serve()
+        client.flush()
+        for _ in range(share["messages"]):
+            last = _poll_one(consumer)
+        consumer.commit(last, asynchronous=False)
+
+    yield
+    with ThreadPoolExecutor(len(topics)) as pool:
+        list(pool.map(work, shares, consumers))
+    yield {}
+    for consumer in consumers:
+        consumer.close()
+
+
+def _wake_beside_writes(client: Any, phase: dict[str, Any]) -> Any:
+    writing = _write_steadily(client, phase)
+    next(writing)
+    writer, late = Thread(target=lambda: next(writing)), []
+    yield
+    writer.start()
+    while writer.is_alive():
+        begun = time.perf_counter()
+        time.sleep(0.001)
+        late.append(time.perf_counter() - begun - 0.001)
+    yield {"late": sorted(late)[len(late) * 99 // 100]}
+
+
+def _peak() -> int:
+    """Return the most memory that this process has had, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+_CLIENTS = {"confluent_kafka": _Confluent, "kafka": _KafkaPython, "aiokafka": _Aiokafka}
+_PHASES = {
+    each.__name__[1:]: each
+    for each in (
+        _write_steadily,
+        _write_in_a_loop,
+        _read,
+        _write_without_sleep,
+        _write_many,
+        _hold,
+        _service,
+        _wake_beside_writes,
+    )
 }
 
+
+def _measured(client: Any, phase: dict[str, Any]) -> dict[str, Any]:
+    """Do a phase: what comes before its first `yield` and after its second is not measured."""
+    does = getattr(client, phase["does"], None)
+    steps = does(phase) if does else _PHASES[phase["does"]](client, phase)
+    next(steps)
+    gc.collect()
+    cpu, begun = time.process_time(), time.perf_counter()
+    found = next(steps)
+    elapsed = time.perf_counter() - begun
+    time.sleep(phase["settling"])
+    cpu = time.process_time() - cpu
+    next(steps, None)
+    return {"messages": phase["messages"], "cpu": cpu, "elapsed": elapsed, **found}
+
+
+def main(module: str, broker: str, api_version: Any) -> None:
+    """Do each phase that stdin asks for."""
+    client: Any = _CLIENTS[module](broker, api_version)
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(_measured(client, json.loads(line))) + "\n")
+        sys.stdout.flush()
+    client.close()
+
+
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), sys.argv[2])
+    main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))

@@ -4,98 +4,196 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import platform
 import shlex
 import shutil
 import sys
+import time
+from contextlib import ExitStack, closing
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from autoinstrument import __version__
 from autoinstrument._embedded_broker import NotStarted
-from autoinstrument.bench import picture, pipeline, pipeline_picture, pipeline_text
-from autoinstrument.bench.cases import CASES, USUAL, Case
-from autoinstrument.bench.running import NotMeasured, Outcome, measured, variants
+from autoinstrument.bench import (
+    brokers,
+    other,
+    picture,
+    pipeline,
+    pipeline_picture,
+    pipeline_text,
+    starts,
+)
+from autoinstrument.bench.cases import CASES, CLIENTS, GROUPS, Case, at_rate
+from autoinstrument.bench.measuring import Bench
+from autoinstrument.bench.running import (
+    COMPRESSION,
+    EXPORT_DELAY_MS,
+    NotMeasured,
+    variants,
+)
+from autoinstrument.bench.sink import Sink
 from autoinstrument.bench.text import table
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from autoinstrument.bench.outcome import Outcome
+
 SUMMARY = "measure what the agent adds to a program, beside another agent"
-_FEWEST_ROUNDS = 2  # the least that has quartiles
+_FEWEST_ROUNDS = 2  # the least that differ
+_HIGHEST_RATE = 100_000
 _WRONG_USAGE = 2
 _INTERRUPTED = 130
-_BY_NAME = {case.name: case for case in CASES}
-_ROUNDS = 10
-_PIPELINE = "pipeline"
-_PIPELINE_ROUNDS = 5
+_ROUNDS = 3
+_ALL, _PIPELINE = "all", "pipeline"
+_NAMED = [name for name in GROUPS if name != "rate"]  # which --rate asks for
+_ACCEPTED = f"{', '.join(_NAMED)}, {_ALL}, {_PIPELINE}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `[CASE...] [--against COMMAND] [--rounds N] [--json FILE] [--picture FILE]`."""
+    """Declare `[CASE...]` and the options."""
+    groups = "; ".join(f"{name}: {GROUPS[name]}" for name in _NAMED)
     parser.add_argument(
         "cases",
         metavar="CASE",
         nargs="*",
-        help=f"{', '.join(_BY_NAME)}, or all (default: {' '.join(USUAL)}); or {_PIPELINE}: the"
-        " example service in all its ways",
+        help=f"{groups}; {_ALL}: all of these, in some ten minutes; {_PIPELINE}: the example"
+        " service in all its ways (default: the most important ones, in some two minutes)",
+    )
+    parser.add_argument(
+        "--rate",
+        metavar="N",
+        type=float,
+        help="measure the share of a core at N messages a second instead, for each client",
+    )
+    parser.add_argument(
+        "--client", choices=CLIENTS, action="append", help="leave out other clients"
+    )
+    parser.add_argument(
+        "--broker",
+        metavar="HOST:PORT",
+        help="a broker to use instead of the embedded one, with topics that are deleted afterwards",
     )
     parser.add_argument(
         "--against",
         metavar="COMMAND",
-        default="opentelemetry-instrument",
-        help="another agent's command, also with options (default: %(default)s)",
+        help="another agent's command, also with options (default: opentelemetry-instrument, which"
+        " is installed in an environment of its own where it is not on the PATH)",
     )
-    parser.add_argument(
-        "--rounds",
-        metavar="N",
-        type=int,
-        help=f"rounds of each (default: {_ROUNDS}; {_PIPELINE}: {_PIPELINE_ROUNDS}, of 6 minutes)",
-    )
+    parser.add_argument("--rounds", metavar="N", type=int, help=f"of each (default: {_ROUNDS})")
     parser.add_argument("--json", metavar="FILE", help="write every figure of every round")
     parser.add_argument("--picture", metavar="FILE", help="draw the ratios (.svg or .png)")
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Measure and print a table a case; 2 with a sentence on stderr for what cannot be."""
-    other = shlex.split(parsed.against)
-    is_pipeline = _PIPELINE in parsed.cases
-    if is_pipeline and len(parsed.cases) > 1:
-        return _refuse(f"{_PIPELINE} is measured alone; accepted: {_PIPELINE}, or other cases")
-    if parsed.rounds is None:
-        parsed.rounds = _PIPELINE_ROUNDS if is_pipeline else _ROUNDS
-    complaint = _complaint(parsed, other)
+    """Measure and print a table; 2 with a sentence on stderr for what cannot be measured."""
+    parsed.rounds = _ROUNDS if parsed.rounds is None else parsed.rounds
+    complaint = _complaint(parsed)
     if complaint:
         return _refuse(complaint)
-    if is_pipeline:
-        return _pipeline(parsed, other)
-    names = list(_BY_NAME) if "all" in parsed.cases else parsed.cases or list(USUAL)
-    outcomes = []
     try:
-        for name in names:
-            outcomes.append(_measured(_BY_NAME[name], other, parsed.rounds))
-            sys.stdout.write(f"{table(outcomes[-1])}\n")
-            sys.stdout.flush()
-    except (NotMeasured, NotStarted) as reason:
-        return _refuse(str(reason))
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-    if parsed.json:
-        Path(parsed.json).write_text(json.dumps(_raw(outcomes), indent=1), encoding="utf-8")
-    if parsed.picture:
-        picture.draw(outcomes, parsed.picture)
-    return 0
-
-
-def _pipeline(parsed: argparse.Namespace, other: list[str]) -> int:
-    tell = _bar(_PIPELINE, parsed.rounds * len(pipeline.ways(other)))
-    try:
-        outcome = pipeline.measured(other, parsed.rounds, tell)
+        against = shlex.split(parsed.against) if parsed.against else _found_or_made()
+        return (_pipeline if _PIPELINE in parsed.cases else _measure)(parsed, against)
     except (NotMeasured, NotStarted) as reason:
         return _refuse(str(reason))
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return _INTERRUPTED
+
+
+def _complaint(parsed: argparse.Namespace) -> str | None:
+    unknown = [name for name in parsed.cases if name not in {*_NAMED, _ALL, _PIPELINE}]
+    if unknown:
+        return f"there is no case {unknown[0]!r}; accepted: {_ACCEPTED}"
+    if parsed.rounds < _FEWEST_ROUNDS:
+        return f"--rounds {parsed.rounds} is too few; accepted: {_FEWEST_ROUNDS} and more"
+    if parsed.rate is not None and not 1 <= parsed.rate <= _HIGHEST_RATE:
+        return f"--rate {parsed.rate:g} is not accepted; accepted: 1 to {_HIGHEST_RATE:,}"
+    if parsed.rate is not None and parsed.cases:
+        return f"--rate chooses the case itself; accepted: --rate, or {parsed.cases[0]}"
+    if _PIPELINE in parsed.cases and (len(parsed.cases) > 1 or parsed.client or parsed.broker):
+        return f"{_PIPELINE} is measured alone, on the embedded broker, with its own client"
+    return _complaint_of_environment(parsed)
+
+
+def _complaint_of_environment(parsed: argparse.Namespace) -> str | None:
+    command = (shlex.split(parsed.against) or [""])[0] if parsed.against is not None else None
+    if command is not None and shutil.which(command) is None:
+        return (
+            f"{parsed.against!r} is not on the PATH; --against names another agent's command, such"
+            " as the opentelemetry-instrument of a virtual environment"
+        )
+    if parsed.picture and (complaint := picture.complaint(parsed.picture)):
+        return complaint
+    if parsed.cases != ["start"] and importlib.util.find_spec("confluent_kafka") is None:
+        return "the brokers need confluent-kafka: pip install 'autoinstrument[bench]'"
+    missing = set(parsed.client or ()) - set(other.installed())
+    if missing:
+        return f"--client {missing.pop()}: it is not installed here"
+    return None
+
+
+def _found_or_made() -> list[str]:
+    if shutil.which(other.COMMAND):
+        return [other.COMMAND]
+    _tell(f"{other.COMMAND} is not on the PATH: making an environment for it")
+    return [other.made()]
+
+
+def _measure(parsed: argparse.Namespace, against: list[str]) -> int:
+    outcomes: list[Outcome] = []
+    try:
+        _collect(outcomes, parsed, against)
+    except KeyboardInterrupt:  # what there is, is shown
+        sys.stderr.write("\n")
+    outcomes = [each for case in CASES for each in outcomes if each.case == case] or outcomes
+    if outcomes:
+        sys.stdout.write(f"{_head(parsed, against)}\n\n{table(outcomes)}")
+    if parsed.json:
+        data = {"head": _head(parsed, against), "cases": [each.as_data() for each in outcomes]}
+        Path(parsed.json).write_text(json.dumps(data, indent=1), encoding="utf-8")
+    if parsed.picture:
+        picture.draw(outcomes, parsed.picture)
+    return 0
+
+
+def _collect(outcomes: list[Outcome], parsed: argparse.Namespace, against: list[str]) -> None:
+    cases, ways = _chosen(parsed), variants(against)
+    of_start = [case for case in cases if case.group == "start"]
+    of_kafka = [case for case in cases if case.group != "start"]
+    tell = _bar(parsed.rounds * len(ways) * len(_phases(cases)))
+    if of_start:
+        outcomes += starts.measured(of_start, ways, parsed.rounds, tell)
+    if of_kafka:
+        with ExitStack() as stack:
+            broker = stack.enter_context(
+                brokers.given(parsed.broker) if parsed.broker else brokers.embedded()
+            )
+            broker.fill()
+            bench = Bench(ways, broker, stack.enter_context(closing(Sink())), tell)
+            of_kafka.sort(key=lambda case: str(case.program))
+            for program, of_program in groupby(of_kafka, lambda case: case.program):
+                outcomes += bench.measured(program, list(of_program), parsed.rounds)
+
+
+def _chosen(parsed: argparse.Namespace) -> list[Case]:
+    clients = set(parsed.client or other.installed())
+    if parsed.rate is not None:
+        cases = at_rate(parsed.rate)
+    elif parsed.cases:
+        cases = [case for case in CASES if {case.group, _ALL} & set(parsed.cases)]
+    else:
+        cases = [case for case in CASES if case.short]
+    return [case for case in cases if case.group == "start" or case.program.client in clients]
+
+
+def _pipeline(parsed: argparse.Namespace, against: list[str]) -> int:
+    tell = _bar(parsed.rounds * len(pipeline.ways(against)))
+    outcome = pipeline.measured(against, parsed.rounds, tell)
     sys.stdout.write(pipeline_text.table(outcome))
     if parsed.json:
         Path(parsed.json).write_text(json.dumps(outcome.as_data(), indent=1), encoding="utf-8")
@@ -104,61 +202,41 @@ def _pipeline(parsed: argparse.Namespace, other: list[str]) -> int:
     return 0
 
 
-def _complaint(parsed: argparse.Namespace, other: list[str]) -> str | None:
-    unknown = [name for name in parsed.cases if name not in {*_BY_NAME, "all", _PIPELINE}]
-    if unknown:
-        return f"there is no case {unknown[0]!r}; accepted: {', '.join(_BY_NAME)}, all, {_PIPELINE}"
-    if parsed.rounds < _FEWEST_ROUNDS:
-        return f"--rounds {parsed.rounds} is too few; accepted: {_FEWEST_ROUNDS} and more"
-    if not other or shutil.which(other[0]) is None:
-        return (
-            f"{parsed.against!r} is not on the PATH; --against names another agent's command, such"
-            " as the opentelemetry-instrument of a virtual environment"
-        )
-    if parsed.picture:
-        return picture.complaint(parsed.picture)
-    names = parsed.cases or USUAL
-    if names != ["start"] and importlib.util.find_spec("confluent_kafka") is None:
-        return "the embedded broker needs confluent-kafka: pip install 'autoinstrument[bench]'"
-    return None
+def _phases(cases: list[Case]) -> set[tuple[object, object]]:
+    """Return what is done once a round, whatever is measured of it."""
+    starts = {("start", case.group) for case in cases if case.group == "start"}
+    return starts | {(case.program, case.phase) for case in cases if case.group != "start"}
 
 
-def _measured(case: Case, other: list[str], rounds: int) -> Outcome:
-    ways = variants(case, other)
-    return measured(case, ways, rounds, _bar(case.name, rounds * len(ways)))
+def _head(parsed: argparse.Namespace, against: list[str]) -> str:
+    clients = ", ".join(f"{client} {version}" for client, version in other.installed().items())
+    broker = f"the broker at {parsed.broker}" if parsed.broker else "the embedded broker"
+    return (
+        f"What autoinstrument {__version__} adds to the bare program, and {other.words(against)}.\n"
+        f"CPython {platform.python_version()}, {os.cpu_count()} cores, {clients}, {broker};"
+        f" {parsed.rounds} interleaved rounds, medians (95 % interval).\n"
+        f"Spans go over OTLP/HTTP every {EXPORT_DELAY_MS / 1000:g} s, compression {COMPRESSION}."
+    )
 
 
-def _bar(name: str, of: int) -> Callable[[], None]:
+def _bar(of: int) -> Callable[[], None]:
     """Return what draws a bar of progress, a step a call, where somebody can see it."""
-    done = 0
+    done, begun = 0, time.monotonic()
 
     def tell() -> None:
         nonlocal done
         done += 1
-        if sys.stderr.isatty():
-            bar = "#" * (30 * done // of)
-            sys.stderr.write(f"\r{name:24}[{bar:30}] {done} of {of}\x1b[K")
-            sys.stderr.write("\r\x1b[K" if done == of else "")
-            sys.stderr.flush()
+        left = (time.monotonic() - begun) / done * (of - done)
+        bar = "#" * (30 * done // of)
+        _tell("" if done == of else f"[{bar:30}] {done} of {of}, {left:.0f} s left")
 
     return tell
 
 
-def _raw(outcomes: list[Outcome]) -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cases": [
-            {
-                "case": outcome.case.as_arguments(),
-                "rounds": outcome.rounds,
-                "delivered": outcome.delivered,
-                "spans": outcome.spans,
-                "other_traces": outcome.other_traces,
-            }
-            for outcome in outcomes
-        ],
-    }
+def _tell(words: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{words}")
+        sys.stderr.flush()
 
 
 def _refuse(sentence: str) -> int:

@@ -1,0 +1,85 @@
+"""The other agent, for those who have none: OpenTelemetry's own, in an environment made for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
+from importlib.metadata import distributions
+from pathlib import Path
+
+from .cases import CLIENTS
+from .running import NotMeasured, interpreter_of
+
+COMMAND = "opentelemetry-instrument"
+_PACKAGES = [
+    "opentelemetry-distro",
+    "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-instrumentation-confluent-kafka",
+    "opentelemetry-instrumentation-kafka-python",
+    "opentelemetry-instrumentation-aiokafka",
+]
+
+
+def made() -> str:
+    """Return the path of `opentelemetry-instrument`, with the versions of the clients here.
+
+    The first call installs it, in a virtual environment in the cache folder of the user; another
+    finds it there.
+
+    Raises NotMeasured where that cannot be done.
+    """
+    wanted = [*_PACKAGES, *(f"{client}=={found}" for client, found in installed().items())]
+    key = sha256(repr((sys.executable, sys.version, wanted)).encode()).hexdigest()[:12]
+    folder = _cache() / f"opentelemetry-instrument-{key}"
+    complete = folder / "complete"
+    if not complete.exists():
+        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted call has left
+        _run([sys.executable, "-m", "venv", str(folder)], "venv")
+        pip = [
+            str(folder / "bin" / "python"),
+            "-m",
+            "pip",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
+        # The pip that Python 3.11 brings finds no versions that go together.
+        _run([*pip, "install", "--upgrade", "pip>=25.1"], "pip")
+        _run([*pip, "install", *wanted], "pip")
+        complete.touch()
+    return str(folder / "bin" / COMMAND)
+
+
+def words(command: list[str]) -> str:
+    """Return a command's name, with the version of what it belongs to where that can be told."""
+    name = Path(command[0]).name
+    if name != COMMAND:
+        return name
+    asked = "from importlib.metadata import version; print(version('opentelemetry-distro'))"
+    said = subprocess.run(  # noqa: S603 - the other agent's own interpreter
+        [interpreter_of(command[0]), "-c", asked], capture_output=True, text=True, check=False
+    )
+    return f"{name} {said.stdout.strip()}".strip()
+
+
+def installed() -> dict[str, str]:
+    """Return the version of each client that can be imported here."""
+    here = {found.name: found.version for found in distributions()}
+    return {client: here[client] for client in CLIENTS if client in here}
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "autoinstrument"
+
+
+def _run(command: list[str], what: str) -> None:
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    if ended.returncode:
+        words = (ended.stderr or ended.stdout).strip().rpartition("\n")[2]
+        raise NotMeasured(
+            f"{COMMAND} is not on the PATH, and {what} could not make an environment for it"
+            f" ({words}); --against names another agent's command"
+        )

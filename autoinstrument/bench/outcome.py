@@ -1,0 +1,72 @@
+"""What the rounds of a case have given: figures, beside what was delivered and received."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .cases import Case
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure: its unit, and how it follows from what a program says of a phase."""
+
+    unit: str
+    of: Callable[[dict[str, float]], float]
+
+
+MEASURES = {
+    "start": Measure("ms", lambda found: found["elapsed"] * 1e3),
+    "call": Measure("us a call", lambda found: found["in_calls"] / found["messages"] * 1e6),
+    "cpu": Measure("us of CPU a message", lambda found: found["cpu"] / found["messages"] * 1e6),
+    "pace": Measure("us a message", lambda found: found["in_calls"] / found["messages"] * 1e6),
+    "wall": Measure("ms in all", lambda found: found["elapsed"] * 1e3),
+    "bytes": Measure("bytes a message", lambda found: found["bytes"] / found["messages"]),
+    "growth": Measure("MB more at the end", lambda found: found["bytes"] / 1e6),
+    "late": Measure("ms late", lambda found: found["late"] * 1e3),
+    "core": Measure("% of a core", lambda found: found["cpu"] / found["elapsed"] * 100),
+}
+
+
+@dataclass
+class Outcome:
+    """All rounds of one case, by variant."""
+
+    case: Case
+    figures: dict[str, list[float]] = field(default_factory=dict)
+    handled: Counter[str] = field(default_factory=Counter)
+    """Messages that the program has written or read."""
+    delivered: Counter[str] = field(default_factory=Counter)
+    """Messages that the broker's log has gained."""
+    spans: Counter[str] = field(default_factory=Counter)
+    """Spans that were received."""
+    other_traces: bool = True
+    """Whether the other agent makes spans of such messages at all: else nothing compares."""
+
+    def add(
+        self, variant: str, found: dict[str, float], *, delivered: int = 0, spans: int = 0
+    ) -> None:
+        """Add a round of a variant."""
+        self.figures.setdefault(variant, []).append(MEASURES[self.case.measure].of(found))
+        self.handled[variant] += int(found.get("messages", 0))
+        self.delivered[variant] += delivered
+        self.spans[variant] += spans
+
+    def as_data(self) -> dict[str, Any]:
+        """Return every figure, ready for JSON."""
+        case = self.case
+        return {
+            "case": case.name,
+            "unit": MEASURES[case.measure].unit,
+            "goal": case.goal,
+            "figures": self.figures,
+            "handled": self.handled,
+            "delivered": self.delivered,
+            "spans": self.spans,
+            "other_traces": self.other_traces,
+        }

@@ -1,0 +1,46 @@
+"""Measures the start of `python -c pass`, which has nothing to do with Kafka."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from autoinstrument._embedded_broker import unsettled
+
+from .outcome import Outcome
+from .running import OURS, Variant, ended, in_turn, under_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .cases import Case
+
+_STARTS = 4  # one is short: so many for a round
+
+
+def measured(
+    cases: list[Case], variants: list[Variant], rounds: int, tell: Callable[[], None]
+) -> list[Outcome]:
+    """Return `rounds` of each case; `tell` is called whenever a variant has had its round."""
+    outcomes = [Outcome(case) for case in cases]
+    for variant in variants:
+        _started(variant)  # from now on its files are cached
+    for number in range(rounds):
+        for variant in in_turn(variants, number):
+            took = {False: _started(variant)}
+            if variant.name == OURS:
+                took[True] = _started(under_run())
+            for outcome in outcomes:
+                under = outcome.case.phase.does == "run" and variant.name == OURS
+                outcome.add(variant.name, {"elapsed": took[under]})
+            tell()
+    return outcomes
+
+
+def _started(variant: Variant) -> float:
+    # Nothing is exported: the program ends before it would.
+    environment = unsettled() | variant.exporting("http://127.0.0.1:9")
+    begun = perf_counter()
+    for _ in range(_STARTS):
+        ended([*variant.command, "-c", "pass"], environment)
+    return (perf_counter() - begun) / _STARTS
