@@ -8,6 +8,7 @@ help:
 	@echo "make demo    run the demonstration, in .venv"
 	@echo "make test    run the tests; those on Apache Kafka need Java 17 and Maven"
 	@echo "make soak    send a million messages past exporters in four states"
+	@echo "make bench   measure everything beside another agent, on Apache Kafka: 10 minutes"
 	@echo "make readme  write the README's tables of what the code knows"
 	@echo "make lint    check the style and the types"
 	@echo "make wheel   build dist/"
@@ -21,6 +22,9 @@ test: test-setup
 
 soak: test-setup
 	@SOAK_MESSAGES=1000000 $(BIN)/python -m pytest -n auto tests/test_soak.py
+
+bench: test-setup
+	@$(BIN)/python tests/with_kafka.py $(BIN)/autoinstrument bench all --broker {broker}
 
 test-setup: .venv/test kafka
 
@@ -85,4 +89,4 @@ kafka:
 	  echo "Maven could not fetch Apache Kafka: tests on it are skipped."; \
 	fi
 
-.PHONY: help demo test test-setup lint wheel clean kafka
+.PHONY: help demo test bench test-setup lint wheel clean kafka

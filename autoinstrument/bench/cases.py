@@ -79,9 +79,9 @@ class Case:
 
 GROUPS = {
     "start": "the start of `python -c pass`",
-    "call": "the call that writes, in a loop",
     "written": "CPU a written message at a steady rate, export included",
     "read": "CPU a message read from a backlog one by one, export included",
+    "call": "the call that writes, in a loop",
     "ceiling": "one producer thread that never sleeps",
     "service": f"a whole service: {len(SERVICE_TOPICS)} threads write, flush, read back and commit",
     "memory": "memory of messages in flight, and of a million messages",
@@ -128,7 +128,7 @@ def _written() -> list[Case]:
             "written",
             "2,000 a second",
             "cpu",
-            _steady(2000, 2),
+            _steady(2000, 1.5),
             Program(client, sampling),
             goals[sampling][client],
             short=client == CONFLUENT,
@@ -137,7 +137,7 @@ def _written() -> list[Case]:
         for client in CLIENTS
     ]
     one_percent = Case(
-        "written", "2,000 a second", "cpu", _steady(2000, 2), Program(sampling="1 %")
+        "written", "2,000 a second", "cpu", _steady(2000, 1.5), Program(sampling="1 %")
     )
     slowly = Case("written", "200 a second", "cpu", _steady(200, 2), goal=0.15)
     return [*usual, one_percent, slowly]
@@ -195,9 +195,9 @@ def _memory() -> list[Case]:
 CASES = (
     Case("start", "by the environment variable", "start", Phase("start"), goal=0.01, short=True),
     Case("start", "under `run`", "start", Phase("run"), goal=0.05, short=True),
-    *_call(),
     *_written(),
     *_read(),
+    *_call(),
     *(
         Case(
             "ceiling",

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from .cases import CLIENTS, SAMPLINGS, Case, Phase, Program
-from .outcome import Outcome
+from .outcome import MEASURES, Outcome
 from .running import OTHER, OURS, NotMeasured, Variant, Workload, in_turn, workload
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Bench:
             spans = {}
             for variant in self._variants:
                 with self._started(Program(client), variant) as started:
-                    started.measured(_WARM_UP)
+                    started.measured(_WARM_UP, exports=False)
                 spans[variant.name] = self._sink.taken(variant.name)
             if not spans[OURS]:
                 raise NotMeasured(f"{client} has no spans under our agent: `doctor` says why")
@@ -71,7 +71,7 @@ class Bench:
                 for variant in in_turn(self._variants, number)
             }
             for started in workloads.values():
-                started.measured(_WARM_UP)
+                started.measured(_WARM_UP, exports=False)
             for phase, of_phase in by_phase.items():
                 for name, started in workloads.items():
                     self._do(phase, name, started, of_phase)
@@ -79,7 +79,8 @@ class Bench:
     def _do(self, phase: Phase, name: str, started: Workload, outcomes: list[Outcome]) -> None:
         self._sink.taken(name)
         before = self._broker.written()
-        found = started.measured(phase)
+        exports = any(MEASURES[outcome.case.measure].exports for outcome in outcomes)
+        found = started.measured(phase, exports=exports)
         delivered, spans = self._broker.written() - before, self._sink.taken(name)
         for outcome in outcomes:
             outcome.add(name, found, delivered=delivered, spans=spans)

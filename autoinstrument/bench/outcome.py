@@ -18,18 +18,24 @@ class Measure:
 
     unit: str
     of: Callable[[dict[str, float]], float]
+    exports: bool = False
+    """Whether what the agent does after the phase is part of it."""
 
 
 MEASURES = {
     "start": Measure("ms", lambda found: found["elapsed"] * 1e3),
     "call": Measure("us a call", lambda found: found["in_calls"] / found["messages"] * 1e6),
-    "cpu": Measure("us of CPU a message", lambda found: found["cpu"] / found["messages"] * 1e6),
+    "cpu": Measure(
+        "us of CPU a message", lambda found: found["cpu"] / found["messages"] * 1e6, exports=True
+    ),
     "pace": Measure("us a message", lambda found: found["in_calls"] / found["messages"] * 1e6),
     "wall": Measure("ms in all", lambda found: found["elapsed"] * 1e3),
     "bytes": Measure("bytes a message", lambda found: found["bytes"] / found["messages"]),
     "growth": Measure("MB more at the end", lambda found: found["bytes"] / 1e6),
     "late": Measure("ms late", lambda found: found["late"] * 1e3),
-    "core": Measure("% of a core", lambda found: found["cpu"] / found["elapsed"] * 100),
+    "core": Measure(
+        "% of a core", lambda found: found["cpu"] / found["elapsed"] * 100, exports=True
+    ),
 }
 
 

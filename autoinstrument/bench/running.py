@@ -16,6 +16,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from autoinstrument._embedded_broker import unsettled
 
+from .cases import CLIENTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,6 +30,12 @@ THEIR_PLAIN = "plain-other"
 EXPORT_DELAY_MS = 1000
 COMPRESSION = "none"
 _EXPORT_SECONDS = 0.25  # for an export to be done
+_DESCRIPTION = f"""
+import sys
+from importlib.metadata import distributions
+versions = {{each.metadata["Name"]: each.version for each in distributions()}}
+print(sys.version, [versions.get(client) for client in {list(CLIENTS)!r}])
+"""
 _WORKLOAD = str(Path(__file__).with_name("workload.py"))
 
 
@@ -68,8 +76,7 @@ def variants(other: list[str]) -> list[Variant]:
         Variant(PLAIN, [ours], {}),
         Variant(OURS, [ours], {"AUTOINSTRUMENT_ENABLED": "1"}),
     ]
-    # Not their real paths: two environments may share one interpreter, and differ in the client.
-    if Path(theirs).absolute().parent != Path(ours).absolute().parent:
+    if _described(theirs) != _described(ours):
         found.append(Variant(THEIR_PLAIN, [theirs], {}))
     return [*found, Variant(OTHER, [*other, theirs], {})]
 
@@ -88,6 +95,14 @@ def interpreter_of(command: str) -> str:
     return str(beside) if beside.exists() else sys.executable
 
 
+def _described(interpreter: str) -> str:
+    """Return what makes the plain program what it is: Python itself, and the clients."""
+    said = subprocess.run(  # noqa: S603 - the user's own interpreters
+        [interpreter, "-c", _DESCRIPTION], capture_output=True, text=True, check=False
+    )
+    return said.stdout or interpreter
+
+
 def in_turn(variants: list[Variant], number: int) -> list[Variant]:
     """Return the variants as they are run in round `number`: another one is first each time."""
     first = number % len(variants)
@@ -100,18 +115,25 @@ class Workload:
     def __init__(self, process: subprocess.Popen[str], broker: Broker) -> None:
         self._process = process
         self._broker = broker
+        self._is_settled = True
 
-    def measured(self, phase: Phase) -> dict[str, float]:
-        """Have a phase done, and return what `workload.py` says of it."""
+    def measured(self, phase: Phase, *, exports: bool = True) -> dict[str, float]:
+        """Have a phase done, and return what `workload.py` says of it, with its `exports` or not.
+
+        Either waits until the exports of an earlier phase are over.
+        """
+        settling = EXPORT_DELAY_MS / 1000 + _EXPORT_SECONDS
         asked = {
             "does": phase.does,
             "messages": phase.messages,
             "rate": phase.rate,
             "key": phase.key,
             "headers": phase.headers,
-            "settling": EXPORT_DELAY_MS / 1000 + _EXPORT_SECONDS,
+            "settling_before": 0 if self._is_settled else settling,
+            "settling_after": settling if exports else 0,
             "topics": [self._broker.topic(topic) for topic in phase.topics],
         }
+        self._is_settled = exports
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise TypeError("the program's stdin and stdout must be pipes")

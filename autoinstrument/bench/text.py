@@ -97,10 +97,10 @@ def _shown(value: float, sign: str = "") -> str:
 
 
 def _spans(outcome: Outcome) -> str:
-    if outcome.case.group == "start":
+    if not MEASURES[outcome.case.measure].exports:  # nobody has waited for them
         return ""
     return " / ".join(
-        f"{outcome.spans[agent] / outcome.handled[agent]:.2g}" for agent in (OURS, OTHER)
+        f"{outcome.spans[agent] / outcome.handled[agent]:.1g}" for agent in (OURS, OTHER)
     )
 
 

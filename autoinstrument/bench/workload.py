@@ -338,10 +338,11 @@ def _measured(client: Any, phase: dict[str, Any]) -> dict[str, Any]:
     steps = does(phase) if does else _PHASES[phase["does"]](client, phase)
     next(steps)
     gc.collect()
+    time.sleep(phase["settling_before"])
     cpu, begun = time.process_time(), time.perf_counter()
     found = next(steps)
     elapsed = time.perf_counter() - begun
-    time.sleep(phase["settling"])
+    time.sleep(phase["settling_after"])
     cpu = time.process_time() - cpu
     next(steps, None)
     return {"messages": phase["messages"], "cpu": cpu, "elapsed": elapsed, **found}

@@ -48,7 +48,7 @@ _FEWEST_ROUNDS = 2  # the least that differ
 _HIGHEST_RATE = 100_000
 _WRONG_USAGE = 2
 _INTERRUPTED = 130
-_ROUNDS = 3
+_ROUNDS, _ROUNDS_IN_SHORT = 3, 2
 _ALL, _PIPELINE = "all", "pipeline"
 _NAMED = [name for name in GROUPS if name != "rate"]  # which --rate asks for
 _ACCEPTED = f"{', '.join(_NAMED)}, {_ALL}, {_PIPELINE}"
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CASE",
         nargs="*",
         help=f"{groups}; {_ALL}: all of these, in some ten minutes; {_PIPELINE}: the example"
-        " service in all its ways (default: the most important ones, in some two minutes)",
+        " service in all its ways (default: the most important ones, in a minute or two)",
     )
     parser.add_argument(
         "--rate",
@@ -84,14 +84,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another agent's command, also with options (default: opentelemetry-instrument, which"
         " is installed in an environment of its own where it is not on the PATH)",
     )
-    parser.add_argument("--rounds", metavar="N", type=int, help=f"of each (default: {_ROUNDS})")
+    parser.add_argument(
+        "--rounds",
+        metavar="N",
+        type=int,
+        help=f"of each (default: {_ROUNDS}; {_ROUNDS_IN_SHORT} without a CASE)",
+    )
     parser.add_argument("--json", metavar="FILE", help="write every figure of every round")
     parser.add_argument("--picture", metavar="FILE", help="draw the ratios (.svg or .png)")
 
 
 def execute(parsed: argparse.Namespace) -> int:
     """Measure and print a table; 2 with a sentence on stderr for what cannot be measured."""
-    parsed.rounds = _ROUNDS if parsed.rounds is None else parsed.rounds
+    if parsed.rounds is None:
+        parsed.rounds = _ROUNDS if parsed.cases else _ROUNDS_IN_SHORT
     complaint = _complaint(parsed)
     if complaint:
         return _refuse(complaint)
