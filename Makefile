@@ -12,7 +12,7 @@ help:
 	@echo "make readme  write the README's tables of what the code knows"
 	@echo "make lint    check the style and the types"
 	@echo "make wheel   build dist/"
-	@echo "make clean   remove all that was made"
+	@echo "make clean   remove all that was made here; Apache Kafka stays in ~/.cache/autoinstrument"
 
 demo: .venv/demo
 	@$(BIN)/autoinstrument demo
@@ -42,7 +42,7 @@ wheel: .venv/pip
 	@ls dist/*
 
 clean:
-	@rm -rf .venv .kafka .ci/venvs dist .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .ci/venvs dist .mypy_cache .ruff_cache .pytest_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # What is installed; the agent itself from this folder, so that a change in it needs no new install.
@@ -73,20 +73,15 @@ clean:
 	@$(PIP) install --upgrade 'pip>=25.1'  # the first that knows --group
 	@touch $@
 
-# Apache Kafka from Maven Central, once for each version in the pom; some 45 MB.
-kafka:
+# Apache Kafka from Maven Central, once for each version of the pom; some 45 MB.
+kafka: .venv/pip
 	@if ! command -v java > /dev/null; then \
 	  echo "No java on the PATH: tests on Apache Kafka are skipped."; \
-	elif cmp -s tests/kafka/pom.xml .kafka/pom.xml; then \
-	  :; \
-	elif ! command -v mvn > /dev/null; then \
-	  echo "No mvn on the PATH, which fetches Apache Kafka: tests on it are skipped."; \
 	else \
-	  rm -rf .kafka && \
-	  mvn --quiet --batch-mode --file tests/kafka/pom.xml dependency:copy-dependencies \
-	    -DoutputDirectory="$$PWD/.kafka/libs" -DincludeScope=runtime && \
-	  cp tests/kafka/pom.xml .kafka/ || \
-	  echo "Maven could not fetch Apache Kafka: tests on it are skipped."; \
+	  $(BIN)/python tests/cached.py kafka tests/kafka/pom.xml mvn --quiet --batch-mode \
+	    --file tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory={} \
+	    -DincludeScope=runtime || \
+	  echo "Maven (mvn) could not fetch Apache Kafka: tests on it are skipped."; \
 	fi
 
-.PHONY: help demo test bench test-setup lint wheel clean kafka
+.PHONY: help demo test bench soak test-setup readme lint wheel clean kafka

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from cached import place
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from interpreters import REPOSITORY
 from processes import Process, accepts, free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _HERE = Path(__file__).parent
-_LIBS = REPOSITORY / ".kafka" / "libs"
+_LIBS = place("kafka", _HERE / "kafka" / "pom.xml")
 _OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m")
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 _LIFELINE = pytest.StashKey[int]()

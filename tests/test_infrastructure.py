@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cached import fill, place
 from confluent_kafka import KafkaError, Producer
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
     OTLPSpanExporter as GrpcExporter,
@@ -142,6 +143,24 @@ def test_a_missing_kafka_is_told_and_fails_ci(tmp_path: Path, ci: str, outcome: 
     said, _ = _pytest(tmp_path, test, "-rsf", **environment).communicate(timeout=60)
     assert outcome in said.splitlines()[-1]
     assert "needs Apache Kafka, which needs Java 17 or later: no java on the PATH" in said
+
+
+def test_what_is_kept_is_made_once_for_each_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another content of the recipe, another folder; what fails midway leaves none."""
+    monkeypatch.setenv("TEST_CACHE", str(tmp_path / "cache"))
+    recipe = tmp_path / "recipe"
+    recipe.write_text("1")
+    first = place("thing", recipe)
+    with pytest.raises(subprocess.CalledProcessError):
+        fill(first, "sh", "-c", "mkdir {} && false")
+    assert list(first.parent.iterdir()) == []
+    fill(first, "mkdir", "{}")
+    fill(first, "false")
+    recipe.write_text("2")
+    assert first.is_dir()
+    assert not place("thing", recipe).exists()
 
 
 def test_the_endpoint_has_what_the_sdk_exported(otlp_endpoint: Endpoint) -> None:
