@@ -1,0 +1,130 @@
+# The stages of .ci/run: how each runs and is told of, and what they do.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+exec < /dev/null
+export CI=true CHECKOUT=$PWD
+unset PYTHONPATH "${!AUTOINSTRUMENT_@}" "${!OTEL_@}"
+results=() budgets=0 failed=0 closing='' decided=''
+scratch=$(mktemp -d) || exit 2
+trap 'rm -rf "$scratch"' EXIT
+
+stage() { # BUDGET NAME COMMAND...: run one stage, whose budget is in seconds; twice that is its end
+  local budget=$1 name=$2 began=$SECONDS outcome=passed late='' job limit code took
+  report=$scratch/$name
+  printf '\n== %s\n' "$name"
+  set -m  # a process group each, so that all that a stage has started ends with it
+  "${@:3}" &
+  job=$!
+  { sleep $((2 * budget)); kill -KILL -- "-$job"; } &
+  limit=$!
+  disown  # or each stage would end with a word about it
+  set +m
+  trap 'kill -KILL -- "-$job" "-$limit"; exit 130' INT TERM
+  wait "$job"
+  code=$? took=$((SECONDS - began))
+  kill -KILL -- "-$limit" 2> /dev/null
+  [ $code = 0 ] || outcome="FAILED ($code)" failed=1
+  [ $code != 137 ] || printf '\nkilled after %d s\n' $took | tee -a "$report"
+  [ $took -le "$budget" ] || late=', over its budget'
+  results+=("$(printf '%-44s %-12s %4d s of %4d%s' "$name" "$outcome" $took "$budget" "$late")")
+  budgets=$((budgets + budget))
+  # The first pytest that fails has the last word, or else the last one.
+  if [ -z "$decided" ] && [ -e "$report" ]; then
+    closing=$(tail -n 1 "$report")
+    [ $code = 0 ] || decided=yes
+  fi
+}
+
+table() { # print the tests that passed only when they ran alone, and what became of each stage
+  local flaky
+  flaky=$(grep -H -d skip '^flaky: ' "$scratch"/* | sed "s|^$scratch/||; s|:flaky||" | sort -u)
+  [ -z "$flaky" ] || printf '\n== flaky\n%s\n' "$flaky"
+  printf '\n== results\n'
+  printf '%s\n' "${results[@]}"
+  printf '%-57s %4d s of %4d\n' "in all" $SECONDS $budgets
+}
+
+conclude() { # end CI as pytest ends: the table comes before what pytest said
+  table
+  printf '\n%s\n' "$closing"
+  exit $failed
+}
+
+pytests() { # PYTHON [OPTION...]: run tests; those that fail run again, alone, twice at most
+  local cache code again
+  cache=$(mktemp -d -p "$scratch") || return
+  # A worker that crashes is a failed test; pytest-xdist would leave out the rest after some.
+  local pytest=("$1" -m pytest -o "cache_dir=$cache" --max-worker-restart 20 "${@:2}")
+  "${pytest[@]}" -n auto --maxfail 20 --durations 12 | tee -a "$report"
+  code=${PIPESTATUS[0]}
+  for again in once twice; do
+    [ $code = 1 ] && only_tests_failed "$cache" || break
+    printf '\n== failed, again and alone, %s\n' $again
+    "${pytest[@]}" -n 1 --last-failed --last-failed-no-failures none -rfEp |
+      sed 's/^PASSED /flaky: /' | tee -a "$report"
+    code=${PIPESTATUS[0]}
+  done
+  return "$code"
+}
+
+only_tests_failed() { # CACHE: tell it from a module that cannot be imported, which is no chance
+  ! grep '": true' "$1/v/cache/lastfailed" | grep -qv ::
+}
+
+wheel_tests() ( # MINOR [REQUIREMENT...]: test the wheel where nothing else of ours can be imported
+  python=$(interpreter "$1") || exit
+  venv=$PWD/.ci/venvs/wheel
+  away=$(mktemp -d -p "$scratch") || exit
+  ROTEL_AGENT=$(.venv/bin/python -c 'import os, rotel
+print(os.path.join(os.path.dirname(os.path.realpath(rotel.__file__)), "rotel-agent"))')
+  export ROTEL_AGENT  # one collector for all
+  rm -rf "$venv" && "$python" -m venv "$venv" &&
+    # Everything can be had with the pip that this Python brings; the tests' own need a newer one.
+    "$venv/bin/python" -m pip --disable-pip-version-check install -q --dry-run "$(echo dist/*.whl)[all]" &&
+    "$venv/bin/python" -m pip install -q --upgrade 'pip>=25.1' &&
+    "$venv/bin/python" -m pip install -q dist/*.whl "${@:2}" \
+      --group pyproject.toml:test &&
+    cp -R tests pyproject.toml README.md CHANGELOG.md "$away" &&
+    cd "$away" &&
+    "$venv/bin/python" -c 'import autoinstrument, sys
+print(sys.version.split()[0], autoinstrument.__file__)
+assert autoinstrument.__file__.startswith(sys.prefix), "not the installed wheel"' &&
+    pytests "$venv/bin/python" -m "not (cluster or golang or once)"
+)
+
+oldest_clients() { # MINOR: test the wheel with the oldest client that each adapter takes
+  local clients
+  clients=$(.venv/bin/python -c '
+from importlib import import_module
+from autoinstrument.adapters import ADAPTERS
+for adapter in map(import_module, (f"autoinstrument.adapters.{name}" for name in ADAPTERS)):
+    version = ".".join(map(str, adapter.OLDEST))
+    print(f"{adapter.DISTRIBUTION}=={version}.*", end=" ")') || return
+  echo "$clients"
+  read -ra clients <<< "$clients"
+  wheel_tests "$1" "${clients[@]}"
+}
+
+minors() { # print the minor versions in pyproject.toml that this machine has, oldest first
+  local minor
+  for minor in $(sed -n 's/.*Python :: 3\.\([0-9][0-9]*\)".*/\1/p' pyproject.toml | sort -n); do
+    if interpreter "$minor" > /dev/null; then echo "$minor"; else
+      echo "No Python 3.$minor on this machine." >&2
+    fi
+  done
+}
+
+interpreter() { # MINOR: print a Python 3.MINOR of this machine
+  local python
+  for python in "python3.$1" "${PYENV_ROOT:-$HOME/.pyenv}/versions/3.$1".*/bin/python; do
+    "$python" -c "import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, $1))" \
+      2> /dev/null && command -v "$python" && return
+  done
+  return 1
+}
+
+browser() { # Chromium, in which the HTML report is tested; from Debian, where it is missing
+  command -v chromium chromedriver ||
+    { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium chromium-driver; } \
+      > "$scratch/apt" 2>&1 || { tail "$scratch/apt"; return 1; }
+}
