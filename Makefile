@@ -9,6 +9,7 @@ help:
 	@echo "make test    run the tests; those on Apache Kafka need Java 17 and Maven"
 	@echo "make soak    send a million messages past exporters in four states"
 	@echo "make bench   measure everything beside another agent, on Apache Kafka: 10 minutes"
+	@echo "make full    test the wheel on every Python here, and soak: what CI has no time for"
 	@echo "make readme  write the README's tables of what the code knows"
 	@echo "make lint    check the style and the types"
 	@echo "make wheel   build dist/"
@@ -25,6 +26,9 @@ soak: test-setup
 
 bench: test-setup
 	@$(BIN)/python tests/with_kafka.py $(BIN)/autoinstrument bench all --broker {broker}
+
+full:
+	@.ci/full
 
 test-setup: .venv/test kafka
 
@@ -84,4 +88,4 @@ kafka: .venv/pip
 	  echo "Maven (mvn) could not fetch Apache Kafka: tests on it are skipped."; \
 	fi
 
-.PHONY: help demo test bench soak test-setup readme lint wheel clean kafka
+.PHONY: help demo test soak bench full test-setup readme lint wheel clean kafka

@@ -1,9 +1,10 @@
-# The stages of .ci/run: how each runs and is told of, and what they do.
+# What .ci/run and .ci/full share: how a stage runs and is told of, and what their stages do.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 exec < /dev/null
 export CI=true CHECKOUT=$PWD
 unset PYTHONPATH "${!AUTOINSTRUMENT_@}" "${!OTEL_@}"
+whole="not (cluster or golang or once)"  # all that depends on the interpreter or on a client
 results=() budgets=0 failed=0 closing='' decided=''
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
@@ -71,7 +72,7 @@ only_tests_failed() { # CACHE: tell it from a module that cannot be imported, wh
   ! grep '": true' "$1/v/cache/lastfailed" | grep -qv ::
 }
 
-wheel_tests() ( # MINOR [REQUIREMENT...]: test the wheel where nothing else of ours can be imported
+wheel_tests() ( # MINOR MARKS [REQUIREMENT...]: test the wheel where nothing else of ours is found
   python=$(interpreter "$1") || exit
   venv=$PWD/.ci/venvs/wheel
   away=$(mktemp -d -p "$scratch") || exit
@@ -82,14 +83,14 @@ print(os.path.join(os.path.dirname(os.path.realpath(rotel.__file__)), "rotel-age
     # Everything can be had with the pip that this Python brings; the tests' own need a newer one.
     "$venv/bin/python" -m pip --disable-pip-version-check install -q --dry-run "$(echo dist/*.whl)[all]" &&
     "$venv/bin/python" -m pip install -q --upgrade 'pip>=25.1' &&
-    "$venv/bin/python" -m pip install -q dist/*.whl "${@:2}" \
+    "$venv/bin/python" -m pip install -q dist/*.whl "${@:3}" \
       --group pyproject.toml:test &&
     cp -R tests pyproject.toml README.md CHANGELOG.md "$away" &&
     cd "$away" &&
     "$venv/bin/python" -c 'import autoinstrument, sys
 print(sys.version.split()[0], autoinstrument.__file__)
 assert autoinstrument.__file__.startswith(sys.prefix), "not the installed wheel"' &&
-    pytests "$venv/bin/python" -m "not (cluster or golang or once)"
+    pytests "$venv/bin/python" -m "$2"
 )
 
 oldest_clients() { # MINOR: test the wheel with the oldest client that each adapter takes
@@ -102,7 +103,7 @@ for adapter in map(import_module, (f"autoinstrument.adapters.{name}" for name in
     print(f"{adapter.DISTRIBUTION}=={version}.*", end=" ")') || return
   echo "$clients"
   read -ra clients <<< "$clients"
-  wheel_tests "$1" "${clients[@]}"
+  wheel_tests "$1" "$whole" "${clients[@]}"
 }
 
 minors() { # print the minor versions in pyproject.toml that this machine has, oldest first

@@ -98,6 +98,7 @@ class Contract:
 
         compare()
 
+    @pytest.mark.smoke
     def test_writes_side_by_side_keep_apart(self, run: Runner, kafka: Kafka) -> None:
         """Threads: each record has the header of its own span, and each span a trace of its own."""
         topic = kafka.topic()
@@ -118,6 +119,7 @@ for thread in threads: thread.join()
         assert _places(kafka.records(topic)) == _places(done.writes)
         assert len({span.trace_id for span in done.writes}) == 80
 
+    @pytest.mark.smoke
     def test_a_forked_child_reports_its_own_writes(self, run: Runner, kafka: Kafka) -> None:
         """Two children with a producer of their own: each write once, from its own process."""
         topic = kafka.topic()

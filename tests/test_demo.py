@@ -43,6 +43,7 @@ def ended(
     return _demo(installed, tmp_path_factory.mktemp("demo"), **_EXPORTING)
 
 
+@pytest.mark.smoke
 def test_the_demo_shows_the_commands_their_output_and_the_report(
     ended: subprocess.CompletedProcess[str],
 ) -> None:

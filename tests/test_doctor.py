@@ -99,6 +99,7 @@ def distributions(folder: Path, **versions: str) -> str:
     return str(folder)
 
 
+@pytest.mark.smoke
 def test_where_nothing_is_wrong_it_says_what_is_traced(doctor: Doctor) -> None:
     """The interpreter, the start, the client with its hooked modules, where the spans go."""
     found = doctor(**ON)

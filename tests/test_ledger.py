@@ -105,6 +105,7 @@ def steady(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[list[str], P
     return [*command, sys.executable, str(tmp_path / "steady.py")], recording
 
 
+@pytest.mark.smoke
 def test_the_log_and_the_spans_agree_one_to_one(run: Runner, kafka: Kafka) -> None:
     """Threads, keys, serializers: each record has one span, whose context is in its header."""
     topic = kafka.topic()

@@ -55,6 +55,7 @@ def broker(mock_broker: Callable[..., MockBroker]) -> str:
     return mock_broker().bootstrap
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_a_collector_that_is_not_ours_takes_the_spans(
     run: Runner, broker: str, rotel: Rotel, protocol: str
@@ -439,6 +440,7 @@ parent.flush()
     assert done.stderr == ""
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing_children_have_flushed_before_they_leave(
     run: Runner, broker: str, method: str

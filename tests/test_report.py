@@ -525,6 +525,7 @@ def run(*arguments: str) -> int:
     return command.execute(parser.parse_args(arguments))
 
 
+@pytest.mark.smoke
 def test_the_command_prints_text_or_data(small: str, capsys: pytest.CaptureFixture[str]) -> None:
     """`--json` prints one object and nothing else."""
     assert run(small) == 0

@@ -271,6 +271,7 @@ def recorded(tmp_path: Path) -> str:
     return recording(tmp_path / "recording.jsonl", [request([write("profiles")])])
 
 
+@pytest.mark.smoke
 def test_the_report_follows_the_commands_output(run: Run, recorded: str) -> None:
     """It is about the recording; the exit code is the command's."""
     ended = run("--report", "--record", recorded, "--", "sh", "-c", "echo first; exit 3")

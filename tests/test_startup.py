@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.smoke
+
 _SAY_HOOKED = f"{HOOKED}print(hooked)"
 _MODULES = "import sys, json; print(json.dumps(sorted(sys.modules)))"
 

@@ -276,6 +276,7 @@ def _units(done: Run) -> list[Span]:
     return sorted(found, key=lambda span: span.attributes["messaging.kafka.offset"])
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("way", FORWARD)
 def test_each_record_is_a_unit_of_work(run: Runner, kafka: Kafka, way: str) -> None:
     """Current in its turn, child of the write that made it, parent of what it leads to."""
@@ -302,6 +303,7 @@ def test_each_record_is_a_unit_of_work(run: Runner, kafka: Kafka, way: str) -> N
     assert received == [(made[offset].trace_id, made[offset].span_id) for offset in made]
 
 
+@pytest.mark.smoke
 def test_a_pipeline_of_three_clients_is_one_trace_a_message(run: Runner, kafka: Kafka) -> None:
     """confluent-kafka to kafka-python to aiokafka: from the first root to the last write."""
     topics = [kafka.topic() for _ in range(4)]

@@ -56,6 +56,7 @@ def test_the_pth_is_one_line_that_the_interpreter_executes(wheel: Path) -> None:
     assert line.startswith("import os; ")
 
 
+@pytest.mark.smoke
 def test_uninstalling_leaves_nothing(bare: Interpreter, wheel: Path, tmp_path: Path) -> None:
     """Neither a file nor a word at the next start; pip is what takes it away."""
     own = bare.copy(tmp_path / "own")
