@@ -180,7 +180,7 @@ def _service() -> list[Case]:
 def _memory() -> list[Case]:
     in_flight, many = Program(apart="in flight"), Program(apart="a million", bounded=True)
     return [
-        Case("memory", "in flight, bytes each", "bytes", Phase("hold", 20_000), in_flight),
+        Case("memory", "in flight", "bytes", Phase("hold", 20_000), in_flight),
         Case(
             "memory",
             "a million messages",

@@ -20,6 +20,8 @@ class Measure:
     of: Callable[[dict[str, float]], float]
     exports: bool = False
     """Whether what the agent does after the phase is part of it."""
+    compares: bool = True
+    """Whether a ratio says something: not of what is to be nothing."""
 
 
 MEASURES = {
@@ -31,7 +33,7 @@ MEASURES = {
     "pace": Measure("us a message", lambda found: found["in_calls"] / found["messages"] * 1e6),
     "wall": Measure("ms in all", lambda found: found["elapsed"] * 1e3),
     "bytes": Measure("bytes a message", lambda found: found["bytes"] / found["messages"]),
-    "growth": Measure("MB more at the end", lambda found: found["bytes"] / 1e6),
+    "growth": Measure("MB more at the end", lambda found: found["bytes"] / 1e6, compares=False),
     "late": Measure("ms late", lambda found: found["late"] * 1e3),
     "core": Measure(
         "% of a core", lambda found: found["cpu"] / found["elapsed"] * 100, exports=True

@@ -152,11 +152,16 @@ class _Ended(Exception):  # noqa: N818 - why is in the program's own words
 
 @contextmanager
 def workload(
-    variant: Variant, module: str, broker: Broker, environment: dict[str, str]
+    variant: Variant,
+    module: str,
+    broker: Broker,
+    environment: dict[str, str],
+    *,
+    quietly: bool = True,
 ) -> Iterator[Workload]:
     """Run the workload of a client's `module` for a `with` block.
 
-    Raises NotMeasured with what the program has complained of, also at its end.
+    Raises NotMeasured if it fails, or if it complains where it must run `quietly`.
     """
     command = [*variant.command, _WORKLOAD]
     with TemporaryFile("w+") as err:
@@ -177,7 +182,7 @@ def workload(
                 process.kill()
                 raise
             process.communicate()
-        _look_for_complaints(command, process.returncode, err)
+        _look_for_complaints(command, process.returncode, err, quietly=quietly)
 
 
 def ended(

@@ -74,10 +74,13 @@ def added_by(outcome: Outcome) -> tuple[list[float], list[float]]:
 def ratio_of(outcome: Outcome) -> Estimate | None:
     """Return what ours adds by what the other adds; None where that is no result."""
     ours, theirs = added_by(outcome)
-    return ratio(ours, theirs) if outcome.other_traces and is_result(ours, theirs) else None
+    compares = MEASURES[outcome.case.measure].compares and outcome.other_traces
+    return ratio(ours, theirs) if compares and is_result(ours, theirs) else None
 
 
 def _compared(outcome: Outcome) -> str:
+    if not MEASURES[outcome.case.measure].compares:
+        return ""
     if not outcome.other_traces:
         return "not traced"
     found = ratio_of(outcome)

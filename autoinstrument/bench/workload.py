@@ -17,6 +17,7 @@ import resource
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -252,8 +253,8 @@ def _write_many(client: Any, phase: dict[str, Any]) -> Any:
             send(key)
         client.flush()
         if number * _BURST == phase["messages"] // 4:
-            before = _peak()
-    yield {"bytes": _peak() - before}
+            before = _memory()
+    yield {"bytes": _memory() - before}
 
 
 def _hold(client: Any, phase: dict[str, Any]) -> Any:
@@ -263,10 +264,10 @@ def _hold(client: Any, phase: dict[str, Any]) -> Any:
     send = client.sender(phase, producer)
     producer.list_topics(phase["topics"][0])  # has it connected
     yield
-    before = _peak()
+    before = _memory()
     for key in _keys(phase):
         send(key)
-    yield {"bytes": _peak() - before}
+    yield {"bytes": _memory() - before}
     producer.flush()
 
 
@@ -276,8 +277,6 @@ def _service(client: Any, phase: dict[str, Any]) -> Any:
         dict(phase, topics=[topic], messages=phase["messages"] // len(topics)) for topic in topics
     ]
     consumers = [client.consumer(topic, from_end=True) for topic in topics]
-    for consumer in consumers:
-        consumer.poll(0.2)  # has it connected
 
     def work(share: dict[str, Any], consumer: Any) -> None:
         send = client.sender(share, partition=0)
@@ -288,13 +287,12 @@ def _service(client: Any, phase: dict[str, Any]) -> Any:
         for _ in range(share["messages"]):
             last = _poll_one(consumer)
         consumer.commit(last, asynchronous=False)
+        consumer.close()  # in the thread that has polled: contrib complains of another
 
     yield
     with ThreadPoolExecutor(len(topics)) as pool:
         list(pool.map(work, shares, consumers))
     yield {}
-    for consumer in consumers:
-        consumer.close()
 
 
 def _wake_beside_writes(client: Any, phase: dict[str, Any]) -> Any:
@@ -310,10 +308,12 @@ def _wake_beside_writes(client: Any, phase: dict[str, Any]) -> Any:
     yield {"late": sorted(late)[len(late) * 99 // 100]}
 
 
-def _peak() -> int:
-    """Return the most memory that this process has had, in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def _memory() -> int:
+    """Return the memory that this process has now, in bytes; where only that is told, the most."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 _CLIENTS = {"confluent_kafka": _Confluent, "kafka": _KafkaPython, "aiokafka": _Aiokafka}
