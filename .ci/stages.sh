@@ -97,7 +97,7 @@ oldest_clients() { # MINOR: test the wheel with the oldest client that each adap
   local clients
   clients=$(.venv/bin/python -c '
 from importlib import import_module
-from autoinstrument.adapters import ADAPTERS
+from autoinstrument.start.adapters import ADAPTERS
 for adapter in map(import_module, (f"autoinstrument.adapters.{name}" for name in ADAPTERS)):
     version = ".".join(map(str, adapter.OLDEST))
     print(f"{adapter.DISTRIBUTION}=={version}.*", end=" ")') || return

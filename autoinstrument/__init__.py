@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._activation import Activation
+    from autoinstrument.agent.activation import Activation
 
 
 def activate() -> Activation:
@@ -19,13 +19,13 @@ def activate() -> Activation:
     `Activation.missed` has a sentence for each object, subclass, default argument or closure that
     holds a class which cannot be replaced in it. Doing it twice changes nothing.
     """
-    from . import _activation  # noqa: PLC0415 - see above
+    from autoinstrument.agent import activation  # noqa: PLC0415 - see above
 
-    return _activation.activate()
+    return activation.activate()
 
 
 def deactivate() -> None:
     """Put back everything that the agent has replaced; writes that are open are still closed."""
-    from . import _activation  # noqa: PLC0415 - see above
+    from autoinstrument.agent import activation  # noqa: PLC0415 - see above
 
-    _activation.deactivate()
+    activation.deactivate()

@@ -23,13 +23,13 @@ def _start():
 
 def _find_boot():
     try:
-        from autoinstrument._bootstrap import boot
+        from autoinstrument.start import boot
     except ImportError:
         sys.modules.pop("autoinstrument", None)  # any folder of that name can be imported
         # On the path for this one import: the package finds its other modules itself.
         sys.path.append(_home())
         try:
-            from autoinstrument._bootstrap import boot
+            from autoinstrument.start import boot
         finally:
             sys.path.pop()
     return boot

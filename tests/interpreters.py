@@ -23,7 +23,8 @@ REPOSITORY = Path(os.environ.get("CHECKOUT", Path(__file__).parents[1]))
 ON = {"AUTOINSTRUMENT_ENABLED": "1"}
 HOOKED = (
     "import sys; "
-    "hooked = 'autoinstrument._hooks' in [type(finder).__module__ for finder in sys.meta_path]; "
+    "hooked = 'autoinstrument.start.finder' in "
+    "[type(finder).__module__ for finder in sys.meta_path]; "
 )
 """Python that sets `hooked`, to begin a program with."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from autoinstrument._notices import SLUGS
+from autoinstrument.process.notices import SLUGS
 from autoinstrument.report.findings import FINDINGS
 
 README = Path(__file__).parent.parent / "README.md"

@@ -28,7 +28,7 @@ from autoinstrument.bench.outcome import Outcome
 from autoinstrument.bench.picture import draw
 from autoinstrument.bench.sink import Sink
 from autoinstrument.bench.text import table
-from autoinstrument.cli import main
+from autoinstrument.commands.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from autoinstrument.bench.pipeline import EVENTS, Outcome, Way
 from autoinstrument.bench.pipeline_picture import draw
 from autoinstrument.bench.pipeline_text import conclusion, table
 from autoinstrument.bench.sink import Sink
-from autoinstrument.cli import main
+from autoinstrument.commands.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -371,7 +371,7 @@ producer = Producer(config)
 producer.produce("orders", b"v", on_delivery=lambda error, message: print(message.offset()))
 def interrupted(self, *_):
     signal.raise_signal(signal.SIGTERM)
-from autoinstrument._write import Write
+from autoinstrument.tracing.write import Write
 Write.acknowledged, acknowledged = interrupted, Write.acknowledged
 try:
     producer.flush()

@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     """Nothing is started when there is no place for the recording."""
     program = (
         "import sys, tempfile; tempfile.tempdir = '/nowhere'\n"
-        "from autoinstrument.cli import main; sys.exit(main(['demo']))"
+        "from autoinstrument.commands.main import main; sys.exit(main(['demo']))"
     )
     ended = installed.run("-c", program, cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (1, "")

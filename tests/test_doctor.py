@@ -199,10 +199,10 @@ def test_a_damaged_installation_is_named(
 ) -> None:
     """The agent stands aside with a word; the doctor says which part is missing."""
     broken = installed.copy(tmp_path / "broken")
-    (broken.site / "autoinstrument" / "_hooks.py").unlink()
+    (broken.site / "autoinstrument" / "start/finder.py").unlink()
     found = doctor(broken.path, "app.py", **ON)
     assert found.slugs("problem") == {"agent-failed"}
-    assert "autoinstrument._hooks" in found.line("agent-failed").what
+    assert "autoinstrument.start.finder" in found.line("agent-failed").what
     assert found.line("agent-failed").remedy.endswith("pip install --force-reinstall WHEEL")
 
 
@@ -349,7 +349,7 @@ def test_a_client_that_is_imported_before_the_agent_is_a_problem(
     doctor: Doctor, bare: Interpreter, tmp_path: Path
 ) -> None:
     """The package has bound its classes: to replace them in the C module comes too late."""
-    source = "import confluent_kafka\nfrom autoinstrument._bootstrap import boot\nboot()\n"
+    source = "import confluent_kafka\nfrom autoinstrument.start import boot\nboot()\n"
     path = os.pathsep.join([foreign(tmp_path / "early", source), HOME])
     found = doctor(bare.path, **ON, PYTHONPATH=path)
     assert found.slugs("problem") == {"imported-early"}

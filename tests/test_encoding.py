@@ -16,12 +16,12 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 from otlp import request_of_line
 
-from autoinstrument._common import Common
-from autoinstrument._operation import Operation
-from autoinstrument._otlp_json import JsonEncoder
-from autoinstrument._otlp_protobuf import ProtobufEncoder
-from autoinstrument._spans import SpanBuilder
-from autoinstrument._work import call_site
+from autoinstrument.export.otlp_json import JsonEncoder
+from autoinstrument.export.otlp_protobuf import ProtobufEncoder
+from autoinstrument.export.spans import SpanBuilder
+from autoinstrument.tracing.attributes import Common
+from autoinstrument.tracing.call_site import call_site
+from autoinstrument.tracing.operation import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

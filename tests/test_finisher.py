@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import until
 
-from autoinstrument._common import Common
-from autoinstrument._finisher import Finisher
-from autoinstrument._operation import Operation
+from autoinstrument.export.queue import Finisher
+from autoinstrument.tracing.attributes import Common
+from autoinstrument.tracing.operation import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

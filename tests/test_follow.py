@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from recordings import recording, request, write
 
-from autoinstrument.commands._follow import follow
+from autoinstrument.commands.follow import follow
 from autoinstrument.report.following import Following, Tail
 
 if TYPE_CHECKING:

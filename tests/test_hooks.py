@@ -18,7 +18,9 @@ import pytest
 import wrapt
 from interpreters import ON, Interpreter, add_distribution
 
-from autoinstrument import _guard, _hooks, _notices
+from autoinstrument.process import guard as _guard
+from autoinstrument.process import notices
+from autoinstrument.start import finder as _hooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -364,7 +366,7 @@ def test_the_name_of_another_adapter_disables_nothing(
 def contained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contain the agent's failures as in production."""
     monkeypatch.setattr(_guard, "reraise", False)
-    monkeypatch.setattr(_notices, "_told", set())
+    monkeypatch.setattr(notices, "_told", set())
 
 
 @pytest.mark.usefixtures("contained")

@@ -20,7 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from autoinstrument.cli import main
+from autoinstrument.commands.main import main
 from autoinstrument.report.gathering import report
 from autoinstrument.report.html import page
 from autoinstrument.report.traces import packed

@@ -9,7 +9,7 @@ import pytest
 from interpreters import REPOSITORY
 from readme import written
 
-from autoinstrument._settings import Settings
+from autoinstrument.process.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from autoinstrument._recording import Recording
+from autoinstrument.export.recording import Recording
 
 if TYPE_CHECKING:
     from pathlib import Path

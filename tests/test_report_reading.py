@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from recordings import START, recording, request, root, span, span_id, write
 
-from autoinstrument._recording import Recording
+from autoinstrument.export.recording import Recording
 from autoinstrument.report.data import as_data
 from autoinstrument.report.gathering import report
 from autoinstrument.report.html import page

@@ -218,7 +218,7 @@ def test_a_recording_is_where_run_was_started(run: Run, tmp_path: Path) -> None:
     program = """
 import os
 os.chdir("elsewhere")
-from autoinstrument._recording import Recording
+from autoinstrument.export.recording import Recording
 print(Recording().place)
 """
     ended = run("--", "python", "-c", program, cwd=tmp_path)

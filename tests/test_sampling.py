@@ -12,10 +12,10 @@ from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from autoinstrument._common import Common
-from autoinstrument._operation import Operation
-from autoinstrument._sampling import Sampling
-from autoinstrument._work import CallSite
+from autoinstrument.tracing.attributes import Common
+from autoinstrument.tracing.call_site import CallSite
+from autoinstrument.tracing.operation import Operation
+from autoinstrument.tracing.sampling import Sampling
 
 
 class Mine(sampling.TraceIdRatioBased):

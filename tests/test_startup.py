@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from interpreters import HOOKED, ON, REPOSITORY, Interpreter
 
-from autoinstrument import _bootstrap
+from autoinstrument import start
 
 if TYPE_CHECKING:
     import subprocess
@@ -49,9 +49,9 @@ def test_a_start_imports_the_finder_and_nothing_else(
     assert added - {"atexit"} == {
         "__future__",
         "autoinstrument",
-        "autoinstrument._bootstrap",
-        "autoinstrument._hooks",
-        "autoinstrument.adapters",
+        "autoinstrument.start",
+        "autoinstrument.start.adapters",
+        "autoinstrument.start.finder",
     }
 
 
@@ -78,7 +78,7 @@ def test_an_interpreter_without_site_runs_without_the_agent(installed: Interpret
 def test_the_finder_is_there_once(installed: Interpreter) -> None:
     """A `.pth` runs twice in a virtual environment, and `boot()` may be called again."""
     program = (
-        "import sys; from autoinstrument._bootstrap import boot; boot(); "
+        "import sys; from autoinstrument.start import boot; boot(); "
         "print([type(finder).__name__ for finder in sys.meta_path].count('Finder'))"
     )
     assert installed.run("-c", program, **ON).stdout == "1\n"
@@ -105,13 +105,13 @@ def test_a_disabled_sdk_leaves_the_agent_off(installed: Interpreter, value: str)
     [
         ("", None),
         ("__init__.py", "1 / 0"),
-        ("_bootstrap.py", None),
-        ("_hooks.py", None),
-        ("adapters", None),
-        ("_hooks.py", "raise SystemExit(3)"),
-        ("_bootstrap.py", "raise SystemExit(3)"),
-        ("_hooks.py", "raise KeyboardInterrupt"),
-        ("_hooks.py", "def"),
+        ("start/__init__.py", None),
+        ("start/finder.py", None),
+        ("start/adapters.py", None),
+        ("start/finder.py", "raise SystemExit(3)"),
+        ("start/__init__.py", "raise SystemExit(3)"),
+        ("start/finder.py", "raise KeyboardInterrupt"),
+        ("start/finder.py", "def"),
     ],
 )
 def test_a_broken_installation_leaves_the_program_running(
@@ -140,7 +140,7 @@ def test_a_broken_installation_is_silent_when_off(installed: Interpreter, tmp_pa
 def test_a_broken_installation_needs_no_stderr(installed: Interpreter, tmp_path: Path) -> None:
     """A daemon has closed its stderr: the program runs all the same."""
     broken = installed.copy(tmp_path / "broken")
-    _damage(broken.site / "autoinstrument" / "_hooks.py", None)
+    _damage(broken.site / "autoinstrument" / "start/finder.py", None)
     ended = broken.run_command("sh", "-c", 'exec "$0" -c "print(1)" 2>&-', broken.path, **ON)
     assert (ended.returncode, ended.stdout) == (0, "1\n")
 
@@ -170,7 +170,7 @@ def test_the_agent_may_be_uninstalled_while_the_program_runs(
 def test_a_start_entry_names_boot() -> None:
     """Python 3.15 calls what a line of the `.start` file names, and no longer the `.pth`."""
     (line,) = (REPOSITORY / "sitecustomize" / "autoinstrument.start").read_text().splitlines()
-    assert pkgutil.resolve_name(line) is _bootstrap.boot
+    assert pkgutil.resolve_name(line) is start.boot
 
 
 def test_a_mounted_agent_starts_in_an_interpreter_that_has_none(

@@ -86,5 +86,5 @@ def test_a_user_installs_the_wheel_and_sets_a_variable(wheel: Path, tmp_path: Pa
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     user = Interpreter.of(tmp_path / "venv")
     subprocess.run([user.path, "-m", "pip", "--quiet", "install", wheel], check=True)
-    ended = user.run("-I", "-c", f"{_SAY_HOOKED}; import autoinstrument._pipeline", **ON)
+    ended = user.run("-I", "-c", f"{_SAY_HOOKED}; import autoinstrument.agent.pipeline", **ON)
     assert (ended.stdout, ended.stderr) == ("True\n", "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from autoinstrument._embedded_broker import embedded_broker
+from autoinstrument.demo.embedded_broker import embedded_broker
 
 from .cases import BACKLOG, BACKLOGS, TOPICS
 from .running import NotMeasured

@@ -13,8 +13,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument._embedded_broker import embedded_broker, unsettled
-from autoinstrument._examples_folder import examples
+from autoinstrument.demo.embedded_broker import embedded_broker, unsettled
+from autoinstrument.demo.examples import examples
 
 from .brokers import in_log
 from .running import NotMeasured, Variant, ended, variants

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
-from autoinstrument._embedded_broker import unsettled
+from autoinstrument.demo.embedded_broker import unsettled
 
 from .cases import CLIENTS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from autoinstrument._embedded_broker import unsettled
+from autoinstrument.demo.embedded_broker import unsettled
 
 from .outcome import Outcome
 from .running import OURS, Variant, ended, in_turn, under_run

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoinstrument import __version__
-from autoinstrument._embedded_broker import NotStarted
 from autoinstrument.bench import (
     brokers,
     other,
@@ -28,14 +27,10 @@ from autoinstrument.bench import (
 )
 from autoinstrument.bench.cases import CASES, CLIENTS, GROUPS, Case, at_rate
 from autoinstrument.bench.measuring import Bench
-from autoinstrument.bench.running import (
-    COMPRESSION,
-    EXPORT_DELAY_MS,
-    NotMeasured,
-    variants,
-)
+from autoinstrument.bench.running import COMPRESSION, EXPORT_DELAY_MS, NotMeasured, variants
 from autoinstrument.bench.sink import Sink
 from autoinstrument.bench.text import table
+from autoinstrument.demo.embedded_broker import NotStarted
 
 if TYPE_CHECKING:
     import argparse

@@ -10,8 +10,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, NoReturn
 
-from autoinstrument._embedded_broker import NotStarted, embedded_broker, unsettled
-from autoinstrument._examples_folder import examples
+from autoinstrument.demo.embedded_broker import NotStarted, embedded_broker, unsettled
+from autoinstrument.demo.examples import examples
 
 if TYPE_CHECKING:
     import argparse

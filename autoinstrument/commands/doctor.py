@@ -43,7 +43,7 @@ def _print(lines: Sequence[Line], *, as_json: bool) -> int:
 
     from autoinstrument.doctor.text import as_data, render  # noqa: PLC0415 - as above
 
-    from ._screen import show  # noqa: PLC0415 - as above
+    from .screen import show  # noqa: PLC0415 - as above
 
     columns = min(shutil.get_terminal_size((100, 24)).columns, _WIDEST)
     text = json.dumps(as_data(lines), indent=2) + "\n" if as_json else render(lines, columns)

@@ -17,7 +17,7 @@ from autoinstrument.report.reading import NotARecording
 from autoinstrument.report.text import render
 from autoinstrument.report.wording import foreign
 
-from . import _screen
+from . import screen
 
 if TYPE_CHECKING:
     import argparse
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> int:
     """Print the report that was asked for."""
     if parsed.follow:
-        from ._follow import follow  # noqa: PLC0415 - only now
+        from .follow import follow  # noqa: PLC0415 - only now
 
         return follow(parsed.path)
     if parsed.html is not None:
@@ -68,10 +68,10 @@ def print_report(path: str, *, as_json: bool = False) -> int:
     if found is None:
         return 1
     if as_json:
-        return _screen.show(json.dumps(as_data(found), indent=2) + "\n", coloured=False)
+        return screen.show(json.dumps(as_data(found), indent=2) + "\n", coloured=False)
     columns, lines = shutil.get_terminal_size((100, 24))
     height = lines if sys.stdout.isatty() else math.inf
-    return _screen.show(render(found, min(columns, _WIDEST), height))
+    return screen.show(render(found, min(columns, _WIDEST), height))
 
 
 def write_page(path: str, file: str) -> int:
@@ -90,12 +90,12 @@ def write_page(path: str, file: str) -> int:
         Path(file).write_text(page(found), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         return _refuse(f"`{file}` cannot be written: {error.strerror}")
-    return _screen.show(f"Written: {foreign(file)}\n", coloured=False)
+    return screen.show(f"Written: {foreign(file)}\n", coloured=False)
 
 
 def _reported(path: str) -> Report | None:
     try:
-        with _screen.progress(path) as watch:
+        with screen.progress(path) as watch:
             return report(path, watch)
     except NotARecording as reason:
         _refuse(str(reason))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
-from autoinstrument import _pipeline
-from autoinstrument._destinations import lean_transport
-from autoinstrument._exporters import exporters
-from autoinstrument._recording import BEGINNING, Recording
-from autoinstrument._settings import settings
+from autoinstrument.agent import pipeline
+from autoinstrument.export.destinations import lean_transport
+from autoinstrument.export.exporters import exporters
+from autoinstrument.export.recording import BEGINNING, Recording
+from autoinstrument.process.settings import settings
 
 from . import endpoints
 from .line import Line, without_secrets
@@ -34,7 +34,7 @@ def lines(told: list[Notice]) -> list[Line]:
         kind = f"{type(provider).__module__}.{type(provider).__qualname__}"
         return [Line("ok", "exporter", f"spans go to the provider set at the start, a {kind}")]
     try:
-        _pipeline.current()  # as the first write would
+        pipeline.current()  # as the first write would
         found = exporters()
     except Exception as error:  # noqa: BLE001 - samplers of others raise anything
         return [_unusable(error)]

@@ -32,14 +32,7 @@ def main(mark: str, borrowed: str) -> None:
 def _further(loaded: AbstractSet[str], borrowed: str) -> list[Line]:
     with collected() as told:  # from here on: some of it is told by an import
         try:
-            from . import (  # noqa: PLC0415 - see below
-                agents,
-                clients,
-                destinations,
-                losses,
-                sampling,
-                units,
-            )
+            from . import agents, clients, destinations, losses, sampling, units  # noqa: PLC0415 - see below
         except ImportError as error:  # a dependency is not installed in this interpreter
             return [_incomplete(error)] if start.started() else []
         found = [

@@ -7,8 +7,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from autoinstrument._recording import Recording
-from autoinstrument._settings import settings
+from autoinstrument.export.recording import Recording
+from autoinstrument.process.settings import settings
 from autoinstrument.report.cost import Costs
 from autoinstrument.report.reading import NotARecording, recording_files
 

@@ -6,7 +6,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from autoinstrument._notices import SLUGS
+from autoinstrument.process.notices import SLUGS
 
 from .line import Line, Status, without_secrets
 

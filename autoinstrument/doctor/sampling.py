@@ -7,9 +7,9 @@ import os
 from importlib_metadata import entry_points
 from opentelemetry.context import Context
 
-from autoinstrument import _headers
-from autoinstrument._operation import Operation
-from autoinstrument._settings import settings
+from autoinstrument.process.settings import settings
+from autoinstrument.tracing import headers as _headers
+from autoinstrument.tracing.operation import Operation
 
 from .line import Line
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from .line import Line, installing
 
 _START_FILE = "autoinstrument.pth"
-_FINDER = "autoinstrument._hooks"
-_BOOT = "from autoinstrument._bootstrap import boot"  # by this any sitecustomize of ours is known
+_FINDER = "autoinstrument.start.finder"
+_BOOT = "from autoinstrument.start import boot"  # by this any sitecustomize of ours is known
 
 
 def lines() -> list[Line]:
@@ -77,7 +77,7 @@ def _damaged() -> Line | None:
     if not getattr(sys, "_autoinstrument_unusable", False):
         return None
     try:
-        import autoinstrument._hooks  # noqa: F401, PLC0415 - only to see what it says
+        import autoinstrument.start.finder  # noqa: F401, PLC0415 - only to see what it says
     except BaseException as error:  # noqa: BLE001 - a damaged module may raise anything
         reason = f": {type(error).__name__}: {error}"
     else:

@@ -7,8 +7,8 @@ import importlib.util
 import sys
 from contextlib import suppress
 
-from autoinstrument import _threads
-from autoinstrument._settings import settings
+from autoinstrument.process import threads
+from autoinstrument.process.settings import settings
 
 from .line import Line, without_secrets
 
@@ -25,7 +25,7 @@ def lines() -> list[Line]:
 
 
 def _in_threads() -> Line:
-    if _threads.can_follow():
+    if threads.can_follow():
         return Line("ok", "threads", "a unit of work follows what is handed to threads and pools")
     error = _failure_of(_INSTRUMENTATION)
     remedy = f"{sys.executable} -m pip install opentelemetry-instrumentation-threading"

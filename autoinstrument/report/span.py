@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autoinstrument import _errors
+from autoinstrument.tracing import errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,11 +45,11 @@ _ASKED = frozenset(
 )
 """The attributes that a report goes by; to decode the others would take as long as all the rest."""
 _NOT_SENT = {
-    _errors.QUEUE_FULL,
-    _errors.SERIALIZATION,
-    _errors.CLOSED,
-    _errors.INVALID_ARGUMENT,
-    _errors.INVALID_STATE,
+    errors.QUEUE_FULL,
+    errors.SERIALIZATION,
+    errors.CLOSED,
+    errors.INVALID_ARGUMENT,
+    errors.INVALID_STATE,
 }
 """What has failed before the client had taken the message."""
 _ERROR = (2, "2", "STATUS_CODE_ERROR")

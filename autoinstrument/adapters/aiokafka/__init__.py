@@ -1,0 +1,7 @@
+"""The adapter of aiokafka."""
+
+from __future__ import annotations
+
+from .producer import DISTRIBUTION, OLDEST, install, uninstall
+
+__all__ = ["DISTRIBUTION", "OLDEST", "install", "uninstall"]

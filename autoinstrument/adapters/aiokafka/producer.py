@@ -1,0 +1,322 @@
+"""aiokafka: coroutines, answered through the future of the batch that a message has got into.
+
+A message's own future may be cancelled, by `asyncio.wait_for` say, while its batch still goes out:
+the batch tells the truth.
+"""
+
+from __future__ import annotations
+
+import sys
+from asyncio import current_task
+from contextvars import ContextVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument.adapters.patches import Patches
+from autoinstrument.adapters.python_clients.errors import error_type
+from autoinstrument.process import exit as process_exit
+from autoinstrument.process.guard import Guard
+from autoinstrument.process.notices import tell
+from autoinstrument.tracing.headers import PROPAGATED
+from autoinstrument.tracing.producer import Client
+from autoinstrument.tracing.step import Taking, flush
+from autoinstrument.tracing.write import Write, begin
+
+from . import consumer
+from .transactions import transactions
+
+if TYPE_CHECKING:
+    from asyncio import Future, Task
+    from types import FrameType, ModuleType
+
+    from autoinstrument.tracing.headers import Headers
+
+DISTRIBUTION = "aiokafka"
+OLDEST = (0, 10)
+
+_SEND = ("self", "topic", "value", "key", "partition", "timestamp_ms", "headers")
+_SEND_BATCH = ("self", "batch", "topic")
+_APPEND = ("self", "key", "value", "timestamp_ms")
+_CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
+_ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
+_UNKNOWN = object()  # a value that is not None, as far as one knows
+
+guard = Guard("the tracing of aiokafka")
+_patches = Patches()
+_originals = _patches.original
+_sending: ContextVar[Report | list[Report] | None] = ContextVar("autoinstrument", default=None)
+"""What this task is in the midst of sending: the serializers come before the headers."""
+
+
+def install(module: ModuleType) -> None:
+    """Trace a class of the module that defines it; doing it twice changes nothing."""
+    process_exit.watch()
+    if hasattr(module, "AIOKafkaConsumer"):
+        consumer.install(module.AIOKafkaConsumer)
+    else:
+        _install(module)
+
+
+def _install(module: Any) -> None:
+    producer, accumulator = module.AIOKafkaProducer, module.MessageAccumulator
+    batch = sys.modules[accumulator.__module__].MessageBatch
+    if getattr(producer.send, "__wrapped__", None) is not None:
+        return
+    for method, expected in (
+        (producer.send, _SEND),
+        (producer.send_batch, _SEND_BATCH),
+        (batch.append, _APPEND),
+        (accumulator._append_batch, ("self", "builder", "tp")),  # noqa: SLF001 - where a batch gets its future
+    ):
+        if method.__code__.co_varnames[: len(expected)] != expected:
+            name = method.__qualname__
+            tell("client-unsupported", f"{DISTRIBUTION}: {name} has other parameters than expected")
+            return
+    _patches.replace(batch, "append", _append)
+    _patches.replace(accumulator, "_append_batch", _append_batch)
+    for name, replacement in _METHODS.items():
+        _patches.replace(producer, name, replacement)
+
+
+def uninstall() -> None:
+    """Put the client's own methods back; what is open already is still closed."""
+    _patches.undo()
+    consumer.patches.undo()
+
+
+class AiokafkaClient(Client):
+    """A producer, as its own client describes it."""
+
+    package = "aiokafka"
+
+    def __init__(self, producer: Any) -> None:
+        servers = getattr(producer.client, "_bootstrap_servers", "")
+        super().__init__(
+            producer,
+            client_id=str(getattr(producer.client, "_client_id", "")),
+            servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
+        )
+        self.most_bytes: int = getattr(producer, "_max_request_size", sys.maxsize)
+
+
+class Report(Write):
+    """The write of one message."""
+
+    __slots__ = ("future", "index", "sent", "task")
+
+    index: int
+    """Its place in its batch."""
+    sent: Headers | None
+    future: Future[Any] | None
+    """What the application was given, of the message alone."""
+    task: Task[Any] | None
+    """Where it was given that."""
+
+    def answered(self, error: BaseException | None, metadata: Any) -> None:
+        """Take the answer to its batch: the place in the log, or why it has none."""
+        # The batch is answered before its messages: who waits for one is not awake yet.
+        if self.future is not None and getattr(self.task, "_fut_waiter", None) is self.future:
+            self.waited_for("await")
+        if error is not None:
+            self.failed(error_type(error), str(error), sent=True)
+        elif metadata is None:  # acks=0: the broker does not answer
+            self.unconfirmed()
+        else:
+            known = metadata.offset >= 0
+            self.acknowledged(metadata.partition, metadata.offset + self.index if known else None)
+
+
+def _follow(batch: Any, report: Report, index: int) -> None:
+    """Close the write with the answer to `batch`, in which it is number `index`."""
+    report.index = index
+    reports: list[Report] | None = batch.__dict__.get(_CLIENT)
+    if reports is None:
+        reports = []
+        setattr(batch, _CLIENT, reports)
+        # One for the whole batch: asyncio takes 2 us for each.
+        batch.future.add_done_callback(partial(_answered, reports))
+    reports.append(report)
+
+
+def _answered(reports: list[Report], future: Any) -> None:
+    with guard:
+        # Not exception(), which would keep asyncio from saying that nobody has looked at it.
+        error = None if future.cancelled() else future._exception  # noqa: SLF001 - see above
+        metadata = None if future.cancelled() or error is not None else future.result()
+        for report in reports:
+            report.answered(error, metadata)
+
+
+async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
+    report = None
+    try:
+        topic, value, key, headers = _bound(*args, **kwargs)
+    except TypeError:  # one is given twice, as the client will say
+        topic, value, key, headers = args[0], None, None, None
+    if isinstance(headers, tuple) and headers:
+        with guard:
+            args, kwargs, headers = _forwarding(args, kwargs, headers)
+    try:
+        report = _open(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+    except Exception as error:  # noqa: BLE001 - the agent's own
+        guard.caught(error)
+    if report is None:
+        return await _originals["send"](self, *args, **kwargs)
+    token = _sending.set(report)
+    try:
+        future = await _originals["send"](self, *args, **kwargs)
+    except BaseException as error:
+        with guard:
+            report.failed(error_type(error), str(error))
+        raise
+    finally:
+        _sending.reset(token)
+    with guard:
+        if sys._getframe(1).f_code.co_name == "send_and_wait":  # noqa: SLF001 - as above
+            report.client.waits("send_and_wait")
+        else:
+            report.future, report.task = future, current_task()
+    return future
+
+
+def _bound(  # noqa: PLR0913, PLR0917 - the client's own
+    topic: Any = None,
+    value: Any = None,
+    key: Any = None,
+    partition: Any = None,  # noqa: ARG001 - known with the answer
+    timestamp_ms: Any = None,  # noqa: ARG001 - the broker's matter
+    headers: Any = None,
+    *_: Any,  # what follows does not matter here
+    **__: Any,
+) -> tuple[Any, Any, Any, Any]:
+    return topic, value, key, headers
+
+
+def _forwarding(
+    args: tuple[Any, ...], kwargs: dict[str, Any], headers: tuple[Any, ...]
+) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    """Return a call's arguments and headers, where those are a record's own, handed on.
+
+    A record has a tuple, which the client takes only if it is empty: as it would be without ours.
+    """
+    if not all(name in PROPAGATED for name, _ in headers):
+        return args, kwargs, headers
+    ours = list(headers)
+    if "headers" in kwargs:
+        return args, {**kwargs, "headers": ours}, ours
+    place = _SEND.index("headers") - 1
+    return (*args[:place], ours, *args[place + 1 :]), kwargs, ours
+
+
+def _open(  # noqa: PLR0913, PLR0917 - what a write consists of
+    producer: Any, topic: Any, value: Any, key: Any, headers: Any, frame: FrameType
+) -> Report | None:
+    client = _client_for(producer)
+    if client is None or not isinstance(topic, str):
+        return None
+    understood = headers if isinstance(headers, list) else None
+    report = begin(Report, client, topic, key, value, understood, frame)
+    if report is not None:
+        report.sent = report.future = report.task = None
+    return report
+
+
+def _client_of(producer: Any) -> AiokafkaClient | None:
+    """Return the client of a producer, from its first write on; None if it is not traced."""
+    client: AiokafkaClient | None = None if guard.broken else producer.__dict__.get(_CLIENT)
+    return client
+
+
+def _client_for(producer: Any) -> AiokafkaClient | None:
+    """Return the client of a producer that is about to write; None if it was never initialised."""
+    client = _client_of(producer)
+    if client is None and not guard.broken and "_message_accumulator" in producer.__dict__:
+        client = AiokafkaClient(producer)
+        setattr(producer, _CLIENT, client)
+    return client
+
+
+def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
+    report = _sending.get()
+    if not isinstance(report, Report):
+        return _originals["append"](self, *args, **kwargs)
+    with guard:
+        kwargs = {**kwargs, "headers": _headers(report, args, kwargs.get("headers"))}
+    future = _originals["append"](self, *args, **kwargs)
+    if future is not None:  # else the batch is full, and there will be another
+        with guard:
+            _follow(self, report, self.record_count - 1)
+    return future
+
+
+def _headers(report: Report, args: tuple[Any, ...], headers: Any) -> Any:
+    """Return what the record is to carry; the client may ask again, for another batch."""
+    if report.sent is None and isinstance(headers, list):  # the client refuses anything else
+        sent = report.headers(headers)
+        if sent is not None and _is_too_large(report, args, sent):
+            report.sent_without_header()
+        else:
+            report.sent = sent
+    return headers if report.sent is None else report.sent
+
+
+def _is_too_large(report: Report, args: tuple[Any, ...], headers: Headers) -> bool:
+    """Whether a record that the client has found small enough is so no longer."""
+    client: Any = report.client
+    most: int = client.most_bytes
+    key, value = args[:2]
+    if len(headers) == 1 and len(key or b"") + len(value or b"") < most - _ROOM:
+        return False
+    from aiokafka.record.default_records import DefaultRecordBatchBuilder  # noqa: PLC0415 - the client's own rule
+
+    try:
+        size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, headers)
+    except TypeError:  # the client will say what is wrong with them, as they are
+        return True
+    return size > most
+
+
+async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
+    reports: list[Report] = []
+    with guard:
+        batch: Any = args[0] if args else kwargs.get("batch")
+        topic = args[1] if len(args) > 1 else kwargs.get("topic")
+        frame = sys._getframe(1)  # noqa: SLF001 - as above
+        # The records are encoded already: a span is possible, propagation is not.
+        for _ in range(batch.record_count() if hasattr(batch, "record_count") else 0):
+            report = _open(self, topic, _UNKNOWN, None, None, frame)
+            if report is not None:
+                reports.append(report)
+    token = _sending.set(reports)
+    try:
+        return await _originals["send_batch"](self, *args, **kwargs)
+    except BaseException as error:
+        with guard:
+            for report in reports:
+                report.failed(error_type(error), str(error))
+        raise
+    finally:
+        _sending.reset(token)
+
+
+def _append_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
+    batch = _originals["_append_batch"](self, *args, **kwargs)
+    reports = _sending.get()
+    if isinstance(reports, list):
+        with guard:
+            for index, report in enumerate(reports):
+                _follow(batch, report, index)
+    return batch
+
+
+async def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
+    with Taking(flush(_client_of(self)), error_type):
+        return await _originals["flush"](self, *args, **kwargs)
+
+
+_METHODS = {
+    **transactions(_originals, _client_of, _client_for, guard),
+    "send": _send,
+    "send_batch": _send_batch,
+    "flush": _flush,
+}

@@ -1,0 +1,260 @@
+"""confluent-kafka: C types that only a subclass can trace, answered on the polling thread.
+
+`Producer` is replaced in `confluent_kafka.cimpl`, before the package takes it from there, so that
+`SerializingProducer`, `AvroProducer` and the producer inside `AIOProducer` inherit what is traced.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import update_wrapper
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument.process import exit as process_exit
+from autoinstrument.process.notices import tell
+from autoinstrument.tracing.step import Taking, flush
+from autoinstrument.tracing.transactions import Transaction, deciding
+from autoinstrument.tracing.write import begin
+
+from . import consumer
+from .batches import batches
+from .errors import exception_type, is_too_large
+from .statistics import watch_statistics
+from .transactions import transactions
+from .writes import CLIENT, ConfluentClient, Report, client_of, guard, initialize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from autoinstrument.tracing.write import Write
+
+DISTRIBUTION = "confluent-kafka"
+OLDEST = (2, 3)
+
+_ABSENT: Any = object()  # what the application has not given, where None is another answer
+_HEADERS = (list, dict, type(None))
+_original: Any
+replaced: dict[type, type] = {}
+"""What the application should have in the place of the client's own classes; made once."""
+
+
+def install(module: ModuleType) -> None:
+    """Trace the classes of one module of the client; doing it twice changes nothing."""
+    process_exit.watch()
+    if module.__name__ == "confluent_kafka.cimpl":
+        _replace_producer(module)
+    else:
+        from .layers import watch  # noqa: PLC0415 - only for who imports them
+
+        watch(module)
+
+
+def uninstall() -> None:
+    """Put the client's own classes back; what was made of ours in the meantime stands aside."""
+    from .layers import patches  # noqa: PLC0415 - only for who imports them
+
+    patches.undo()
+    guard.broken = True
+
+
+def _replace_producer(module: Any) -> None:
+    global _original  # noqa: PLW0603 - the C type is one a process
+    producer = module.Producer
+    if not isinstance(producer, type):
+        tell("client-unsupported", f"{DISTRIBUTION}: another agent has put a proxy over Producer")
+        return
+    if hasattr(producer, CLIENT):
+        return
+    version = module.version()
+    text = version if isinstance(version, str) else version[0]
+    if tuple(int(part) for part in text.split(".")[:2]) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        tell("client-unsupported", f"{DISTRIBUTION} {text} is not traced; {oldest} and later are")
+        return
+    _original = producer
+    guard.broken = False
+    module.Producer = _replaced(producer, _subclass)
+    module.Consumer = _replaced(module.Consumer, consumer.subclass)
+    share = getattr(module, "ShareConsumer", None)  # from version 2.14 on
+    if isinstance(share, type):
+        module.ShareConsumer = _replaced(share, consumer.subclass_of_share)
+
+
+def _replaced(original: type, subclass: Callable[[type], type]) -> type:
+    traced = replaced.get(original) or replaced.setdefault(original, subclass(original))
+    _serve_classes_above(original, traced)
+    return traced
+
+
+def _serve_classes_above(original: Any, traced: type) -> None:
+    """Replace the client's own classes that are made already, when the agent comes late."""
+    above: type
+    for above in original.__subclasses__():
+        if above.__module__.startswith("confluent_kafka.") and above not in replaced:
+            names = {"__module__": above.__module__, "__doc__": above.__doc__}
+            replaced[above] = type(above.__name__, (above, traced), names)
+
+
+def _subclass(producer: type) -> type:
+    # The C type has neither a __dict__ nor weak references: a slot adds only what is needed.
+    names: dict[str, Any] = {
+        "__slots__": (CLIENT, "__weakref__"),
+        "__module__": producer.__module__,
+        "__doc__": producer.__doc__,
+    }
+    for name, method in {**_METHODS, **batches(producer), **transactions(producer)}.items():
+        if hasattr(producer, name):  # older versions have fewer
+            names[name] = update_wrapper(method, getattr(producer, name), updated=())
+    return type("Producer", (producer,), names)
+
+
+def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+    given = args
+    with guard:
+        args = watch_statistics(args, kwargs)
+    initialize(_original, self, args, kwargs)
+    with guard:
+        configuration = {**(given[0] if given else {}), **kwargs}
+        # A subclass's own __setattr__ need not know of it.
+        object.__setattr__(self, CLIENT, ConfluentClient(self, configuration))
+
+
+def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Producer.c
+    self: Any,
+    topic: Any = _ABSENT,
+    value: Any = None,
+    key: Any = None,
+    partition: Any = -1,
+    callback: Any = _ABSENT,
+    on_delivery: Any = None,
+    timestamp: Any = 0,
+    headers: Any = None,
+    *more: Any,
+    **unknown: Any,
+) -> Any:
+    report = sent = None
+    try:
+        client = None if guard.broken else getattr(self, CLIENT, None)
+        if client is not None and isinstance(topic, str) and not (more or unknown):
+            understood = headers if isinstance(headers, _HEADERS) else None
+            report = begin(Report, client, topic, key, value, understood, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+            if report is not None:
+                # In C `callback`, even None, wins over its alias.
+                chosen = on_delivery if callback is _ABSENT else callback
+                report.callback = client.on_delivery if chosen is None else chosen
+                if understood is headers:  # else the client refuses them
+                    sent = report.headers(headers)
+    except Exception as error:  # noqa: BLE001 - the agent's own
+        if report is not None:
+            report.given_up(error)
+        guard.caught(error)
+    if report is None:
+        given = topic, value, key, partition, callback, on_delivery, timestamp, headers
+        return _produce_untraced(self, given, more, unknown)
+    produce = _original.produce
+    try:
+        # By place, since names take C 0.5 us to find.
+        return produce(self, topic, value, key, partition, report, None, timestamp, sent or headers)
+    except Exception as error:
+        if sent is None or not is_too_large(error):
+            with guard:
+                report.raised(error)
+            raise
+    # Without our header it may fit. It is not too late: the client has kept nothing.
+    with guard:
+        report.sent_without_header()
+    try:
+        return produce(self, topic, value, key, partition, report, None, timestamp, headers)
+    except Exception as error:
+        with guard:
+            report.raised(error)
+        raise
+
+
+def _produce_untraced(
+    producer: Any, given: tuple[Any, ...], more: tuple[Any, ...], unknown: dict[str, Any]
+) -> Any:
+    """Leave the call to the client, which will say what is wrong with it."""
+    if more:
+        return _original.produce(producer, *given, *more, **unknown)
+    names, defaults = _produce.__code__.co_varnames[1:], _produce.__defaults__ or ()
+    every = zip(names, given, defaults, strict=False)  # the names of variables follow
+    named = {name: value for name, value, default in every if value is not default}
+    return _original.produce(producer, **named, **unknown)
+
+
+def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
+    client = client_of(self)
+    if client is None:
+        return _original.poll(self, *args, **kwargs)
+    client.serves()
+    try:
+        return _original.poll(self, *args, **kwargs)
+    finally:
+        client.served = perf_counter_ns()
+
+
+def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
+    client = client_of(self)
+    if client is None:
+        return _original.flush(self, *args, **kwargs)
+    unreported = _unreported(self)
+    client.serves()
+    try:
+        with Taking(flush(client), exception_type):
+            remaining = _original.flush(self, *args, **kwargs)
+    finally:
+        client.served = perf_counter_ns()
+    if remaining == 0:
+        _confirm_nothing(unreported)
+    return remaining
+
+
+def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
+    unreported = _unreported(self)
+    with deciding(guard, client_of(self), Transaction.aborted):
+        result = _original.close(self, *args, **kwargs)
+        _confirm_nothing(unreported)
+    return result
+
+
+def _leave(self: Any, *args: Any) -> Any:
+    unreported = _unreported(self)
+    with deciding(guard, client_of(self), Transaction.aborted):
+        result = _original.__exit__(self, *args)
+        _confirm_nothing(unreported)
+    return result
+
+
+def _unreported(producer: Any) -> set[Write]:
+    """Return the open writes of which only an error would be reported."""
+    client = client_of(producer)
+    return client.open.copy() if client is not None and client.only_errors else set()
+
+
+def _confirm_nothing(writes: set[Write]) -> None:
+    with guard:
+        for write in writes:
+            write.unconfirmed()
+
+
+def _reduce(self: Any, protocol: Any) -> Any:
+    """Refuse in the words of the C type, whose name a subclass cannot have."""
+    try:
+        return object.__reduce_ex__(self, protocol)
+    except TypeError:
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        raise TypeError(f"cannot pickle {name!r} object") from None
+
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    "__init__": _init,
+    "produce": _produce,
+    "poll": _poll,
+    "flush": _flush,
+    "close": _close,
+    "__exit__": _leave,
+    "__reduce_ex__": _reduce,
+}

@@ -1,0 +1,55 @@
+"""kafka-python's transactions, and the end of a producer, which decides on the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument.tracing.transactions import Transaction, committing, deciding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autoinstrument.process.guard import Guard
+    from autoinstrument.tracing.producer import Client
+
+
+def transactions(
+    originals: dict[str, Callable[..., Any]],
+    client_of: Callable[[Any], Client | None],
+    client_for: Callable[[Any], Client | None],
+    guard: Guard,
+) -> dict[str, Callable[..., Any]]:
+    """Return the replacements for the methods of a producer that decide on what it has written.
+
+    `client_of` finds what is traced of a producer, and `client_for` makes it where need be.
+    """
+
+    def begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = originals["begin_transaction"](self, *args, **kwargs)
+        with guard:
+            client = client_for(self)
+            if client is not None:
+                client.begin_transaction()
+        return result
+
+    def commit_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def can_abort(_: Exception) -> bool:
+            return bool(self._transaction_manager.has_abortable_error())
+
+        with committing(guard, client_of(self), can_abort):
+            return originals["commit_transaction"](self, *args, **kwargs)
+
+    def abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with deciding(guard, client_of(self), Transaction.aborted):
+            return originals["abort_transaction"](self, *args, **kwargs)
+
+    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with deciding(guard, client_of(self), Transaction.end):
+            return originals["close"](self, *args, **kwargs)
+
+    return {
+        "begin_transaction": begin_transaction,
+        "commit_transaction": commit_transaction,
+        "abort_transaction": abort_transaction,
+        "close": close,
+    }

@@ -1,0 +1,1 @@
+"""What the clients in Python, kafka-python and aiokafka, have in common."""

@@ -1,0 +1,1 @@
+"""The composition root: it builds the pipeline and ties the parts, and alone knows all of them."""

@@ -1,0 +1,111 @@
+"""The agent in a program that runs already: a notebook, or one that cannot be started by `run`."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument.process import threads
+from autoinstrument.start import finder as _hooks
+from autoinstrument.start import is_disabled_sdk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What `activate()` has reached: `clients` by module name, and what it could not reach."""
+
+    clients: tuple[str, ...]
+    missed: tuple[str, ...]
+    """A sentence for each class, object, function or closure that stays untraced."""
+
+
+def activate() -> Activation:
+    """Trace Kafka clients from now on, those that are imported already included.
+
+    Names that modules have bound are bound anew. Objects and subclasses that were made before,
+    default arguments and closures may hold a class that cannot be replaced in them: the result
+    says which. Doing it twice changes nothing.
+    """
+    if is_disabled_sdk():
+        return Activation((), ("OTEL_SDK_DISABLED=true switches the agent off",))
+    finder = _hooks.install()
+    replaced = _replaced(finder.called)
+    _bind(replaced)
+    return Activation(
+        tuple(name.rpartition(".")[2] for name in finder.called),
+        tuple(sorted({words for original in replaced for words in _held(original, replaced)})),
+    )
+
+
+def deactivate() -> None:
+    """Put back everything that the agent has replaced; writes that are open are still closed.
+
+    Objects that were made in the meantime keep a class of the agent's, which stands aside.
+    """
+    called = _hooks.remove()
+    _bind({ours: original for original, ours in _replaced(called).items()})
+    for name in called:
+        uninstall = getattr(sys.modules[name], "uninstall", None)
+        if uninstall is not None:  # somebody else's adapter may have none
+            uninstall()
+    threads.leave()
+
+
+def _replaced(adapters: list[str]) -> dict[type, type]:
+    """Return the classes that the application should have, by those that they replace."""
+    found: dict[type, type] = {}
+    for name in adapters:
+        found.update(getattr(sys.modules[name], "replaced", {}))
+    return found
+
+
+def _bind(replaced: Mapping[type, type]) -> None:
+    """Bind the names of all modules, but the agent's own, to what replaces their values."""
+    by_identity = {id(original): ours for original, ours in replaced.items()}
+    for module in _modules():
+        for name, value in list(vars(module).items()):
+            ours = by_identity.get(id(value))
+            # A class names itself in its own module: super(SerializingProducer, self).
+            if ours is not None and value.__module__ != module.__name__:
+                setattr(module, name, ours)
+
+
+def _modules() -> Iterator[Any]:
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] != "autoinstrument" and isinstance(
+            getattr(module, "__dict__", None), dict
+        ):
+            yield module
+
+
+def _held(original: type, replaced: Mapping[type, type]) -> Iterator[str]:
+    """Yield who still has the class `original`, as far as the garbage collector can tell."""
+    name = f"{original.__module__}.{original.__qualname__}"
+    known = {*replaced, *replaced.values()}
+    for held in gc.get_objects():
+        kind = type(held)
+        if kind is original:
+            yield f"{name}: an object that was made before"
+        elif kind is FunctionType and _holds(held, original):
+            function = f"{held.__module__}.{held.__qualname__}"
+            yield f"{name}: {function} has it as a default or in a closure"
+        elif kind is type and original in held.__bases__ and held not in known:
+            yield f"{name}: the subclass {held.__module__}.{held.__qualname__}"
+
+
+def _holds(function: FunctionType, original: type) -> bool:
+    if (function.__module__ or "").startswith("autoinstrument."):
+        return False
+    values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # it is empty so far
+            if name != "__class__":  # what super() goes by: each method has its own class there
+                values.append(cell.cell_contents)
+    return any(value is original for value in values)

@@ -1,0 +1,218 @@
+"""The sink of this moment: the application's provider if it has set one, else the agent's own.
+
+A global provider is never set here: that would quietly take the application's tracing away.
+"""
+
+from __future__ import annotations
+
+import os
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from importlib_metadata import entry_points
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from autoinstrument import __version__
+from autoinstrument.export.destinations import destination
+from autoinstrument.export.exporters import exporters, metric_exporters
+from autoinstrument.export.queue import Finisher
+from autoinstrument.export.recording import Recording
+from autoinstrument.export.sinks import SCOPE, OwnSink, Sink, application_sink
+from autoinstrument.export.spans import Parts
+from autoinstrument.metrics.counts import Metrics
+from autoinstrument.metrics.meter import Meter
+from autoinstrument.process import exit as process_exit
+from autoinstrument.process import fork
+from autoinstrument.process.notices import tell
+from autoinstrument.process.service import program
+from autoinstrument.process.settings import settings
+from autoinstrument.tracing.sampling import Sampling
+
+from . import closing_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from autoinstrument.metrics.export import MetricExport
+    from autoinstrument.tracing.operation import Operation
+
+_SCOPE = InstrumentationScope(SCOPE, __version__)
+_COUNTS = (128,) * 6
+_LENGTHS = (SpanLimits.UNSET,) * 2
+"""With the counts, what the SDK limits spans by where no variable says otherwise."""
+_UNASKED = object()
+_asked_for: Any = _UNASKED
+_sink: Sink
+_own: OwnSink | None = None
+_counting: Finisher | None = None
+_metrics: Metrics | None = None
+in_flight: Callable[[], int] = int
+"""Counts the writes that have no answer yet; set by who knows them."""
+_choosing: int | None = None
+"""The thread that is in the midst of it."""
+
+
+class _Nowhere:
+    """Where a write goes that a signal handler makes while the pipeline is being built."""
+
+    def open(self, operation: Operation) -> None:
+        operation.ids, operation.flags = b"", 0
+
+    def close(self, operation: Operation) -> None:
+        pass
+
+
+_nowhere = _Nowhere()
+
+
+def current() -> Sink:
+    """Return where a write that begins now belongs; what is built is built once."""
+    # Private, since the public getter reads the environment each time (0.6 us) and may even set a
+    # provider. Without that name every write asks the public one.
+    provider = trace._TRACER_PROVIDER if _has_private_name else trace.get_tracer_provider()  # noqa: SLF001
+    if provider is not _asked_for:
+        return _choose(provider)
+    return _sink
+
+
+_has_private_name = hasattr(trace, "_TRACER_PROVIDER")
+
+
+def forget() -> None:
+    """Drop everything: a forked child shares neither threads nor connections with its parent."""
+    global _asked_for, _own, _counting, _metrics, _choosing
+    _asked_for, _own, _counting, _metrics, _choosing = _UNASKED, None, None, None, None
+
+
+def metrics() -> Metrics:
+    """Return what counts in this process, be it for nobody."""
+    global _metrics  # noqa: PLW0603 - the process's one
+    if _metrics is None:
+        _metrics = Metrics(in_flight)
+    return _metrics
+
+
+def _choose(provider: trace.TracerProvider | None) -> Sink:
+    global _choosing  # noqa: PLW0603 - the process's one pipeline
+    if _choosing == get_ident():  # a signal handler's, which would wait for itself
+        return _nowhere
+    with fork.whole:
+        _choosing = get_ident()
+        try:
+            if provider is not _asked_for:  # else another thread has been faster
+                _build(provider)
+        finally:
+            _choosing = None
+        return _sink
+
+
+def _build(provider: trace.TracerProvider | None) -> None:
+    global _asked_for, _sink  # noqa: PLW0603 - the process's one pipeline
+    if provider is None or isinstance(provider, trace.ProxyTracerProvider):
+        _sink = _own_sink()
+    else:
+        _sink = application_sink(provider, _counting_finisher().add)
+        process_exit.before_shutdown_of(provider)
+    _asked_for = provider
+
+
+def _own_sink() -> OwnSink:
+    global _own  # noqa: PLW0603 - the process's one pipeline
+    if _own is None:
+        limits = _limits()
+        provider = TracerProvider(
+            sampler=_sampler(),
+            resource=_resource(),
+            id_generator=_id_generator(),
+            span_limits=limits,
+            shutdown_on_exit=False,
+        )
+        found = exporters()
+        recording = [each for each in found if isinstance(each, Recording)]
+        finisher = _finisher(found, Parts(provider.resource, _SCOPE, limits), recording)
+        metrics().dropped = lambda: finisher.dropped
+        process_exit.at_the_end(lambda: closing_line.say(finisher, found))
+        process_exit.at_the_end(finisher.finish)  # the last registered comes first
+        _own = OwnSink(Sampling(provider.sampler, provider.id_generator), finisher, current)
+    return _own
+
+
+def _counting_finisher() -> Finisher:
+    """Return one that only counts: the spans are the application's provider's to export."""
+    global _counting  # noqa: PLW0603 - the process's one
+    if _counting is None:
+        _counting = _finisher([], Parts(_resource(), _SCOPE, _limits()), [])
+        process_exit.at_the_end(_counting.finish)
+    return _counting
+
+
+def _finisher(
+    found: list[SpanExporter | Recording], parts: Parts, recording: list[Recording]
+) -> Finisher:
+    def metric_export() -> MetricExport | None:
+        destinations: list[MetricExporter | Recording] = [*metric_exporters(), *recording]
+        if not destinations:
+            return None
+        from autoinstrument.metrics.export import MetricExport  # noqa: PLC0415 - at the first export only
+
+        return MetricExport(metrics(), destinations, parts.resource, parts.scope)
+
+    interval = _number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
+    return Finisher(
+        [destination(exporter, parts) for exporter in found],
+        Meter(metrics(), interval, metric_export) if settings().metrics else None,
+        interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
+        batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 2048),
+        most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**16),
+    )
+
+
+def _resource() -> Resource:
+    try:
+        resource = Resource.create({"process.pid": os.getpid()})
+    except RuntimeError:  # detectors run in threads, which cannot be started during exit
+        return Resource.get_empty()
+    if str(resource.attributes.get("service.name", "")).startswith("unknown_service"):
+        return resource.merge(Resource({"service.name": program()}))
+    return resource
+
+
+def _limits() -> SpanLimits:
+    try:
+        return SpanLimits()
+    except ValueError as error:
+        tell("bad-setting", f"{error}; the defaults of all limits are used", about="limits")
+        return SpanLimits(*_COUNTS, *_LENGTHS)
+
+
+def _sampler() -> Any:
+    """Return a sampler of a third party; None for those that the SDK itself knows by name."""
+    name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip()
+    for entry in entry_points(group="opentelemetry_traces_sampler", name=name):
+        if not entry.value.startswith("opentelemetry.sdk."):
+            return entry.load()(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
+    return None
+
+
+def _id_generator() -> Any:
+    name = os.environ.get("OTEL_PYTHON_ID_GENERATOR", "random").strip()
+    for entry in entry_points(group="opentelemetry_id_generator", name=name):
+        return entry.load()()
+    return None
+
+
+def _number(variable: str, default: int) -> int:
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        return default
+    if value.isdigit() and int(value) > 0:
+        return int(value)
+    words = f"{variable}={value!r} is ignored; accepted: a positive whole number"
+    tell("bad-setting", words, about=variable)
+    return default

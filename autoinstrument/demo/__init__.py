@@ -1,0 +1,1 @@
+"""What the demonstration and the benchmark run on: a broker in memory, and the examples."""

@@ -1,0 +1,38 @@
+"""`python -m autoinstrument.demo.mock_broker RTT TOPIC...`: a Kafka broker in a process of its own.
+
+It is the mock cluster of librdkafka's own tests, in memory, with the topics that are named, as far
+away as RTT milliseconds. Its address is the only line on stdout, and it ends with its stdin: it
+never outlives who started it.
+https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
+"""
+
+from __future__ import annotations
+
+import sys
+
+from confluent_kafka import Producer
+
+_PATIENCE = 5  # seconds; it takes some 0.05
+_WARNINGS = 4  # of syslog's levels: otherwise librdkafka announces the mock on stderr
+
+
+def main(rtt_ms: int, topics: list[str]) -> None:
+    """Serve until stdin ends; raises KafkaException when there is no broker."""
+    owner = Producer(
+        {
+            "bootstrap.servers": "mock",
+            "test.mock.num.brokers": 1,
+            "test.mock.broker.rtt": rtt_ms,
+            "log_level": _WARNINGS,
+        }
+    )
+    for topic in topics:
+        owner.list_topics(topic, timeout=_PATIENCE)  # to be asked for is to be created
+    for broker in owner.list_topics(timeout=_PATIENCE).brokers.values():
+        sys.stdout.write(f"{broker.host}:{broker.port}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

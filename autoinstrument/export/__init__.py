@@ -1,0 +1,1 @@
+"""What has ended on its way out: the queue, the encodings, the exporters, the recording."""

@@ -1,0 +1,161 @@
+"""Where the agent's own pipeline ends: encoded operations go to a file or an OTLP endpoint.
+
+Of the standard OTLP exporters only the encoding is left out, which takes ten times as long as ours:
+endpoint, headers, TLS, compression, timeout and retry are theirs. The names for that are private;
+where one is missing, and with any other exporter, finished spans are exported through the API.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, AnyStr, Generic, Protocol, TypeVar
+
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from autoinstrument.process.notices import tell
+
+from .otlp_json import JsonEncoder
+from .otlp_protobuf import ProtobufEncoder
+from .recording import Recording
+from .spans import Parts, SpanBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from autoinstrument.tracing.operation import Operation
+
+    from .encoding import Encoder
+
+_Sent = TypeVar("_Sent")
+_HTTP = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+_GRPC = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
+_REDIRECTION = 300  # and beyond: nobody has taken anything
+_MOST_BYTES = 2**21  # of a request: receivers of gRPC refuse more than 4 MiB unless told otherwise
+
+
+class Destination(Protocol):
+    """What the finisher hands operations to."""
+
+    def take(self, operations: Iterable[Operation]) -> None:
+        """Add `operations` to the next request."""
+
+    def send(self) -> bool:
+        """Send what was taken; whether it has arrived, of which the first failure is told."""
+
+    def shutdown(self) -> None:
+        """Close what is open."""
+
+
+def destination(exporter: SpanExporter | Recording, parts: Parts) -> Destination:
+    """Return the leanest way to `exporter`, for operations whose spans have `parts`."""
+    if isinstance(exporter, Recording):
+        return Encoded(exporter, JsonEncoder(*parts), exporter.append)
+    send = lean_transport(exporter)
+    if send is not None:
+        return Encoded(exporter, ProtobufEncoder(*parts), _telling(exporter, send))
+    return Finished(exporter, SpanBuilder(*parts))
+
+
+def _telling(exporter: SpanExporter, send: Callable[[_Sent], bool]) -> Callable[[_Sent], bool]:
+    def telling(what: _Sent) -> bool:
+        has_arrived = send(what)
+        if not has_arrived:
+            name = type(exporter).__name__
+            tell("export-failed", f"{name} could not export its spans: see `autoinstrument doctor`")
+        return has_arrived
+
+    return telling
+
+
+def lean_transport(exporter: Any) -> Callable[[bytes], bool] | None:
+    """Return what sends a request that is encoded already; None if this exporter has no such."""
+    module = type(exporter).__module__
+    if module == _HTTP:
+        return _lean_http(exporter)
+    if module == _GRPC and hasattr(exporter, "_translate_data") and hasattr(exporter, "_export"):
+        parse = type(exporter._translate_data(())).FromString  # noqa: SLF001 - checked just now
+        exporter._translate_data = parse  # noqa: SLF001 - ours alone
+        exporter._count_data = len  # noqa: SLF001 - as above
+        return lambda request: exporter._export(request) is SpanExportResult.SUCCESS  # noqa: SLF001 - as above
+    return None
+
+
+def _lean_http(exporter: Any) -> Callable[[bytes], bool] | None:
+    export = getattr(getattr(exporter, "_client", None), "export", None)
+    if export is not None:  # from version 1.45 on
+        return lambda request: _has_arrived(export(request))
+    post = getattr(exporter, "_export", None)
+    if post is None:
+        return None
+
+    def send(request: bytes) -> bool:
+        # Its retries are around what posts: no spans make a request that is posted as ours.
+        exporter._export = lambda _, *rest: post(request, *rest)  # noqa: SLF001 - checked just now
+        return exporter.export(()) is SpanExportResult.SUCCESS
+
+    return send
+
+
+def _has_arrived(result: Any) -> bool:
+    # The exporter is content with a redirection too, which it does not follow.
+    return bool(result.success) and (getattr(result, "status_code", None) or 0) < _REDIRECTION
+
+
+class Encoded(Generic[AnyStr]):
+    """Sends requests of encoded operations."""
+
+    def __init__(
+        self,
+        exporter: SpanExporter | Recording,
+        encoder: Encoder[AnyStr],
+        send: Callable[[bytes], bool],
+    ) -> None:
+        self.shutdown = exporter.shutdown
+        self._encoder: Encoder[AnyStr] = encoder
+        self._send = send
+        self._spans: list[AnyStr] = []
+
+    def take(self, operations: Iterable[Operation]) -> None:
+        """Encode `operations` for the next request."""
+        for operation in operations:
+            self._spans += self._encoder.spans(operation)
+
+    def send(self) -> bool:
+        """Send what was taken, in requests that a receiver takes; whether all have arrived."""
+        spans, self._spans = self._spans, []
+        sizes = list(accumulate(map(len, spans)))
+        requests = []
+        first = 0
+        while first < len(spans):
+            before = sizes[first - 1] if first else 0
+            last = max(first + 1, bisect_right(sizes, before + _MOST_BYTES))
+            requests.append(spans[first:last])
+            first = last
+        return all(self._send(self._encoder.request(each)) for each in requests)
+
+
+class Finished:
+    """Exports finished spans, through the SDK's public interface."""
+
+    def __init__(self, exporter: SpanExporter, builder: SpanBuilder) -> None:
+        self.shutdown = exporter.shutdown
+
+        def export(spans: list[ReadableSpan]) -> bool:
+            return exporter.export(spans) is SpanExportResult.SUCCESS
+
+        self._send = _telling(exporter, export)
+        self._builder = builder
+        self._spans: list[ReadableSpan] = []
+
+    def take(self, operations: Iterable[Operation]) -> None:
+        """Make spans of `operations` for the next call of the exporter."""
+        for operation in operations:
+            self._spans += self._builder.spans(operation)
+
+    def send(self) -> bool:
+        """Call the exporter; whether it has succeeded."""
+        spans, self._spans = self._spans, []
+        return self._send(spans)

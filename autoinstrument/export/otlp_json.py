@@ -1,0 +1,172 @@
+"""Ended operations as OTLP/JSON, as an OpenTelemetry Collector's file exporter writes them.
+
+https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: ids are hexadecimal, 64-bit
+numbers are strings, enumerations are numbers, absent is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from json.encoder import encode_basestring_ascii as quoted
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from .encoding import Encoder, encoded_flags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.trace import SpanContext, SpanKind
+
+    from autoinstrument.tracing.operation import Operation
+
+
+class JsonEncoder(Encoder[str]):
+    """Encodes a line of JSON."""
+
+    _nothing = ""
+
+    def request(self, spans: Sequence[str]) -> bytes:
+        """Return one export request with encoded spans in it, and its newline."""
+        scope = (
+            f'{{"name":{quoted(self._scope.name)},"version":{quoted(self._scope.version or "")}}}'
+        )
+        of_scope = f'{{"scope":{scope},"spans":[{",".join(spans)}]}}'
+        return (
+            f'{{"resourceSpans":[{{"resource":{{"attributes":[{self._resource}]}},'
+            f'"scopeSpans":[{of_scope}]}}]}}\n'
+        ).encode()
+
+    def attributes(self, attributes: Mapping[str, Any]) -> str:
+        """Encode attributes, as they follow one another."""
+        return ",".join(
+            [
+                f'{{"key":{quoted(name)},"value":{_value(value)}}}'
+                for name, value in attributes.items()
+            ]
+        )
+
+    def _common(self, name: str, kind: SpanKind, attributes: Mapping[str, Any]) -> str:
+        # OTLP counts kinds from 1: 0 is "unspecified".
+        encoded = self.attributes(attributes)
+        return f'"name":{quoted(name)},"kind":{kind.value + 1},"attributes":[{encoded}'
+
+    def _offset(self, offset: int) -> str:
+        return f'{{"key":"messaging.kafka.offset","value":{{"intValue":"{offset}"}}}}'
+
+    def _span(  # noqa: PLR0913, PLR0917 - the fields of a span
+        self,
+        trace_id: bytes,
+        span_id: bytes,
+        parent_id: bytes | None,
+        start: int,
+        end: int,
+        flags: int,
+        common: str,
+        attributes: str,
+        rest: str,
+    ) -> str:
+        parent = f'"parentSpanId":"{parent_id.hex()}",' if parent_id else ""
+        comma = "," if attributes else ""
+        return (
+            f'{{"traceId":"{trace_id.hex()}","spanId":"{span_id.hex()}",{parent}'
+            f'"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}","flags":{flags},'
+            f"{common}{comma}{attributes}]{rest}}}"
+        )
+
+    def _rest(
+        self,
+        operation: Operation,
+        links: Sequence[SpanContext],
+        events: Sequence[Any],
+        dropped: int,
+    ) -> str:
+        parts = [self._trace_state(operation)]
+        if operation.error_type is not None:
+            words = operation.description
+            message = f',"message":{quoted(words)}' if words else ""
+            parts.append(f',"status":{{"code":2{message}}}')
+        if links:
+            parts.append(f',"links":[{",".join(map(_link, links))}]')
+        if events:
+            parts.append(f',"events":[{",".join(self._event(*event) for event in events)}]')
+        if dropped:
+            parts.append(f',"droppedAttributesCount":{dropped}')
+        return "".join(parts)
+
+    def _trace_state(self, operation: Operation) -> str:
+        state = operation.trace_state
+        return f',"traceState":{quoted(state.to_header())}' if state else ""
+
+    def _event(self, name: str, attributes: Mapping[str, Any] | None, at: int) -> str:
+        own = self.attributes(attributes or {})
+        return f'{{"timeUnixNano":"{at}","name":{quoted(name)},"attributes":[{own}]}}'
+
+
+def _link(link: SpanContext) -> str:
+    state = f',"traceState":{quoted(link.trace_state.to_header())}' if link.trace_state else ""
+    ids = f'"traceId":"{link.trace_id:032x}","spanId":"{link.span_id:016x}"{state}'
+    return f'{{{ids},"flags":{encoded_flags(link)}}}'
+
+
+def _value(value: Any) -> str:
+    """Encode an `AnyValue`; what no attribute may be is written as its words."""
+    if isinstance(value, str):
+        return f'{{"stringValue":{quoted(value)}}}'
+    if isinstance(value, bool):
+        return f'{{"boolValue":{"true" if value else "false"}}}'
+    if isinstance(value, int):
+        return f'{{"intValue":"{value}"}}'
+    if isinstance(value, float):
+        return f'{{"doubleValue":{value if isfinite(value) else quoted(str(value))}}}'
+    if isinstance(value, (list, tuple)):
+        return f'{{"arrayValue":{{"values":[{",".join(map(_value, value))}]}}}}'
+    return f'{{"stringValue":{quoted(str(value))}}}'
+
+
+def metrics_request(data: Any) -> bytes:
+    """Return the SDK's `MetricsData` as one export request, a line of JSON with its newline."""
+    (resource_metrics,) = data.resource_metrics
+    (scope_metrics,) = resource_metrics.scope_metrics
+    resource = {"attributes": _pairs(resource_metrics.resource.attributes)}
+    scope = {"name": scope_metrics.scope.name, "version": scope_metrics.scope.version or ""}
+    metrics = [_metric(metric) for metric in scope_metrics.metrics]
+    of_scope = {"scope": scope, "metrics": metrics}
+    request = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [of_scope]}]}
+    return json.dumps(request, separators=(",", ":")).encode() + b"\n"
+
+
+def _metric(metric: Any) -> dict[str, Any]:
+    data, kind = metric.data, type(metric.data).__name__.lower()
+    content: dict[str, Any] = {"dataPoints": [_point(point) for point in data.data_points]}
+    if kind != "gauge":
+        content["aggregationTemporality"] = data.aggregation_temporality.value
+    if kind == "sum":
+        content["isMonotonic"] = data.is_monotonic
+    named = {"name": metric.name, "description": metric.description, "unit": metric.unit}
+    return {**named, kind: content}
+
+
+def _point(point: Any) -> dict[str, Any]:
+    common = {
+        "attributes": _pairs(point.attributes),
+        "startTimeUnixNano": str(point.start_time_unix_nano),
+        "timeUnixNano": str(point.time_unix_nano),
+    }
+    if not hasattr(point, "bucket_counts"):
+        value = point.value
+        own = {"asInt": str(value)} if isinstance(value, int) else {"asDouble": value}
+        return {**common, **own}
+    return {
+        **common,
+        "count": str(point.count),
+        "sum": point.sum,
+        "bucketCounts": [str(count) for count in point.bucket_counts],
+        "explicitBounds": list(point.explicit_bounds),
+        "min": point.min,
+        "max": point.max,
+    }
+
+
+def _pairs(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": name, "value": json.loads(_value(value))} for name, value in attributes.items()]

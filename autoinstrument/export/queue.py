@@ -1,0 +1,228 @@
+"""The one background thread: ended operations are encoded and exported, off the hot path.
+
+It starts with the first answered write, never before. The queue is bounded, and what does not fit
+is counted and told.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from opentelemetry import context as context_api
+
+from autoinstrument.logs.lines import LogLines, wants_line
+from autoinstrument.process.guard import Guard
+from autoinstrument.process.notices import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autoinstrument.metrics.meter import Meter
+    from autoinstrument.tracing.operation import Operation
+
+    from .destinations import Destination
+
+# The interpreter's lock is given up after so many, for the application that waits for it: some
+# 0.5 ms, where the interpreter would take it away only after 5.
+_SLICE = 64
+_SHARE = 8  # or this part of what waits, since an application that never rests must be kept up with
+_PATIENCE_AT_EXIT = 5.0  # seconds without a single batch accepted, then the rest is given up
+
+
+class Finisher:
+    """A queue of ended operations and the thread that empties it into `destinations`.
+
+    `interval` is in seconds; `batch` and `most_waiting` count operations.
+    """
+
+    def __init__(
+        self,
+        destinations: Sequence[Destination],
+        meter: Meter | None,
+        *,
+        interval: float,
+        batch: int,
+        most_waiting: int,
+    ) -> None:
+        self.dropped = 0
+        self.exported = 0
+        """Of the writes; units of work are not counted."""
+        self.failed = 0
+        """Of the exported writes, those that the broker has not taken."""
+        self._destinations = destinations
+        self._meter = meter
+        self._interval = interval
+        self._batch = batch
+        self._most_waiting = most_waiting
+        self._many = min(most_waiting // _SHARE, 2 * batch)
+        """So many are not left waiting until the interval is over: what they hold is used again."""
+        self._waiting: deque[Operation] = deque()
+        self._wake = threading.Event()
+        self._batches = 0
+        self._in_hand = 0
+        self._unanswered = 0
+        """Operations that the destinations have, until those answer or are given up."""
+        self._closing = False
+        self._is_answered = True
+        self._guard = Guard("the export of spans")
+        self._log = LogLines()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def add(self, operation: Operation) -> None:
+        """Queue one ended operation, if there is more to do than to count it; never blocks."""
+        if not (self._is_wanted(operation) or wants_line(operation)):
+            if self._meter is None:
+                return
+            if self._meter.count_at_once(operation):
+                if self._thread is None:  # which exports the counts
+                    self._start()
+                return
+        waiting = len(self._waiting)
+        if waiting >= self._most_waiting:
+            self._drop(operation)
+            tell("spans-dropped", f"{waiting} operations wait for their export; more are dropped")
+            return
+        self._waiting.append(operation)
+        if waiting == self._many:
+            self._wake.set()
+        if self._thread is None:
+            self._start()
+
+    def finish(self) -> None:
+        """Export what is waiting, as long as there is progress, and close the exporters.
+
+        Called at an orderly exit, where a thread can no longer be started: what no thread can take
+        is exported here.
+        """
+        self._closing = True
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            self._wake.set()
+            before = -1
+            while thread.is_alive() and before != self._batches:
+                before = self._batches
+                thread.join(_PATIENCE_AT_EXIT)
+        else:
+            self._drain_at_exit()
+        while self._waiting:
+            self._drop(self._waiting.popleft())
+        with self._lock:
+            given_up, self._unanswered = self._unanswered, 0
+        if given_up:
+            self.dropped += given_up
+            tell("export-failed", "the last export has no answer: see `autoinstrument doctor`")
+        with self._guard:
+            self._log.finish()
+        for destination in self._destinations:
+            with self._guard:
+                destination.shutdown()
+        if self.dropped:
+            tell("spans-dropped", f"operations left without a span: {self.dropped}", about="total")
+
+    def _start(self) -> None:
+        # Who has the lock starts it already: another thread, or this one, if a signal handler asks.
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._thread is None and not self._closing:
+                thread = threading.Thread(target=self._run, name="autoinstrument", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is shutting down: finish() will export
+                    return
+                self._thread = thread
+        finally:
+            self._lock.release()
+
+    def _run(self) -> None:
+        token = context_api.attach(_suppressing())
+        try:
+            while not self._closing:
+                self._wake.wait(self._interval)
+                self._wake.clear()
+                self._drain()
+                if self._meter is not None:
+                    with self._guard:
+                        self._meter.export_when_due()
+            self._drain_at_exit()
+        finally:
+            context_api.detach(token)
+            self._thread = None  # where an exit has ended it, the next operation starts another
+
+    def _drain(self) -> None:
+        while self._waiting:
+            accepted = self._export()
+            self._batches += 1
+            self._in_hand = 0
+            self._is_answered = accepted
+            if self._closing and not accepted:
+                return
+
+    def _drain_at_exit(self) -> None:
+        self._drain()
+        if self._meter is not None and self._is_answered:  # else nobody answers, metrics neither
+            with self._guard:
+                self._meter.finish()
+            self._batches += 1
+
+    def _export(self) -> bool:
+        """Count and export one batch; whether anyone has taken it."""
+        writes = failed = 0
+        accepted = False
+        begun = time.thread_time_ns()
+        with self._guard:
+            while self._waiting and self._in_hand < self._batch:
+                operations = self._slice()
+                if self._meter is not None:
+                    self._meter.count(operations)
+                self._log.tell(operations)
+                spans = self._wanted(operations)
+                self._unanswered += len(spans)
+                for destination in self._destinations:
+                    destination.take(spans)
+                written = [each.error_type for each in spans if each.is_write]
+                writes += len(written)
+                failed += len(written) - written.count(None)
+                time.sleep(0)
+            arrived = [each.send() for each in self._destinations]
+            accepted = not arrived or any(arrived)
+        if self._meter is not None:
+            taken = time.thread_time_ns() - begun
+            self._meter.metrics.background.add(taken, self._in_hand)
+        with self._lock:
+            if self._unanswered and accepted:  # none where finish() has given them up
+                self.exported += writes
+                self.failed += failed
+            elif not accepted:
+                self.dropped += self._unanswered
+            self._unanswered = 0
+        return accepted
+
+    def _drop(self, operation: Operation) -> None:
+        self.dropped += self._is_wanted(operation)
+        if self._meter is not None:
+            self._meter.count([operation])
+
+    def _wanted(self, operations: list[Operation]) -> list[Operation]:
+        if not self._destinations:
+            return []
+        return [each for each in operations if each.recording or each.kept is not None]
+
+    def _is_wanted(self, operation: Operation) -> bool:
+        return bool(self._destinations) and operation.is_wanted
+
+    def _slice(self) -> list[Operation]:
+        waiting = len(self._waiting)
+        count = min(max(_SLICE, waiting // _SHARE), waiting, self._batch - self._in_hand)
+        self._in_hand += count
+        return [self._waiting.popleft() for _ in range(count)]
+
+
+def _suppressing() -> context_api.Context:
+    """Return a context in which no instrumentation traces what the exporters themselves send."""
+    key = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
+    return context_api.set_value(key, True)  # noqa: FBT003 - a value, not an argument

@@ -1,0 +1,1 @@
+"""The documents in the package, in Markdown: one file a subject."""

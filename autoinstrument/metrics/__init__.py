@@ -1,0 +1,1 @@
+"""Metrics: what operations add up to, and the way out for that."""

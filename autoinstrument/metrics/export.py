@@ -1,0 +1,193 @@
+"""Metrics on their way out: to the application's provider, an exporter, or the recording.
+
+An exporter is given what the SDK's own reader would give it, once an interval. A provider of the
+application's takes each duration as it comes: the API has no way to hand over a whole histogram.
+"""
+
+from __future__ import annotations
+
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import metrics as api
+from opentelemetry.sdk.metrics import Counter, Histogram
+from opentelemetry.sdk.metrics import export as sdk
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExportResult
+
+from autoinstrument import __version__
+from autoinstrument.export.otlp_json import metrics_request
+from autoinstrument.process.notices import tell
+
+from .counts import BOUNDS, IN_FLIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    from autoinstrument.export.recording import Recording
+    from autoinstrument.tracing.operation import Operation
+
+    from .counts import Durations, Kind, Labels, Metrics
+
+_NANO = 1e9
+_CUMULATIVE = AggregationTemporality.CUMULATIVE
+_DURATIONS = {
+    "messaging.client.operation.duration": "Duration of an operation that a client initiated.",
+    "messaging.process.duration": "Duration of the processing of a message.",
+}
+
+
+class MetricExport:
+    """Hands the metrics of this process on."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        exporters: Iterable[sdk.MetricExporter | Recording],
+        resource: Resource,
+        scope: InstrumentationScope,
+    ) -> None:
+        self._metrics = metrics
+        self._exporters = list(exporters)
+        self._resource = resource
+        self._scope = scope
+        self._last: dict[int, dict[Any, Any]] = {}
+        self._since = metrics.started
+        self._in_flight = 0
+
+    def export(self) -> None:
+        """Export what there is since the beginning, or since the last time as an exporter asks."""
+        now = time_ns()
+        for exporter in self._exporters:
+            if hasattr(exporter, "append"):
+                exporter.append(metrics_request(self._data(now)))
+                continue
+            data = self._data(now, exporter)
+            if exporter.export(data) is not MetricExportResult.SUCCESS:
+                name = type(exporter).__name__
+                words = f"{name} could not export; OTEL_METRICS_EXPORTER=none asks for no metrics"
+                tell("export-failed", words, "metrics")
+        self._since = now
+
+    def record_in_flight(self) -> None:
+        """Tell recordings how much is in flight, if that has changed: who follows one sees it."""
+        in_flight = self._metrics.in_flight()
+        if in_flight != self._in_flight:
+            self._in_flight = in_flight
+            data = self._of([_gauge(IN_FLIGHT, {(): in_flight}, time_ns())])
+            for exporter in self._exporters:
+                if hasattr(exporter, "append"):
+                    exporter.append(metrics_request(data))
+
+    def shutdown(self) -> None:
+        """Close what is open."""
+        for exporter in self._exporters:
+            exporter.shutdown()
+
+    def _data(self, now: int, exporter: sdk.MetricExporter | None = None) -> sdk.MetricsData:
+        preferred = getattr(exporter, "_preferred_temporality", None) or {}
+        started = self._metrics.started
+        last = self._last.setdefault(id(exporter), {})
+
+        def since(kind: type, key: Any, values: list[int]) -> tuple[int, Any, list[int]]:
+            temporality = preferred.get(kind, _CUMULATIVE)
+            if temporality is _CUMULATIVE:
+                return started, temporality, values
+            before, last[key] = last.get(key, [0] * len(values)), values
+            difference = [new - old for new, old in zip(values, before, strict=True)]
+            return self._since, temporality, difference
+
+        gauges = [_gauge(kind, of, now) for kind, of in self._metrics.gauges().items()]
+        return self._of([*self._histograms(now, since), *self._sums(now, since), *gauges])
+
+    def _of(self, found: list[sdk.Metric]) -> sdk.MetricsData:
+        scope = sdk.ScopeMetrics(self._scope, found, "")
+        return sdk.MetricsData([sdk.ResourceMetrics(self._resource, [scope], "")])
+
+    def _histograms(self, now: int, since: Any) -> list[sdk.Metric]:
+        points: dict[str, list[sdk.HistogramDataPoint]] = {}
+        temporality: Any = _CUMULATIVE
+        for key, series in list(self._metrics.series.items()):
+            values = [*series.buckets, series.total]
+            start, temporality, (*buckets, total) = since(Histogram, key, values)
+            if any(buckets):
+                of_all = temporality is _CUMULATIVE  # as the least and the most are
+                point = sdk.HistogramDataPoint(
+                    attributes=series.attributes,
+                    start_time_unix_nano=start,
+                    time_unix_nano=now,
+                    count=sum(buckets),
+                    sum=total / _NANO,
+                    bucket_counts=buckets,
+                    explicit_bounds=BOUNDS,
+                    min=series.least / _NANO if of_all else None,  # type: ignore[arg-type] # optional in OTLP
+                    max=series.most / _NANO if of_all else None,  # type: ignore[arg-type] # as above
+                )
+                points.setdefault(series.name, []).append(point)
+        return [
+            sdk.Metric(name, _DURATIONS[name], "s", sdk.Histogram(of_name, temporality))
+            for name, of_name in points.items()
+        ]
+
+    def _sums(self, now: int, since: Any) -> list[sdk.Metric]:
+        found = []
+        for kind, values in self._metrics.counters().items():
+            points, temporality = [], _CUMULATIVE
+            for labels, value in values.items():
+                start, temporality, (own,) = since(Counter, (kind, labels), [value])
+                if own:
+                    points.append(sdk.NumberDataPoint(dict(labels), start, now, own))
+            if points:
+                of_name = sdk.Sum(points, temporality, is_monotonic=True)
+                found.append(sdk.Metric(kind.name, kind.description, kind.unit, of_name))
+        return found
+
+
+def _gauge(kind: Kind, values: Mapping[Labels, float], now: int) -> sdk.Metric:
+    points = [
+        sdk.NumberDataPoint(dict(labels), now, now, value) for labels, value in values.items()
+    ]
+    return sdk.Metric(kind.name, kind.description, kind.unit, sdk.Gauge(points))
+
+
+class ApplicationMetrics:
+    """The application's own MeterProvider, to which each duration is told as it comes."""
+
+    def __init__(self, provider: api.MeterProvider, metrics: Metrics) -> None:
+        meter = provider.get_meter("autoinstrument", __version__)
+        self._histograms = {
+            name: meter.create_histogram(
+                name, "s", description, explicit_bucket_boundaries_advisory=list(BOUNDS)
+            )
+            for name, description in _DURATIONS.items()
+        }
+        self._metrics = metrics
+        self._known: set[Kind] = set()
+        self._meter = meter
+        self._observe(metrics.counters, meter.create_observable_counter)
+        self.refresh()
+
+    def record(self, series: Durations, operation: Operation) -> None:
+        """Tell it of one operation, which `series` has counted."""
+        self._histograms[series.name].record(operation.elapsed / _NANO, series.attributes)
+
+    def refresh(self) -> None:
+        """Let it observe what has come to be measured since the last time."""
+        self._observe(self._metrics.gauges, self._meter.create_observable_gauge)
+
+    def _observe(self, current: Callable[[], Mapping[Kind, Any]], create: Any) -> None:
+        for kind in current().keys() - self._known:
+            self._known.add(kind)
+            create(kind.name, [_observed(current, kind)], kind.unit, kind.description)
+
+
+def _observed(
+    current: Callable[[], Mapping[Kind, Mapping[Labels, float]]], kind: Kind
+) -> Callable[[api.CallbackOptions], Iterable[api.Observation]]:
+    def observe(_: api.CallbackOptions) -> Iterable[api.Observation]:
+        points = current().get(kind, {})
+        return [api.Observation(value, dict(labels)) for labels, value in points.items()]
+
+    return observe

@@ -1,0 +1,1 @@
+"""What every part may use: settings, notices, the guard, the end of a process, forks, threads."""

@@ -1,0 +1,171 @@
+"""The end of a process, and of what a fork copies: nothing is lost silently.
+
+Handlers of `atexit` run last registered first. The agent's last one is registered when the agent is
+started, so that it runs after all that the application has registered, a `flush` say. With a
+provider of the application, the decision is made in that provider's own shutdown.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from autoinstrument.tracing.consumer import consumptions, forget_consumptions
+from autoinstrument.tracing.producer import end_clients, forget_clients
+
+from .guard import Guard
+from .notices import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_guard = Guard("the end of the process")
+_finishers: list[Callable[[], object]] = []
+_flushers: list[Callable[[], object]] = []
+_original_exit = os._exit
+_watching = False
+_begun = False
+# Seconds before `os._exit`, by which nobody expects to wait: for the application's flush, which is
+# its own affair, and for our export, whose beginning takes imports.
+_PATIENCE_WITH_FLUSH = 1.0
+_PATIENCE_WITH_EXPORT = 2.0
+
+
+def watch() -> None:
+    """Be ready for the end of this process and of its forked children; called more than once."""
+    global _watching  # noqa: PLW0603 - once a process
+    if _watching:
+        return
+    _watching = True
+    atexit.unregister(logging.shutdown)  # which `end` does: its warnings have a log to go to
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_begin_again)
+
+
+def begin() -> None:
+    """Note that the end has begun, where others' handlers come before the agent's."""
+    global _begun  # noqa: PLW0603 - once a process
+    _begun = True
+
+
+def begun() -> bool:
+    """Whether the process is ending, as far as that has been noted."""
+    return _begun
+
+
+def at_the_end(finish: Callable[[], object]) -> None:
+    """Call `finish` at an orderly end, after every open write has been decided on."""
+    _finishers.append(finish)
+    _take_part_in_exit()
+
+
+def before_shutdown_of(provider: Any) -> None:
+    """Decide on open writes before the application's `provider` shuts down, as late as can be."""
+    if not _decide_in_shutdown_of(provider):
+        atexit.register(_decide)  # its own shutdown is registered already, and comes after
+    if hasattr(provider, "force_flush"):
+        patience = int(_PATIENCE_WITH_FLUSH * 1000)  # milliseconds, as the SDK counts
+        _flushers.append(lambda: provider.force_flush(patience))
+        _take_part_in_exit()
+
+
+def _decide_in_shutdown_of(provider: Any) -> bool:
+    """Decide when an exit handler of the SDK's shuts `provider` down; whether there is such a one.
+
+    What the application has registered since it has the provider, a `flush` say, is done by then.
+    """
+    processor = getattr(provider, "_active_span_processor", None)
+    original = getattr(processor, "shutdown", None)
+    if getattr(provider, "_atexit_handler", None) is None or original is None:
+        return False
+
+    def shutdown(*args: Any, **kwargs: Any) -> Any:
+        if begun():  # else the application does so while it goes on
+            _decide()
+        return original(*args, **kwargs)
+
+    try:
+        processor.shutdown = shutdown  # type: ignore[union-attr] # it has one, as seen above
+    except AttributeError:
+        return False
+    atexit.register(begin)
+    return True
+
+
+def _take_part_in_exit() -> None:
+    """Come before `os._exit`, by which multiprocessing children end: no atexit handler runs."""
+    if os._exit is _original_exit:
+        os._exit = _exit_after_the_end
+
+
+def _exit_after_the_end(status: int) -> NoReturn:
+    _decide()
+    if not _run_in_time(_finishers, _PATIENCE_WITH_EXPORT):
+        tell("export-failed", "the program left by os._exit() before its last export had an answer")
+    _run_in_time(_flushers, _PATIENCE_WITH_FLUSH)
+    _original_exit(status)
+
+
+def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
+    """Run the steps, whether they respect a limit or not; whether they have come to their end."""
+    # Named as the finisher's: what exporters log in a thread of that name is told as a warning.
+    thread = threading.Thread(target=_run, args=(steps,), name="autoinstrument", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is shutting down
+        return not steps
+    thread.join(seconds)
+    return not thread.is_alive()
+
+
+def end() -> None:
+    """End orderly, when all that the application has registered with `atexit` has run."""
+    _decide()
+    _run(_finishers)
+    if _watching:
+        logging.shutdown()
+    if isinstance(_last_error(), KeyboardInterrupt) and not hasattr(sys, "ps1"):
+        # A program that Ctrl-C has ended is to end by that signal, for its shell to see. CPython
+        # forgets that with any string that is executed, as in the imports that an export takes.
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102 - as above
+
+
+def _last_error() -> BaseException | None:
+    """Return what has ended the program, if it was an exception."""
+    return getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+
+
+def _run(steps: list[Callable[[], object]]) -> None:
+    while steps:
+        with _guard:
+            steps.pop()()
+
+
+def _decide() -> None:
+    with _guard:
+        error = _last_error()
+        for consumption in consumptions():
+            consumption.end(error)
+        lost = end_clients()
+        if lost:
+            tell(
+                "lost-at-exit",
+                f"the program ended with {lost} written messages unanswered; "
+                "call flush() or close() on the producer before",
+            )
+
+
+def _begin_again() -> None:
+    from autoinstrument.agent import pipeline  # noqa: PLC0415 - the pipeline registers itself here
+
+    _finishers.clear()
+    _flushers.clear()
+    forget_clients()
+    forget_consumptions()
+    pipeline.forget()

@@ -1,0 +1,137 @@
+"""What the user has asked for: the environment, read once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+from .notices import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The agent's own settings; the standard `OTEL_*` variables are read where they apply."""
+
+    record: str | None
+    semconv_names: bool
+    root_spans: bool
+    propagate: bool
+    keep_failures: bool
+    keep_slower_than: int | None
+    """Nanoseconds, or None: writes that take longer are recorded whatever the sampler said."""
+    keys: bool
+    capture_headers: tuple[str, ...]
+    """Header names in lower case."""
+    exclude_topics: tuple[str, ...]
+    """Glob patterns."""
+    consumers: bool
+    """Whether a consumed message begins a unit of work."""
+    receives: bool
+    """Whether the call that has returned it is a span, too."""
+    metrics: bool
+    link_consumers: bool
+    """Whether such a unit begins a trace of its own, with a link to the producer's."""
+    log: str
+    """Which writes are logged: `off`, `failures` or `all`."""
+    log_correlation: bool
+    """Whether log records know their trace; read again where `logging` is imported."""
+    debug: bool
+    """Whether a failure of the agent is told with its traceback; read again where it is told."""
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process; a bad value is told once and its default is used."""
+    return read_settings(os.environ)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that `environment` holds."""
+
+    def read(name: str, accepted: str, parse: Callable[[str], _T], *, default: _T) -> _T:
+        value = environment.get(f"AUTOINSTRUMENT_{name}", "").strip()
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except (KeyError, ValueError):
+            tell(
+                "bad-setting",
+                f"AUTOINSTRUMENT_{name}={value!r} is ignored; accepted: {accepted}",
+                about=name,
+            )
+            return default
+
+    keep_failures, keep_slower_than = read(
+        "KEEP",
+        "none, failures, slow:250ms (comma list)",
+        _keep,
+        default=_default_keep(environment),
+    )
+    consumers, receives = read(
+        "CONSUMERS", "process, receive, off", _CONSUMERS.__getitem__, default=(True, False)
+    )
+    return Settings(
+        record=read("RECORD", "a file or a folder", str, default=None),
+        semconv_names=read(
+            "SPAN_NAMES", "WriteKafka, semconv", _SPAN_NAMES.__getitem__, default=False
+        ),
+        root_spans=read("ROOT_SPANS", "auto, off", _ROOT_SPANS.__getitem__, default=True),
+        propagate=read("PROPAGATE", "1, 0", _SWITCH.__getitem__, default=True),
+        keep_failures=keep_failures,
+        keep_slower_than=keep_slower_than,
+        keys=read("KEYS", "1, 0", _SWITCH.__getitem__, default=True),
+        capture_headers=read(
+            "CAPTURE_HEADERS", "header names (comma list)", _lower_names, default=()
+        ),
+        consumers=consumers,
+        receives=receives,
+        metrics=read("METRICS", "1, 0", _SWITCH.__getitem__, default=True),
+        link_consumers=read(
+            "LINKS", "parent, link", {"parent": False, "link": True}.__getitem__, default=False
+        ),
+        log=read("LOG", "off, failures, all", _LOG.__getitem__, default="failures"),
+        log_correlation=read("LOG_CORRELATION", "1, 0", _SWITCH.__getitem__, default=True),
+        exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, default=()),
+        debug=read("DEBUG", "1, 0", _SWITCH.__getitem__, default=False),
+    )
+
+
+_SWITCH = {"1": True, "0": False}
+_SPAN_NAMES = {"WriteKafka": False, "semconv": True}
+_LOG = {"off": "off", "failures": "failures", "all": "all"}
+_ROOT_SPANS = {"auto": True, "off": False}
+_CONSUMERS = {"process": (True, False), "receive": (True, True), "off": (False, False)}
+
+
+def _default_keep(environment: Mapping[str, str]) -> tuple[bool, int | None]:
+    """Keep failures, but nothing for a user who has switched sampling off."""
+    sampler = environment.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+    return sampler not in {"always_off", "parentbased_always_off"}, None
+
+
+def _keep(value: str) -> tuple[bool, int | None]:
+    failures, slower_than = False, None
+    for word in _names(value):
+        if word == "failures":
+            failures = True
+        elif word.startswith("slow:"):
+            slower_than = int(float(word[5:].removesuffix("ms")) * 1_000_000)
+        elif word != "none":
+            raise ValueError(word)
+    return failures, slower_than
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _lower_names(value: str) -> tuple[str, ...]:
+    return tuple(name.lower() for name in _names(value))

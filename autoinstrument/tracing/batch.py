@@ -1,0 +1,125 @@
+"""The list that one poll has returned, whose messages have their turns as units of work."""
+
+from __future__ import annotations
+
+import threading
+from operator import length_hint
+from typing import TYPE_CHECKING, Any
+
+from .workers import this_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from opentelemetry.context import Context
+
+    from .unit import Unit
+    from .workers import Worker
+
+
+class Batch(list[Any]):
+    """The messages that one call has returned, each of which has its turn when it is iterated.
+
+    A list in everything else: copies and pickles of it are plain lists.
+    """
+
+    __slots__ = ("_begin", "_begun", "_held", "_kind", "_lock", "_units", "_was_held")
+
+    def __init__(
+        self,
+        messages: Sequence[Any],
+        begin: Callable[[Any], Unit | None],
+        units: list[Unit],
+        held: Callable[[], bool],
+    ) -> None:
+        """Add those of the messages to `units`, which are open as long as they are `held`."""
+        super().__init__(messages)
+        self._begin = begin
+        self._units = units
+        self._held = held
+        self._was_held = True
+        self._kind = type(messages[0])
+        self._begun: dict[int, tuple[Any, Unit | None]] = {}
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Any]:
+        return _Turns(self)
+
+    def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
+        return list, (list.copy(self),)
+
+    def __copy__(self) -> list[Any]:
+        return list.copy(self)
+
+    def unit(self, message: Any) -> Unit | None:
+        """Return the unit of work of a message whose turn it is; None if it has none."""
+        known = self._begun.get(id(message))
+        if known is None:
+            with self._lock:  # else two threads, each in a loop over it, could begin two
+                known = self._begun.get(id(message)) or self._began(message)
+        unit = known[1]
+        return None if unit is None or unit.is_ended else unit
+
+    def left(self, unit: Unit) -> None:
+        """End a unit whose turn is over, if the poll that would end it has come already."""
+        if not self._was_held:
+            unit.finish()
+
+    def _began(self, message: Any) -> tuple[Any, Unit | None]:
+        # What the application has put in itself is of another type.
+        unit = self._begin(message) if type(message) is self._kind else None
+        if unit is not None:
+            self._units.append(unit)
+            self._was_held = self._held()  # else its turn comes after the next poll
+        known = self._begun[id(message)] = message, unit  # alive, so that nobody else has its id
+        return known
+
+
+class _Turns:
+    """An iterator over a batch, which threads and tasks may share as they may a list's own.
+
+    Each that asks ends its own last turn by that.
+    """
+
+    __slots__ = ("_batch", "_messages", "_turns")
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._messages: Any = list.__iter__(batch)
+        self._turns: dict[Worker, tuple[Unit, Context, Context | None]] = {}
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        who = this_worker()
+        if who in self._turns:
+            self._leave(who, complete=True)
+        message = next(self._messages)
+        unit = self._batch.unit(message)
+        if unit is not None:
+            self._turns[who] = unit, *unit.enter()
+        return message
+
+    def __del__(self) -> None:  # also when the application leaves the loop
+        for who in list(self._turns):
+            self._leave(who, complete=False)
+
+    def _leave(self, who: Worker, *, complete: bool) -> None:
+        unit, before, work = self._turns.pop(who)
+        unit.leave(before, work, complete=complete)
+        self._batch.left(unit)
+
+    def __length_hint__(self) -> int:
+        return length_hint(self._messages)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        function, (messages,), *state = self._messages.__reduce__()
+        return function, (list.copy(messages),), *state
+
+
+# As the application may see it: in its types' names, and in the words of a TypeError.
+_Turns.__name__ = _Turns.__qualname__ = type(iter([])).__name__
+_Turns.__module__ = list.__module__
+Batch.__name__ = Batch.__qualname__ = list.__name__
+Batch.__module__ = list.__module__

@@ -1,0 +1,73 @@
+"""Units of work: what a write belongs to when the application has no span of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .attributes import Common
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import CodeType, FrameType
+
+
+class CallSite(NamedTuple):
+    """A place in the application that writes: what the root span around a write says."""
+
+    name: str
+    """The function with its module; before Python 3.11 without the classes around it."""
+    attributes: Common
+    """OpenTelemetry's code attributes, semantic conventions v1.44.0."""
+    code: CodeType
+    """Kept, so that no other code can get its id."""
+
+
+class RootDecision(NamedTuple):
+    """What a sampler has said of a root span by itself."""
+
+    recording: bool
+    flags: int
+    attributes: Mapping[str, Any] | None
+
+
+# By code and instruction. Not by the code itself, whose hash takes as long as the code is.
+sites: dict[tuple[int, int], CallSite] = {}
+_MOST_SITES = 4096
+# An event loop runs the client's own coroutines, as those of gather(): it has made no call itself.
+_NOBODYS = frozenset({"asyncio", "autoinstrument", "uvloop"})
+
+
+def call_site(frame: FrameType, passed_over: str) -> CallSite:
+    """Return the place of the application that `frame` has been called from, or is.
+
+    Frames in the package `passed_over` are the client's, of which one class calls another; the
+    agent's and the event loop's are passed over too, so that a client's coroutine that is a task of
+    its own leads to what runs the loop. Ends at the outermost frame. Each place is looked at only
+    once, as its line takes up to 1 us to find; `sites` has the answer for a frame that is the
+    application's.
+    """
+    while frame.f_back is not None:
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package != passed_over and package not in _NOBODYS:
+            break
+        frame = frame.f_back
+    key = id(frame.f_code), frame.f_lasti
+    site = sites.get(key)
+    if site is None:
+        if len(sites) >= _MOST_SITES:
+            sites.clear()
+        module = frame.f_globals.get("__name__", "?")
+        site = sites[key] = _described(frame.f_code, module, frame.f_lasti)
+    return site
+
+
+def _described(code: CodeType, module: str, instruction: int) -> CallSite:
+    name = f"{module}.{getattr(code, 'co_qualname', code.co_name)}"
+    known: dict[str, str | int] = {
+        "code.function.name": name,
+        "code.file.path": code.co_filename,
+    }
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            known["code.line.number"] = line
+    return CallSite(name, Common(known), code)

@@ -1,0 +1,300 @@
+"""What all messages of one consumer have in common, and which of them are being worked on."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import Counter
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, ref
+
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    SpanKind,
+    get_current_span,
+    set_span_in_context,
+)
+
+from autoinstrument.agent import pipeline
+from autoinstrument.metrics.counts import labels_of
+from autoinstrument.process import threads
+from autoinstrument.process.settings import settings
+
+from . import workers
+from .attributes import Common
+from .headers import Carried, extracted
+from .operation import current_context
+from .producer import server_attributes
+from .step import Step
+from .suppression import suppressed
+from .unit import Unit, is_over, leave_ended, without_ended, without_units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext
+
+    from autoinstrument.metrics.counts import Count
+
+    from .headers import Headers
+    from .workers import Worker
+
+_TOPICS_REMEMBERED = 1000
+
+
+class Consumption:
+    """One consumer: its identity, and the units of work that its next poll will end.
+
+    Units are kept by who polls, since a consumer may serve several. What one has left open who is
+    gone, a pool's job say, ends when anybody asks for more.
+    """
+
+    def __init__(self, consumer: Any, *, client_id: str, servers: str, group: str | None) -> None:
+        self._attributes: dict[str, str | int] = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.client.id": client_id,
+            **server_attributes(servers),
+        }
+        if group:
+            self._attributes["messaging.consumer.group.name"] = group
+        self.settling = Common(
+            {
+                **self._attributes,
+                "messaging.operation.name": "commit",
+                "messaging.operation.type": "settle",
+            }
+        )
+        """The attributes of a commit."""
+        self._receiving = Common(
+            {
+                **self._attributes,
+                "messaging.operation.name": "poll",
+                "messaging.operation.type": "receive",
+            }
+        )
+        self._receives: dict[Worker, Step] = {}
+        self._counts: dict[str, Count] = {}
+        self._links = settings().link_consumers
+        self._has_receives = settings().receives
+        self._topics: dict[str, Common | None] = {}
+        self._error_before = id(sys.exc_info()[1])  # of a handler that all of this is within
+        self._units: dict[Worker, list[Unit]] = {}
+        self._consumer: ReferenceType[Any] = ref(consumer, self._dropped)
+        with _lock:
+            _consumptions.add(self)
+        threads.follow(_thread_died)
+
+    def take(  # noqa: PLR0913 - what a message consists of
+        self,
+        who: Worker,
+        topic: str,
+        partition: int | None,
+        offset: int | None,
+        *,
+        key: Any,
+        headers: Headers | None,
+        tombstone: bool,
+    ) -> None:
+        """Make the unit of work of the one message that `who` has been given current."""
+        if (self._topics.get(topic) or self._attributes_of(topic)) is None:
+            return
+        (self._counts.get(topic) or self._count_of(topic)).add(1)
+        if self._receives:
+            self._received(who, {topic: 1}, [headers])
+        unit = self.begin(topic, partition, offset, key=key, headers=headers, tombstone=tombstone)
+        if unit is not None:
+            self._units[who] = [unit]
+            unit.worker = who
+            unit.enter()
+
+    def begin(  # noqa: PLR0913 - what a message consists of
+        self,
+        topic: str,
+        partition: int | None,
+        offset: int | None,
+        *,
+        key: Any,
+        headers: Headers | None,
+        tombstone: bool,
+    ) -> Unit | None:
+        """Open the unit of work of one message, not yet current; None if there must be none."""
+        attributes = self._topics.get(topic) or self._attributes_of(topic)
+        if attributes is None:
+            return None
+        parent = incoming = carried = None
+        base = current_context()
+        if base:
+            place = _place_in(base)
+            if place is None:
+                return None
+            base, parent = place
+        if headers:
+            carried = Carried(headers)
+            incoming, base = extracted(carried, base)
+        if parent is None and not self._links:
+            parent = incoming
+        unit = Unit(attributes, base, parent, incoming)
+        unit.partition = partition
+        unit.offset = offset
+        if key is not None:
+            unit.key = key
+        if tombstone:
+            unit.tombstone = True
+        if carried is not None and (carried.message_id or carried.captured):
+            unit.carried = carried
+        unit.sink = sink = pipeline.current()
+        sink.open(unit)
+        unit.opened()
+        return unit
+
+    def hold(self, who: Worker, units: list[Unit]) -> None:
+        """Leave `units` open until the next poll by `who`; the list may still grow."""
+        self._units[who] = units
+
+    def holds(self, who: Worker, units: list[Unit]) -> bool:
+        """Whether that poll has not come yet."""
+        return self._units.get(who) is units
+
+    def next(self, who: Worker) -> None:
+        """End what `who` has worked on so far: it asks for more."""
+        for unit in self._units.pop(who, ()):
+            unit.finish()
+        leave_ended()
+        if self._units:
+            self._end_of_the_gone()
+        if self._has_receives:
+            for gone in filter(workers.is_gone, list(self._receives)):
+                self._receives.pop(gone, None)
+            self._receives[who] = Step(SpanKind.CLIENT, self._receiving)
+
+    def received(
+        self,
+        who: Worker,
+        messages: Sequence[Any],
+        topic_of: Callable[[Any], str],
+        headers_of: Callable[[Any], Headers | None],
+    ) -> None:
+        """Note the batch that the poll by `who` has returned."""
+        messages = [each for each in messages if self._attributes_of(topic_of(each)) is not None]
+        topics = Counter(map(topic_of, messages))
+        for topic, count in topics.items():
+            self._count_of(topic).add(count)
+        if self._receives:
+            self._received(who, topics, map(headers_of, messages), batch=len(messages))
+
+    def _received(
+        self,
+        who: Worker,
+        topics: Mapping[str, int],
+        headers: Iterable[Headers | None],
+        *,
+        batch: int | None = None,
+    ) -> None:
+        step = self._receives.pop(who, None)
+        if step is None or not topics:
+            return
+        carried = [Carried(each) for each in headers if each]
+        contexts = [extracted(each, step.outer)[0] for each in carried]
+        known: dict[str, str | int] = {}
+        if batch is not None:
+            known["messaging.batch.message_count"] = batch
+        if len(topics) == 1:
+            known["messaging.destination.name"] = next(iter(topics))
+        step.received(known, filter(None, contexts))
+
+    def _count_of(self, topic: str) -> Count:
+        found = self._counts.get(topic)
+        if found is None:
+            of_topic = {**self._receiving, "messaging.destination.name": topic}
+            found = self._counts[topic] = pipeline.metrics().received(labels_of(of_topic))
+        return found
+
+    def closed(self) -> None:
+        """End what the running worker has open: an exception on its way is why it closes.
+
+        Others that are still at work end theirs when they ask for more.
+        """
+        error = sys.exc_info()[1]
+        self.end_of(workers.this_worker(), None if id(error) == self._error_before else error)
+        leave_ended()
+        self._end_of_the_gone()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End all that is open: the consumer is closed, or gone, or the program has died."""
+        for who in list(self._units):
+            self.end_of(who, error or workers.error_of(who))
+
+    def _dropped(self, _: ReferenceType[Any]) -> None:
+        with _lock:
+            _consumptions.discard(self)
+        self.end()
+
+    def end_of(self, who: Worker, error: BaseException | None) -> None:
+        """End what `who` has left open, as failed if that was by an `error`."""
+        for unit in self._units.pop(who, ()):
+            if error is not None:
+                unit.failed(error)
+            unit.finish()
+
+    def _end_of_the_gone(self) -> None:
+        for who in filter(workers.is_gone, list(self._units)):
+            self.end_of(who, workers.error_of(who))
+
+    def forget(self) -> None:
+        """Leave what a forked child has inherited to the parent."""
+        self._units.clear()
+        self._receives.clear()
+        self._counts.clear()  # which are the parent's metrics
+
+    def _attributes_of(self, topic: str) -> Common | None:
+        try:
+            return self._topics[topic]
+        except KeyError:
+            excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
+            of_topic = {**self._attributes, "messaging.destination.name": topic}
+            known = None if excluded else Common(of_topic)
+            if len(self._topics) < _TOPICS_REMEMBERED:
+                self._topics[topic] = known
+            return known
+
+
+def _place_in(context: Context) -> tuple[Context, SpanContext | None] | None:
+    """Return what a message's unit begins in, and its parent there; None if there must be none."""
+    context = without_units(without_ended(context))
+    span = get_current_span(context)
+    if suppressed(context, span):
+        return None
+    active = span.get_span_context()
+    if not active.is_valid:
+        return context, None
+    if active.is_remote or is_over(span):  # left current, and nobody's work of this moment
+        return set_span_in_context(INVALID_SPAN, context), None
+    return context, active
+
+
+# Not weakly: what the collector takes along with a consumer is not told of that.
+_consumptions: set[Consumption] = set()
+_lock = threading.RLock()  # the collector may come at any time
+
+
+def consumptions() -> list[Consumption]:
+    """Return the consumers of this process whose messages may still be worked on."""
+    with _lock:
+        return list(_consumptions)
+
+
+def _thread_died(error: BaseException) -> None:
+    for consumption in consumptions():
+        consumption.end_of(workers.this_worker(), error)
+
+
+def forget_consumptions() -> None:
+    """Leave what a forked child has inherited to the parent, whose consumers those are."""
+    global _lock  # noqa: PLW0603 - the parent's may be held for ever
+    _lock = threading.RLock()
+    for consumption in consumptions():
+        consumption.forget()

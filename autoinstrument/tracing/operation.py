@@ -1,0 +1,170 @@
+"""What the agent follows from its beginning to its end, and what becomes a span then."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as context_api
+from opentelemetry.trace import SpanKind
+
+from autoinstrument.process.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext, TraceState
+
+    from autoinstrument.export.sinks import Sink
+
+    from .attributes import Common
+    from .call_site import CallSite, RootDecision
+    from .headers import Carried
+
+
+# What get_current() and attach() end in, through two calls more; another runtime context has no
+# such name.
+_variable = getattr(getattr(context_api, "_RUNTIME_CONTEXT", None), "_current_context", None)
+current_context: Callable[[], Context] = getattr(_variable, "get", context_api.get_current)
+make_current: Callable[[Context], object] = getattr(_variable, "set", context_api.attach)
+
+
+class Operation:
+    """One operation: what is known when it begins, what is learned when it ends.
+
+    It is no span yet: a span object costs more than all of this, and is made off the hot path.
+    What few operations have is in the class until it is otherwise: setting it would cost each a
+    part of what a write may cost, as would an `__init__`. Times are in nanoseconds.
+    """
+
+    # Slots for what every operation has: else Python 3.11 gives each a dictionary, of 0.8 kB, where
+    # many have begun before the first of them ends.
+    __slots__ = (
+        "__dict__",
+        "attributes",
+        "elapsed",
+        "flags",
+        "ids",
+        "key",
+        "offset",
+        "outer",
+        "parent",
+        "partition",
+        "recording",
+        "root",
+        "sink",
+        "started",
+        "ticks",
+    )
+    attributes: Common
+    elapsed: int
+    flags: int
+    ids: bytes
+    """Of the trace, of the span, and of its root if it has one: 16, 8 and 8 bytes.
+
+    Empty where the provider gives none, as one that is switched off.
+    """
+    key: Any
+    offset: int | None
+    outer: Context
+    """What was current when it began."""
+    parent: SpanContext | None
+    partition: int | None
+    recording: bool
+    root: CallSite | None
+    """The place of the application that a root span is named for, where the operation has one."""
+    sink: Sink
+    started: int
+    ticks: int
+    """When it began, by a second clock: the first may be set back in the meantime."""
+
+    is_write = False
+    trace_state: TraceState | None = None
+    root_decision: RootDecision | None = None
+    """None where the sampler's answer for the operation holds for its root too."""
+    tombstone = False
+    carried: Carried | None = None
+    links: tuple[SpanContext, ...] = ()
+    """The contexts that the span has to do with, and that are not its parent."""
+    error_type: str | None = None
+    description: str | None = None
+    outcome: str | None = None
+    kept: str | None = None
+    extra: Mapping[str, Any] | None = None
+    live: Any = None
+    """What the sink has opened already, where it cannot wait for the outcome."""
+    added: Mapping[str, Any] = MappingProxyType({})
+    """The attributes that the application has added, or its sampler."""
+    renamed: str | None = None
+    """The name that it has given to the span."""
+    events: Sequence[tuple[str, Any, int]] = ()
+    """The events that it has added: names, attributes and times."""
+
+    @property
+    def trace_id(self) -> int:
+        """The id of the trace."""
+        return int.from_bytes(self.ids[:16], "big")
+
+    @property
+    def span_id(self) -> int:
+        """The id of the operation's own span."""
+        return int.from_bytes(self.ids[16:24], "big")
+
+    @property
+    def root_id(self) -> int:
+        """The id of the root span around it."""
+        return int.from_bytes(self.ids[24:], "big")
+
+    @property
+    def name(self) -> str:
+        """The span's name: the operation's and, where there is one, the topic's."""
+        name: str = self.attributes["messaging.operation.name"]
+        topic = self.attributes.get("messaging.destination.name")
+        return name if topic is None else f"{name} {topic}"
+
+    @property
+    def kind(self) -> SpanKind:
+        """The span's kind."""
+        return SpanKind.CLIENT
+
+    @property
+    def parent_context(self) -> Context:
+        """The context in which the parent is the current span, for those who ask for one."""
+        return self.outer
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is to be a span: the sampler has said so, or it is worth keeping."""
+        return self.recording or self.kept is not None
+
+    def emit(self) -> None:
+        """Hand the ended operation over to the pipeline."""
+        if not self.recording:
+            kept = self._reason_to_keep()
+            if kept is not None:
+                self.kept = kept
+        self.sink.close(self)
+
+    def _reason_to_keep(self) -> str | None:
+        wanted = settings()
+        if self.error_type is not None and wanted.keep_failures:
+            return "failure"
+        slower_than = wanted.keep_slower_than
+        return "slow" if slower_than is not None and self.elapsed > slower_than else None
+
+
+_TEXTS = (bytes, str)
+_KEY_CUT = 256  # characters that a span may have
+
+
+def cut_key(key: Any) -> Any:
+    """Return what a span may have of a key, which can be large where many wait for an exporter."""
+    if type(key) in _TEXTS and len(key) <= _KEY_CUT:
+        return key
+    if isinstance(key, bytes):
+        try:
+            key = str(key, "utf-8")  # whole: cut, it might end within a character
+        except UnicodeDecodeError:
+            return None
+    return str.__getitem__(key, slice(_KEY_CUT)) if isinstance(key, str) else None

@@ -1,0 +1,153 @@
+"""What all writes of one producer have in common."""
+
+from __future__ import annotations
+
+import threading
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, WeakSet, ref
+
+from autoinstrument.process.settings import settings
+
+from .attributes import Common
+from .errors import LOST_AT_EXIT
+from .transactions import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .write import Write
+
+_TOPICS_REMEMBERED = 1000
+_DEFAULT_PORT = 9092
+_MOST_WAITED_FOR = 64  # one a thread: with more open, somebody has written several before waiting
+
+
+class Client:
+    """One producer: its identity, the writes that are still open, its transaction.
+
+    `unconfirmed` says that an acknowledgement of this producer proves nothing (`acks=0`).
+    `producer` is not kept: when it is collected, what it has not delivered is lost.
+    """
+
+    package: str
+    """The client's own, whose frames are not the application's."""
+
+    def __init__(
+        self, producer: Any, *, client_id: str, servers: str, unconfirmed: bool = False
+    ) -> None:
+        self.unconfirmed = unconfirmed
+        self.has_roots = settings().root_spans
+        self.propagates = settings().propagate
+        self.open: set[Write] = set()
+        self.lost = 0
+        """How many writes have got no answer by the end of the process."""
+        self.transaction: Transaction | None = None
+        self._attributes: dict[str, str | int] = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.client.id": client_id,
+            **server_attributes(servers),
+        }
+        if unconfirmed:
+            self._attributes["autoinstrument.acks"] = "0"
+        self.flushing = Common(
+            {
+                "messaging.system": "kafka",
+                "messaging.operation.name": "flush",
+                "messaging.client.id": client_id,
+            }
+        )
+        """The attributes of a flush."""
+        self.topics: dict[str, Common | None] = {}
+        """What `attributes` has answered, for those to whom a call is too much."""
+        self._producer: ReferenceType[Any] = ref(producer, self._dropped)
+        with _clients_lock:
+            _clients.add(self)
+
+    def attributes(self, topic: str) -> Common | None:
+        """Return what each span of `topic` starts with; None if the user excludes the topic."""
+        return self.topics[topic] if topic in self.topics else self._remember(topic)
+
+    def _remember(self, topic: str) -> Common | None:
+        excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
+        of_topic = {**self._attributes, "messaging.destination.name": topic}
+        known = None if excluded else Common(of_topic)
+        if len(self.topics) < _TOPICS_REMEMBERED:
+            self.topics[topic] = known
+        return known
+
+    def waits(self, how: str) -> None:
+        """Note that the application waits, by `how`, if it is for one message alone.
+
+        Those that other threads wait for are noted already.
+        """
+        if len(self.open) > _MOST_WAITED_FOR:
+            return
+        alone = [write for write in self.open.copy() if not write.is_waited_for]
+        if len(alone) == 1:
+            alone[0].waited_for(how)
+
+    def begin_transaction(self) -> None:
+        """Hold what is written from now on; that the client has begun decides on the one before."""
+        if self.transaction is not None:
+            decide = Transaction.committed if self.transaction.committing else Transaction.aborted
+            self.decide(decide)
+        self.transaction = Transaction()
+
+    def decide(self, outcome: Callable[[Transaction], None]) -> None:
+        """Apply the outcome to the transaction of this moment, if there is one."""
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            outcome(transaction)
+
+    def end(self) -> int:
+        """Decide on what the end of the process leaves open; return how many writes are lost."""
+        for write in self.open.copy():
+            write.lost()
+        self.decide(Transaction.end)
+        return self.lost
+
+    def _dropped(self, _: ReferenceType[Any]) -> None:
+        # Told at the end of the process: the garbage collector may call from anywhere, from within
+        # the application's log too.
+        global _dropped_writes  # noqa: PLW0603 - the process's one
+        for write in self.open.copy():
+            write.failed(LOST_AT_EXIT, "the producer was dropped before the broker had answered")
+            _dropped_writes += 1
+
+
+_clients: WeakSet[Client] = WeakSet()
+_clients_lock = threading.Lock()
+_dropped_writes = 0
+
+
+def end_clients() -> int:
+    """Decide on what the end of the process leaves open; return how many writes are lost."""
+    return _dropped_writes + sum(client.end() for client in clients())
+
+
+def clients() -> list[Client]:
+    """Return the producers of this process that may still have something to tell."""
+    with _clients_lock:
+        return list(_clients)
+
+
+def forget_clients() -> None:
+    """Leave what a forked child has inherited to the parent, whose producers those are."""
+    global _clients_lock, _dropped_writes
+    _clients_lock, _dropped_writes = threading.Lock(), 0  # the parent's may be held for ever
+    for client in clients():
+        client.open.clear()
+        client.lost = 0
+        client.transaction = None
+
+
+def server_attributes(servers: str) -> dict[str, str | int]:
+    """Return `server.address` and `server.port` of the first of `servers`, a list such as `PLAINTEXT://a:9092,[::1]:9093`."""
+    first = servers.partition(",")[0].strip().rpartition("://")[2]
+    host, _, port = first.rpartition(":")
+    if not host or not port.isdigit():
+        host, port = first, str(_DEFAULT_PORT)
+    return {"server.address": host.strip("[]"), "server.port": int(port)} if host else {}

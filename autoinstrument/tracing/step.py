@@ -1,0 +1,138 @@
+"""A call that is neither a write nor a unit of work: a commit, a flush, a receive."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import get_current
+from opentelemetry.trace import SpanKind, get_current_span
+
+from autoinstrument.agent import pipeline
+from autoinstrument.process.guard import Guard
+
+from .attributes import Common
+from .operation import Operation
+from .suppression import suppressed
+from .workers import without_stale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from opentelemetry.trace import SpanContext
+
+    from .consumer import Consumption
+    from .producer import Client
+
+_guard = Guard("the tracing of commits and flushes")
+_LONG = 1_000_000  # nanoseconds: a flush that takes less has not held anybody up
+
+
+class Taking:
+    """A `with` block around a client's call, whose time and failure are a span.
+
+    With `later`, only a failure ends it: the answer comes after the call, to `end`.
+    """
+
+    def __init__(
+        self, step: Step | None, cause: Callable[[BaseException], str], *, later: bool = False
+    ) -> None:
+        """`cause` gives the `error.type` of an exception; without a step nothing is noted."""
+        self._step = step
+        self._cause = cause
+        self._later = later
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.failed(error)
+        elif not self._later:
+            self.end()
+
+    def end(self, *, outcome: str | None = None) -> None:
+        """End the step as one that has not failed."""
+        with _guard:
+            if self._step is not None:
+                self._step.outcome = outcome
+                self._step.end()
+
+    def failed(self, error: BaseException) -> None:
+        """End the step as failed."""
+        with _guard:
+            if self._step is not None:
+                self._step.end(self._cause(error), str(error))
+
+
+def commit(consumption: Consumption | None) -> Step | None:
+    """Begin the commit of a consumer."""
+    with _guard:
+        if consumption is not None:
+            return Step(SpanKind.CLIENT, consumption.settling)
+    return None
+
+
+def flush(client: Client | None) -> Step | None:
+    """Begin the flush of a producer; None if there is nothing to wait for.
+
+    None also where no span is active: there is no trace that it could show to be waiting.
+    """
+    with _guard:
+        if client and client.open:
+            client.waits("flush")
+        if client and client.open and get_current_span().get_span_context().is_valid:
+            return Step(SpanKind.INTERNAL, client.flushing, long_only=True)
+    return None
+
+
+class Step(Operation):
+    """One such call; `long_only` leaves out what takes less than a millisecond."""
+
+    def __init__(
+        self,
+        kind: SpanKind,
+        attributes: Common,
+        *,
+        long_only: bool = False,
+    ) -> None:
+        context = without_stale(get_current())
+        found = get_current_span(context).get_span_context()
+        self.started = time_ns()
+        self.ticks = perf_counter_ns()
+        self.attributes = attributes
+        self.outer = context
+        self.parent = found if found.is_valid else None
+        self.root = self.key = self.partition = self.offset = None
+        self.recording = False
+        self._kind = kind
+        self._long_only = long_only
+        self.sink = pipeline.current()
+
+    @property
+    def kind(self) -> SpanKind:
+        """The kind that was given."""
+        return self._kind
+
+    def received(self, attributes: Mapping[str, Any], links: Iterable[SpanContext]) -> None:
+        """End it with what it has learned of the messages that it received."""
+        self.attributes = Common({**self.attributes, **attributes})
+        self.links = tuple(links)
+        self.end()
+
+    def end(self, error_type: str | None = None, description: str | None = None) -> None:
+        """End it, as failed if there is an `error_type`, and make it a span if it is to be one."""
+        self.elapsed = perf_counter_ns() - self.ticks
+        self.error_type, self.description = error_type, description
+        if self._long_only and self.elapsed < _LONG:
+            return
+        if suppressed(self.outer, get_current_span(self.outer)):
+            return
+        self.sink.open(self)
+        self.emit()

@@ -1,0 +1,364 @@
+"""One unit of work: a consumed message, from its consumption until its last write is answered.
+
+It is current, in OpenTelemetry's context, while the application handles the message. That context
+is set and put back by identity, never by a token: the next poll may come from another thread or
+task than the last one.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.context import Context, set_value
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    get_current_span,
+    propagation,
+    set_span_in_context,
+)
+
+from autoinstrument.logs.records import UNIT
+
+from . import errors
+from .operation import Operation, current_context, cut_key, make_current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .attributes import Common
+
+_SPAN_KEY: str | None = getattr(propagation, "_SPAN_KEY", None)
+_MOST_OF_THE_APPLICATIONS = 128  # attributes or events, as the SDK's own limits
+
+
+_lock = threading.RLock()  # by any thread, and within a block of the same by the collector
+
+
+class Unit(Operation, Span):
+    """The `process {topic}` span of one message; open until it has ended and all is answered.
+
+    It is itself what the application sees as the current span, and may add to.
+    """
+
+    __slots__ = (
+        "_is_closed",
+        "_previous",
+        "_span_context",
+        "_touched",
+        "_turn_is_complete",
+        "_until",
+        "incoming",
+        "is_ended",
+        "open",
+        "work",
+        "worker",
+    )
+    work: Context | None
+    """The context in which the application works on the message, until that has ended."""
+    open: set[Any] | None
+    """The writes that are not answered yet; None before the first."""
+    worker: Callable[[], Any] | None
+    """Who works on the message, where that is one from the beginning to the end."""
+
+    def __init__(
+        self,
+        attributes: Common,
+        context: Context,
+        parent: SpanContext | None,
+        incoming: SpanContext | None,
+    ) -> None:
+        """`context` is what the work's own is made of; `incoming` is what the message brought."""
+        self.started = time_ns()
+        self.ticks = self._touched = perf_counter_ns()
+        self.attributes = attributes
+        self.outer = self._previous = context
+        self.parent = parent
+        self.incoming = incoming
+        self.root = self.key = self.open = self.work = self.worker = None
+        self.recording = self.is_ended = self._is_closed = False
+        self._turn_is_complete: bool | None = None
+        self._span_context: SpanContext | None = None
+        self._until = 0
+        if incoming is not None and incoming is not parent:
+            self.links = (incoming,)
+
+    @property
+    def name(self) -> str:
+        """The conventions' name, unless the application has given another."""
+        return self.renamed or super().name
+
+    @property
+    def kind(self) -> SpanKind:
+        """CONSUMER, as the conventions have it for processing."""
+        return SpanKind.CONSUMER
+
+    @property
+    def parent_context(self) -> Context:
+        """The context in which the parent is current, be it the one that the message brought."""
+        if self.parent is None or self.parent is not self.incoming:
+            return self.outer
+        return set_span_in_context(NonRecordingSpan(self.parent), self.outer)
+
+    def brought(self, context: SpanContext) -> bool:
+        """Whether the consumed message has brought `context` in its own headers."""
+        own = self.incoming
+        return own is not None and (own.trace_id, own.span_id) == (
+            context.trace_id,
+            context.span_id,
+        )
+
+    def opened(self) -> None:
+        """Prepare the context for the work, now that the sink has given the ids."""
+        if _SPAN_KEY is None:
+            self.work = set_value(UNIT, self, set_span_in_context(self, self.outer))
+        else:  # both at once, in half the time
+            self.work = Context({**self.outer, _SPAN_KEY: self, UNIT: self})
+
+    def enter(self) -> tuple[Context, Context | None]:
+        """Make the unit current, and return what was and what is."""
+        before, work = current_context(), self.work
+        if work is not None and before is not work:  # else a loop within a loop over one batch
+            self._previous = without_ended(before)
+            make_current(work)
+        return before, work
+
+    def leave(self, before: Context, work: Context | None, *, complete: bool) -> None:
+        """End the turn of one message of a batch: what was current `before` is so again."""
+        self._touched = perf_counter_ns()
+        self._turn_is_complete = complete
+        if current_context() is work:
+            make_current(without_ended(before))
+
+    def finish(self) -> None:
+        """End the processing; the span closes with the last answer, if that is still to come."""
+        if self.is_ended:
+            return
+        if self._turn_is_complete is None:
+            self._touched = perf_counter_ns()
+        self.is_ended = True
+        self._previous = without_ended(self._previous)  # or units would hold each other for ever
+        context = current_context()
+        if context is self.work:
+            make_current(self._previous)
+        elif unit_in(context) is self:
+            make_current(without_ended(context))
+        self.work = None  # which holds the unit: without this circle it goes with its last user
+        self._close()
+
+    def failed(self, error: BaseException) -> None:
+        """Note that `error` has ended the work on the message, unless that was done already."""
+        if self.is_ended or self._turn_is_complete or not _is_failure(error):
+            return
+        # Not its words, in which the message itself may be quoted.
+        kind = type(error)
+        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        self.error_type = f"{module}{kind.__qualname__}"
+
+    def began(self, write: Operation) -> None:
+        """Take note of a write, whose answer the unit awaits."""
+        if self.open is None:
+            with _lock:
+                self.open = set() if self.open is None else self.open
+        self.open.add(write)
+
+    def answered(self, write: Operation) -> None:
+        """Take note of the answer to a write, which the unit outlives."""
+        if self.open is not None:
+            self.open.discard(write)
+        self._until = max(self._until, write.started + write.elapsed)
+        self._close()
+
+    def _close(self) -> None:
+        if not self.is_ended or self.open:
+            return
+        with _lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        if self.key is not None:
+            self.key = cut_key(self.key)
+        self.elapsed = self._touched - self.ticks
+        if self._until:
+            self.elapsed = max(self.elapsed, self._until - self.started)
+        self.emit()
+
+    def end(self, end_time: int | None = None) -> None:
+        """Do nothing: the application's word for it, but the span ends with the processing."""
+
+    @property
+    def context(self) -> SpanContext:
+        """The ids, by the name that the SDK's spans have for them."""
+        return self.get_span_context()
+
+    @property
+    def start_time(self) -> int:
+        """When the processing began, in nanoseconds, as the SDK's spans say it."""
+        return self.started
+
+    @property
+    def end_time(self) -> int | None:
+        """When it ended; None before."""
+        return self.started + self.elapsed if self._is_closed else None
+
+    @property
+    def status(self) -> Status:
+        """ERROR if the work has failed, else unset."""
+        if self.error_type is None:
+            return Status()
+        return Status(StatusCode.ERROR, self.description)
+
+    def get_span_context(self) -> SpanContext:
+        """Return the ids."""
+        if self._span_context is None:
+            self._span_context = SpanContext(
+                self.trace_id,
+                self.span_id,
+                is_remote=False,
+                trace_flags=TraceFlags(self.flags),
+                trace_state=self.trace_state,
+            )
+        return self._span_context
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Add attributes, up to 128."""
+        for name, value in attributes.items():
+            self.set_attribute(name, value)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Add an attribute, up to 128."""
+        added = self.added
+        if key in added or len(added) < _MOST_OF_THE_APPLICATIONS:
+            with _lock:
+                self.added = {**self.added, key: value}
+
+    def add_event(
+        self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
+    ) -> None:
+        """Add an event, up to 128."""
+        if len(self.events) < _MOST_OF_THE_APPLICATIONS:
+            bounded = BoundedAttributes(_MOST_OF_THE_APPLICATIONS, attributes)
+            event = str(name), bounded, int(timestamp or time_ns())
+            with _lock:
+                self.events = (*self.events, event)
+
+    def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
+        """Do nothing: a unit's links are known when it begins."""
+
+    def update_name(self, name: str) -> None:
+        """Give the span another name."""
+        self.renamed = str(name)
+
+    def is_recording(self) -> bool:
+        """Whether what is added will be seen."""
+        return self.recording and not self.is_ended
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Mark the unit as failed; any other status changes nothing."""
+        code = status if isinstance(status, StatusCode) else status.status_code
+        if code is StatusCode.ERROR:
+            words = description or getattr(status, "description", None)
+            self.error_type = self.error_type or errors.OTHER
+            self.description = None if words is None else str(words)
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, Any] | None = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: FBT001, FBT002 - the API's own signature
+    ) -> None:
+        """Add the exception as an event, in the conventions' words."""
+        kind = type(exception)
+        self.add_event(
+            "exception",
+            {
+                "exception.type": f"{kind.__module__}.{kind.__qualname__}",
+                "exception.message": str(exception),
+                "exception.escaped": str(escaped),
+                **(attributes or {}),
+            },
+            timestamp,
+        )
+
+
+def _is_failure(error: BaseException) -> bool:
+    if isinstance(error, SystemExit):
+        return error.code not in {None, 0}
+    return isinstance(error, (Exception, KeyboardInterrupt))
+
+
+def unit_of(span: Span) -> Unit | None:
+    """Return the unit of work that `span` is, if it is one."""
+    return span if type(span) is Unit else None
+
+
+def unit_in(context: Context) -> Unit | None:
+    """Return the unit of work that `context` belongs to, be it under spans of the application."""
+    unit: Any = context.get(UNIT)
+    return unit if type(unit) is Unit else None
+
+
+def without_ended(context: Context) -> Context:
+    """Return what is current when the units that have ended are taken off `context`.
+
+    What the application has added stays: baggage, and a span of its own that has not ended.
+    """
+    while context:
+        span = get_current_span(context)
+        unit = unit_of(span) or unit_in(context)
+        if unit is None or not unit.is_ended:
+            break
+        context = _taken_off(context, unit, span)
+    return context
+
+
+def _taken_off(context: Context, unit: Unit, span: Span) -> Context:
+    if context is unit.work:
+        return unit._previous  # noqa: SLF001 - a unit's own
+    own = {
+        name: value
+        for name, value in context.items()
+        if value is not unit and unit.outer.get(name) is not value
+    }
+    # A tracer without an SDK gives out the unit's own ids.
+    if is_over(span) or span.get_span_context() == unit.get_span_context():
+        own = {name: value for name, value in own.items() if value is not span}
+    return Context({**unit._previous, **own}) if own else unit._previous  # noqa: SLF001 - as above
+
+
+def is_over(span: Span) -> bool:
+    """Whether a span of an SDK has ended, which may be current nevertheless."""
+    return getattr(span, "end_time", None) is not None
+
+
+def leave_ended() -> None:
+    """Make no unit current that has ended."""
+    context = current_context()
+    if context:
+        left = without_ended(context)
+        if left is not context:
+            make_current(left)
+
+
+def leave_all() -> None:
+    """Make no unit of work current that is so now: who has worked on them does no more."""
+    context = current_context()
+    while (unit := unit_of(get_current_span(context))) is not None:
+        context = unit._previous  # noqa: SLF001 - a unit's own
+    if context is not current_context():
+        make_current(context)
+
+
+def without_units(context: Context) -> Context:
+    """Return `context` without the units of work that are current in it: no message's parent."""
+    unit = unit_of(get_current_span(context)) if context else None
+    return context if unit is None else unit.outer

@@ -1,0 +1,251 @@
+"""One message, from the application's call to the broker's answer: the only lifecycle.
+
+What happens before the client is called is on the application's hot path: ids, one slotted object,
+the header. What a span needs beyond that is worked out after the answer, off that path.
+"""
+
+from __future__ import annotations
+
+from threading import get_ident
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from opentelemetry.trace import SpanKind, get_current_span
+
+from autoinstrument.agent import pipeline
+from autoinstrument.process.settings import settings
+
+from . import errors
+from . import headers as _headers
+from .call_site import call_site, sites
+from .headers import FLAGS, Carried, Headers, global_textmap
+from .operation import Operation, current_context, cut_key
+from .producer import clients
+from .suppression import suppressed
+from .unit import unit_in, unit_of
+from .workers import without_stale
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+    from opentelemetry.context import Context
+
+    from .producer import Client
+    from .transactions import Transaction
+    from .unit import Unit
+
+W = TypeVar("W", bound="Write")
+_LAST_OF_SPAN_ID = 23
+
+
+def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
+    kind: type[W],
+    client: Client,
+    topic: str,
+    key: Any,
+    value: Any,
+    headers: Headers | None,
+    frame: FrameType,
+) -> W | None:
+    """Open the write of one message, just before it is handed to the client.
+
+    `frame` is the caller's. Returns None where there must be no span: the topic is excluded, the
+    application has suppressed instrumentation, or another instrumentation traces this very write.
+    """
+    attributes = client.topics.get(topic) or client.attributes(topic)
+    if attributes is None:
+        return None
+    context = current_context()
+    if context:
+        context = without_stale(context)
+    write = kind()
+    write.ticks = perf_counter_ns()
+    write.attributes = attributes
+    write.outer = context
+    write.client = client
+    write.key = key
+    write.parent = write.root = write.unit = None
+    write.recording = False
+    if context and not write.take_place_in(context):
+        return None
+    if write.parent is None and client.has_roots:
+        known = sites.get((id(frame.f_code), frame.f_lasti))
+        write.root = known or call_site(frame, client.package)
+    if value is None:
+        write.tombstone = True
+    if headers:
+        write.carry(Carried(headers))
+    write.transaction = client.transaction
+    write.sink = sink = pipeline.current()
+    sink.open(write)
+    client.open.add(write)
+    if write.unit is not None:
+        write.unit.began(write)
+    return write
+
+
+class Write(Operation):
+    """The state of one write; an adapter's subclass is what the client calls with the answer."""
+
+    __slots__ = ("client", "transaction", "unit")
+
+    is_write = True
+    client: Client
+    transaction: Transaction | None
+    unit: Unit | None
+    """The unit of work that it belongs to, if that is one of the agent's."""
+
+    def take_place_in(self, context: Context) -> bool:
+        """Take what is current in `context` as parent; whether there may be a write at all."""
+        span = get_current_span(context)
+        if suppressed(context, span):
+            return False
+        found = span.get_span_context()
+        if found.is_valid:
+            self.parent = found
+            unit = unit_of(span) or unit_in(context)
+            # The application's own spans are between a unit and its writes, or of another trace.
+            if unit is not None and (span is unit or found.trace_id == unit.trace_id):
+                self.unit = unit
+        return True
+
+    def carry(self, carried: Carried) -> None:
+        """Take what the application's own headers say, once the parent is known.
+
+        The creation context in them, if any, is a link. That of the current span is none: the
+        application has injected what we would inject; nor is one copied from the consumed message.
+        """
+        self.carried = carried
+        own, parent = carried.traceparent, self.parent
+        if own is None or (
+            parent and (own.trace_id, own.span_id) == (parent.trace_id, parent.span_id)
+        ):
+            return
+        if self.unit is None or not self.unit.brought(own):
+            self.links = (own,)
+
+    def headers(self, headers: Headers | None) -> Headers | None:
+        """Return the headers to send in place of the application's; None to leave them alone."""
+        ids, sent = self.ids, None
+        if ids and self.client.propagates and not self.links:
+            # Half the time of formatting numbers: the trace's 16 bytes, a dash, the span's 8.
+            traceparent = f"00-{ids.hex('-', -16)[:49]}-{FLAGS[self.flags]}".encode()
+            if (
+                headers
+                or self.outer
+                or self.trace_state
+                or global_textmap() is not _headers.standard
+            ):
+                sent = _headers.injected(headers, self, traceparent)
+            else:
+                sent = [("traceparent", traceparent)]
+        if ids and ids[_LAST_OF_SPAN_ID] == 0:  # one call in 256, chosen by chance
+            pipeline.metrics().call.add(perf_counter_ns() - self.ticks)
+        return sent
+
+    def note(self, attributes: Mapping[str, str | int]) -> None:
+        """Add what few writes have to tell."""
+        self.extra = {**(self.extra or {}), **attributes}
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the application waits for the answer to this one message."""
+        return self.extra is not None and "autoinstrument.waited" in self.extra
+
+    def waited_for(self, how: str) -> None:
+        """Note that the application waits for the answer to this one message, by `how`."""
+        self.note({"autoinstrument.waited": how, "thread.id": get_ident()})
+
+    def sent_without_header(self) -> None:
+        """Note that the message only fits without the trace context."""
+        self.note({"autoinstrument.header": "omitted"})
+
+    @property
+    def name(self) -> str:
+        """The span's name, the user's choice of two."""
+        if settings().semconv_names:
+            return f"send {self.attributes['messaging.destination.name']}"
+        return "WriteKafka"
+
+    @property
+    def kind(self) -> SpanKind:
+        """CLIENT when the message's creation context is not this span (conventions v1.44.0)."""
+        return SpanKind.CLIENT if self.links else SpanKind.PRODUCER
+
+    def acknowledged(self, partition: int | None, offset: int | None) -> None:
+        """Close the write: the broker has it, at `offset` of `partition` where they are known."""
+        if self.client.unconfirmed:
+            self.unconfirmed(partition)
+        else:
+            self._settle(partition, offset)
+
+    def unconfirmed(self, partition: int | None = None) -> None:
+        """Close the write without a verdict: the client itself cannot know."""
+        self._settle(partition, outcome="unconfirmed")
+
+    def failed(
+        self, error_type: str, description: str, partition: int | None = None, *, sent: bool = False
+    ) -> None:
+        """Close the write as failed, with a cause of `errors` and the client's own words.
+
+        `sent` says that the client had taken the message, with our header.
+        """
+        too_large = sent and error_type == errors.MESSAGE_TOO_LARGE
+        if too_large and self.ids and self.client.propagates:
+            # Without the header the message might have fitted.
+            self.extra = {"autoinstrument.header": "sent", **(self.extra or {})}
+        self._settle(partition, error_type=error_type, description=description)
+
+    def lost(self) -> None:
+        """Close the write that the end of the process leaves without an answer."""
+        self.client.lost += self in self.client.open
+        words = "the program ended before the broker had answered"
+        self._settle(None, error_type=errors.LOST_AT_EXIT, description=words)
+
+    def abort(self, *, at_the_end: bool = False) -> None:
+        """Turn an answer into a failure: the transaction that it belongs to was aborted.
+
+        Nobody has decided that if the program was `at_the_end`.
+        """
+        self.offset = None
+        if at_the_end:
+            self.outcome = "uncommitted"
+        if self.error_type in (None, errors.PURGED):
+            self.error_type = errors.TRANSACTION_ABORTED
+            self.description = "the transaction was aborted"
+
+    def _settle(
+        self,
+        partition: int | None,
+        offset: int | None = None,
+        *,
+        error_type: str | None = None,
+        description: str | None = None,
+        outcome: str | None = None,
+    ) -> None:
+        try:
+            self.client.open.remove(self)
+        except KeyError:  # answered already, by another thread or as lost
+            return
+        self.elapsed = perf_counter_ns() - self.ticks
+        # Not at the call: that would take a second look at a clock where it counts.
+        self.started = time_ns() - self.elapsed
+        self.partition = partition
+        self.offset = offset
+        if self.key is not None:
+            self.key = cut_key(self.key)
+        if error_type is not None:
+            self.error_type = error_type
+            self.description = description
+        if outcome is not None:
+            self.outcome = outcome
+        if self.transaction is None or self.transaction.resolve(self):
+            self.emit()
+        if self.unit is not None:
+            if self.kept is not None:
+                self.unit.kept = self.kept
+            self.unit.answered(self)
+
+
+pipeline.in_flight = lambda: sum(len(client.open) for client in clients())
