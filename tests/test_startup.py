@@ -167,6 +167,19 @@ def test_the_agent_may_be_uninstalled_while_the_program_runs(
     assert ended.stderr.count("\n") == ended.stderr.count("(agent-failed)\n") == 1
 
 
+def test_the_agent_may_be_replaced_while_the_program_runs(
+    installed: Interpreter, tmp_path: Path
+) -> None:
+    """What is imported late may be of another version, and not have what is asked of it."""
+    own = installed.copy(tmp_path / "own")
+    _write_client(tmp_path / "client")
+    late = str(own.site / "autoinstrument" / "agent" / "installation.py")
+    program = f"open({late!r}, 'w').close(); import confluent_kafka.cimpl"
+    ended = own.run("-c", program, **ON, PYTHONPATH=str(tmp_path / "client"))
+    assert (ended.returncode, ended.stdout) == (0, "__init__\ncimpl\n")
+    assert ended.stderr.count("\n") == ended.stderr.count("(agent-failed)\n") == 1
+
+
 def test_a_start_entry_names_boot() -> None:
     """Python 3.15 calls what a line of the `.start` file names, and no longer the `.pth`."""
     (line,) = (REPOSITORY / "sitecustomize" / "autoinstrument.start").read_text().splitlines()

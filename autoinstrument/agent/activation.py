@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from autoinstrument.logs import records
 from autoinstrument.process import threads
-from autoinstrument.start import finder as _hooks
 from autoinstrument.start import is_disabled_sdk
+from autoinstrument.start.finder import install, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +36,7 @@ def activate() -> Activation:
     """
     if is_disabled_sdk():
         return Activation((), ("OTEL_SDK_DISABLED=true switches the agent off",))
-    finder = _hooks.install()
+    finder = install()
     replaced = _replaced(finder.called)
     _bind(replaced)
     return Activation(
@@ -49,7 +50,8 @@ def deactivate() -> None:
 
     Objects that were made in the meantime keep a class of the agent's, which stands aside.
     """
-    called = _hooks.remove()
+    called = remove()
+    records.uninstall()
     _bind({ours: original for original, ours in _replaced(called).items()})
     for name in called:
         uninstall = getattr(sys.modules[name], "uninstall", None)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from importlib_metadata import PackageNotFoundError, entry_points, version
 
-from autoinstrument.start.adapters import ADAPTERS
-from autoinstrument.start.finder import is_disabled  # the finder's own rule
+from autoinstrument.start.adapters import ADAPTERS, is_disabled  # the finder's own rule
 
 from .line import Line, installing
 from .start import started

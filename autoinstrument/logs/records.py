@@ -35,13 +35,14 @@ def install(logging: Any) -> None:
     global _records  # noqa: PLW0603 - the process's one
     if _records is not None:
         return
-    _records = _Records(logging)
-    logging.setLogRecordFactory(_records)
-    logging.getLogRecordFactory = _records.get
-    logging.setLogRecordFactory = _records.set
-    logging.PercentStyle.format = _formatting(logging.PercentStyle.format)
-    for name, value in _NONE.items():
-        setattr(logging.LogRecord, name, value)
+    with _guard:
+        _records = _Records(logging)
+        logging.setLogRecordFactory(_records)
+        logging.getLogRecordFactory = _records.get
+        logging.setLogRecordFactory = _records.set
+        logging.PercentStyle.format = _formatting(logging.PercentStyle.format)
+        for name, value in _NONE.items():
+            setattr(logging.LogRecord, name, value)
 
 
 def uninstall() -> None:

@@ -1,7 +1,8 @@
 """Where every way of starting the agent ends: `boot()`.
 
 It runs in every interpreter that has the agent switched on, before the program: it imports nothing
-but the finder, which imports nothing.
+but the finder, which imports nothing. Nothing in this folder imports another part of the agent: the
+parts that are needed later are known by name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,11 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_NOTICES = "autoinstrument.process.notices"
 _booted = False
 
 
@@ -46,11 +52,16 @@ def stand_aside(error: BaseException) -> None:
 def _asked_for() -> bool:
     value = os.environ.get("AUTOINSTRUMENT_ENABLED", "").strip()
     if value not in {"", "0", "1"}:
-        from autoinstrument.process.notices import tell  # noqa: PLC0415 - only a process with a warning pays
-
         name = "AUTOINSTRUMENT_ENABLED"
-        tell("bad-setting", f"{name}={value!r} is ignored; accepted: 1, 0", about=name)
+        words = f"{name}={value!r} is ignored; accepted: 1, 0"
+        load(_NOTICES).tell("bad-setting", words, about=name)
     return value == "1" and not is_disabled_sdk()
+
+
+def load(name: str) -> Any:
+    """Import another part of the agent, by its name."""
+    __import__(name)
+    return sys.modules[name]
 
 
 def is_disabled_sdk() -> bool:

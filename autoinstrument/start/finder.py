@@ -1,6 +1,7 @@
 """When a hooked module has been imported, call its adapters: one finder on `sys.meta_path`.
 
-Nothing is imported here but what every interpreter has loaded or built in, until there is a hit.
+Nothing is imported here but what every interpreter has loaded or built in. What is done on a hit
+stands above the start, which knows it by name only.
 """
 
 from __future__ import annotations
@@ -10,21 +11,20 @@ import os
 import sys
 from _thread import RLock, get_ident
 
-from autoinstrument.start import stand_aside
-
-from .adapters import ADAPTERS
+from . import load, stand_aside
+from .adapters import ADAPTERS, OURS, is_disabled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
 
-    from autoinstrument.process.guard import Guard
-
-_OURS = "autoinstrument.adapters."
-_LOG_RECORDS = "autoinstrument.logs.records"  # no adapter: it serves a process without a client
+_INSTALLATION = "autoinstrument.agent.installation"
+_EXIT = "autoinstrument.process.exit"
+_GUARD = "autoinstrument.process.guard"
+_LOG_RECORDS = "autoinstrument.logs.records"
 
 
 def install() -> Finder:
@@ -35,16 +35,17 @@ def install() -> Finder:
     hooked: dict[str, list[str]] = {}
     for adapter, names in ADAPTERS.items():
         for name in names:
-            hooked.setdefault(name, []).append(_OURS + adapter)
+            hooked.setdefault(name, []).append(OURS + adapter)
+    without_client = {}
     if os.environ.get("AUTOINSTRUMENT_LOG_CORRELATION", "").strip() != "0":
-        hooked["logging"] = [_LOG_RECORDS]
-    finder = Finder(hooked)
+        without_client["logging"] = _LOG_RECORDS
+    finder = Finder(hooked, without_client)
     sys.meta_path.insert(0, finder)
     # Now, not with a client that may be imported late: what the application registers comes before.
     atexit.register(_end)
     for name in filter(_is_kafka, list(sys.modules)):
         finder.before(name)
-    for name in list(hooked):
+    for name in [*hooked, *without_client]:
         module = sys.modules.get(name)
         if module is not None:
             finder.executed(name, module)
@@ -52,8 +53,8 @@ def install() -> Finder:
 
 
 def _end() -> None:
-    """Be there at the end of the process, if a client has been."""
-    module = sys.modules.get("autoinstrument.process.exit")
+    """End the tracing, if a client was ever imported."""
+    module = sys.modules.get(_EXIT)
     if module is not None:
         module.end()
 
@@ -65,9 +66,6 @@ def remove() -> list[str]:
         if isinstance(finder, Finder):
             sys.meta_path.remove(finder)
             called += finder.called
-    records = sys.modules.get(_LOG_RECORDS)
-    if records is not None:
-        records.uninstall()
     return called
 
 
@@ -81,15 +79,24 @@ class Finder:
     is imported from then on.
     """
 
-    def __init__(self, hooked: dict[str, list[str]]) -> None:
-        """`hooked`: the adapters to call, as module names, by the name of the hooked module."""
+    def __init__(
+        self, hooked: dict[str, list[str]], without_client: Mapping[str, str] | None = None
+    ) -> None:
+        """`hooked`: the adapters to call, as module names, by the name of the hooked module.
+
+        `without_client` has the parts of the agent that serve a module in a process without one.
+        """
         self._hooked = hooked
-        self.called: list[str] = []
-        """The adapters that have been called."""
-        self._guards: dict[str, Guard | None] = {}
+        self._without_client = without_client or {}
         self._asking: set[tuple[str, int]] = set()
         self._entry_points_read = False
         self._reading = RLock()
+
+    @property
+    def called(self) -> list[str]:
+        """The adapters that have been called."""
+        installation = vars(self).get("_installation")
+        return [] if installation is None else installation.called
 
     def find_spec(
         self,
@@ -102,7 +109,8 @@ class Finder:
         The caller holds the interpreter's import lock, so nothing may be imported here: a thread
         that is half-way through that import waits for the same lock.
         """
-        if name not in self._hooked and (self._entry_points_read or not _is_kafka(name)):
+        is_awaited = name in self._hooked or name in self._without_client
+        if not is_awaited and (self._entry_points_read or not _is_kafka(name)):
             return None
         question = (name, get_ident())
         if question in self._asking:  # by a finder that asks everybody in turn, as wrapt's does
@@ -133,74 +141,57 @@ class Finder:
         """Read the entry points, if the module that is about to be executed calls for it."""
         if self._entry_points_read or not _is_kafka(name):
             return
-        with self._reading:
-            guard = self._guard("the search for further adapters")
-            if guard and not self._entry_points_read:
-                with guard:
-                    self._read_entry_points(guard)
-                    self._tell_of_unknown_names()
-            self._entry_points_read = True
-
-    def _read_entry_points(self, guard: Guard) -> None:
-        _reach_dependencies()
-        from importlib_metadata import distributions  # noqa: PLC0415 - only now
-
-        for distribution in distributions():
-            with guard:  # what one of them has wrong does not hurt the others
-                for entry in distribution.entry_points.select(group="autoinstrument_adapters"):
-                    adapters = self._hooked.setdefault(entry.name, [])
-                    if entry.module not in adapters:
-                        adapters.append(entry.module)
-
-    def _tell_of_unknown_names(self) -> None:
-        """Warn of what `AUTOINSTRUMENT_DISABLE` has no effect on, now that all adapters are known.
-
-        The variable of OpenTelemetry names the instrumentations of others, too.
-        """
-        adapters = {adapter for hooked in self._hooked.values() for adapter in hooked}
-        known = {_name_of(adapter) for adapter in adapters - {_LOG_RECORDS}}
-        unknown = _names_in("AUTOINSTRUMENT_DISABLE") - known - {"", "*"}
-        if unknown:
-            from autoinstrument.process.notices import tell  # noqa: PLC0415 - only a process with a warning pays
-
-            words = f"AUTOINSTRUMENT_DISABLE={','.join(sorted(unknown))!r} is ignored"
-            tell(
-                "bad-setting", f"{words}; accepted: {', '.join(sorted(known))}, *", about="DISABLE"
-            )
+        with _contained, self._reading:
+            if not self._entry_points_read:
+                try:
+                    self._load_installation().read_entry_points()
+                finally:
+                    self._entry_points_read = True
 
     def executed(self, name: str, module: ModuleType) -> None:
         """Call the adapters of a module that has just been executed."""
-        for adapter in self._hooked.get(name, ()):
-            guard = None if is_disabled(adapter) else self._guard(f"the adapter {adapter}")
-            if guard:
-                with guard:
-                    self._call(adapter, module)
+        with _contained:
+            part = self._without_client.get(name)
+            if part is not None and not is_disabled(part):
+                load(part).install(module)
+            for adapter in self._hooked.get(name, ()):
+                if not is_disabled(adapter):
+                    self._load_installation().call(adapter, module)
 
-    def _call(self, adapter: str, module: ModuleType) -> None:
-        if adapter == _LOG_RECORDS:
-            from autoinstrument.logs.records import install  # noqa: PLC0415 - only now
+    def _load_installation(self) -> Any:
+        """Return what calls adapters, imported with the first client."""
+        known = vars(self).get("_installation")
+        if known is None:
+            # The same for all threads, without a lock: who waits for it may hold an import's.
+            made = load(_INSTALLATION).Installation(self._hooked)
+            known = vars(self).setdefault("_installation", made)
+        return known
 
-            install(module)
-            return
-        _reach_dependencies()
-        from importlib import import_module  # noqa: PLC0415 - only now
 
-        import_module(adapter).install(module)
-        if adapter not in self.called:
-            self.called.append(adapter)
+class _Contained:
+    """A block that fails where the agent is uninstalled, or replaced, while the program runs.
 
-    def _guard(self, part: str) -> Guard | None:
-        """Return the guard around a part of the agent, or None when that part is off."""
-        if part not in self._guards:
-            try:
-                from autoinstrument.process.guard import Guard  # noqa: PLC0415 - only now
-            except ImportError as error:  # uninstalled while the program runs
-                stand_aside(error)
-                self._guards[part] = None
-            else:
-                self._guards[part] = Guard(part)
-        guard = self._guards[part]
-        return None if guard is None or guard.broken else guard
+    What runs in it has guards of its own, but these may be gone as well.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        try:
+            guard = load(_GUARD)
+        except ImportError:
+            pass
+        else:
+            if guard.reraise or guard.is_interruption(error):
+                return False
+        stand_aside(error)
+        return True
+
+
+_contained = _Contained()
 
 
 class _Loader:
@@ -234,31 +225,3 @@ class _Loader:
 
 def _is_kafka(name: str) -> bool:
     return "kafka" in name.partition(".")[0].lower()
-
-
-def is_disabled(adapter: str) -> bool:
-    """Whether the user has switched an adapter off, by its own name or by a star."""
-    ours = _names_in("AUTOINSTRUMENT_DISABLE")
-    names = ours | _names_in("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS")
-    return "*" in names or _name_of(adapter) in names
-
-
-def _names_in(variable: str) -> set[str]:
-    return {name.strip() for name in os.environ.get(variable, "").replace("-", "_").split(",")}
-
-
-def _name_of(adapter: str) -> str:
-    return adapter.removeprefix(_OURS)
-
-
-def _reach_dependencies() -> None:
-    """Add the agent's folder to the end of `sys.path`, where it is not an installed one.
-
-    From a mounted folder the agent starts without being on the path, so that a process that never
-    imports a client (pip is one) sees only its own packages.
-    """
-    from pathlib import Path  # noqa: PLC0415 - only now
-
-    folder = str(Path(__file__).absolute().parents[2])
-    if folder not in sys.path:
-        sys.path.append(folder)

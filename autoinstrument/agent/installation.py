@@ -1,0 +1,85 @@
+"""What the finder does when a client is imported: read the entry points, and call the adapters."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autoinstrument.process.guard import Guard
+from autoinstrument.process.notices import tell
+from autoinstrument.start.adapters import name_of, names_in
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+class Installation:
+    """Calls the adapters that one finder knows, each in a guard of its own."""
+
+    def __init__(self, hooked: dict[str, list[str]]) -> None:
+        """`hooked` is the finder's, to which further adapters are added."""
+        self._hooked = hooked
+        self.called: list[str] = []
+        """The adapters that have been called, as module names."""
+        self._guards: dict[str, Guard] = {}
+
+    def read_entry_points(self) -> None:
+        """Add the adapters of other packages to those that are hooked."""
+        guard = self._guard("the search for further adapters")
+        if guard.broken:
+            return
+        with guard:
+            _reach_dependencies()
+            from importlib_metadata import distributions  # noqa: PLC0415 - only now
+
+            for distribution in distributions():
+                with guard:  # what one of them has wrong does not hurt the others
+                    for entry in distribution.entry_points.select(group="autoinstrument_adapters"):
+                        adapters = self._hooked.setdefault(entry.name, [])
+                        if entry.module not in adapters:
+                            adapters.append(entry.module)
+            self._tell_of_unknown_names()
+
+    def _tell_of_unknown_names(self) -> None:
+        """Warn of what `AUTOINSTRUMENT_DISABLE` has no effect on, now that all adapters are known.
+
+        The variable of OpenTelemetry names the instrumentations of others, too.
+        """
+        adapters = {adapter for hooked in self._hooked.values() for adapter in hooked}
+        known = {name_of(adapter) for adapter in adapters}
+        unknown = names_in("AUTOINSTRUMENT_DISABLE") - known - {"", "*"}
+        if unknown:
+            words = f"AUTOINSTRUMENT_DISABLE={','.join(sorted(unknown))!r} is ignored"
+            tell(
+                "bad-setting", f"{words}; accepted: {', '.join(sorted(known))}, *", about="DISABLE"
+            )
+
+    def call(self, adapter: str, module: ModuleType) -> None:
+        """Let an adapter trace a module that has just been executed."""
+        guard = self._guard(f"the adapter {adapter}")
+        if guard.broken:
+            return
+        with guard:
+            self._install(adapter, module)
+
+    def _install(self, adapter: str, module: ModuleType) -> None:
+        _reach_dependencies()
+        import_module(adapter).install(module)
+        if adapter not in self.called:
+            self.called.append(adapter)
+
+    def _guard(self, part: str) -> Guard:
+        return self._guards.get(part) or self._guards.setdefault(part, Guard(part))
+
+
+def _reach_dependencies() -> None:
+    """Add the agent's folder to the end of `sys.path`, where it is not an installed one.
+
+    From a mounted folder the agent starts without being on the path, so that a process that never
+    imports a client (pip is one) sees only its own packages.
+    """
+    folder = str(Path(__file__).absolute().parents[2])
+    if folder not in sys.path:
+        sys.path.append(folder)
