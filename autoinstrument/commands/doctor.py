@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+from .run import with_agent
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +35,7 @@ def execute(parsed: argparse.Namespace) -> int:
     command = parsed.command[1:] if parsed.command[:1] == ["--"] else parsed.command
     from autoinstrument.doctor.examination import examine  # noqa: PLC0415 - not for other commands
 
-    lines = examine(command)
+    lines = examine(command, with_agent(os.environ, None))
     problem = any(line.status == "problem" for line in lines)
     return _print(lines, as_json=parsed.json) or int(problem)
 

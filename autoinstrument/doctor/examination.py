@@ -9,13 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoinstrument.commands.run import with_agent
-
 from .interpreters import NoInterpreterError, interpreter
 from .line import Line, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _PATIENCE = 60  # seconds for an examination that takes 1, and 3 more for a silent endpoint
 _MARK = "autoinstrument-doctor:"  # other programs of the start may print as well
@@ -34,18 +32,18 @@ main(sys.argv[1], borrowed)
 _LAUNCHERS = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin", "elasticapm-run")
 
 
-def examine(command: Sequence[str]) -> list[Line]:
+def examine(command: Sequence[str], with_agent: Mapping[str, str]) -> list[Line]:
     """Return what was found in the interpreter that `command` starts; without one, in this one.
 
     It is started in the environment as it is, if the agent is switched on there, else in that of
-    `autoinstrument run`.
+    `autoinstrument run`, which is `with_agent`.
     """
     try:
         python = interpreter(command) if command else [sys.executable]
     except NoInterpreterError as reason:
         slug, words = reason.args
         return [_switch(), _not_known(slug, words)]
-    return [_switch(), *_launched(command), *_found_in(python)]
+    return [_switch(), *_launched(command), *_found_in(python, with_agent)]
 
 
 def _switch() -> Line:
@@ -84,13 +82,13 @@ def _launched(command: Sequence[str]) -> list[Line]:
     ]
 
 
-def _found_in(python: Sequence[str]) -> list[Line]:
+def _found_in(python: Sequence[str], with_agent: Mapping[str, str]) -> list[Line]:
     enabled = os.environ.get("AUTOINSTRUMENT_ENABLED", "").strip() == "1"
     home = str(Path(__file__).absolute().parents[2])
     try:
         ended = subprocess.run(  # noqa: S603 - the user's own interpreter
             [*python, "-c", _INSIDE, _MARK, home],
-            env=dict(os.environ) if enabled else with_agent(os.environ, None),
+            env=os.environ if enabled else with_agent,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
