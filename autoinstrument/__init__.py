@@ -1,15 +1,20 @@
 """Zero-code tracing for Python programs that write to Kafka.
 
-Imported in every process that the agent starts in: it must import nothing.
+Its interface is `activate()` and `deactivate()`. The folders are internal, all of them: that is why
+their modules have no underscore.
+
+This module is imported in every process that the agent starts in: it must import nothing.
 """
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+__all__ = ["activate", "deactivate"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from autoinstrument.agent.activation import Activation
+    from .agent.activation import Activation
+
+    __version__: str
 
 
 def activate() -> Activation:
@@ -19,13 +24,23 @@ def activate() -> Activation:
     `Activation.missed` has a sentence for each object, subclass, default argument or closure that
     holds a class which cannot be replaced in it. Doing it twice changes nothing.
     """
-    from autoinstrument.agent import activation  # noqa: PLC0415 - see above
+    from .agent import activation  # noqa: PLC0415 - see above
 
     return activation.activate()
 
 
 def deactivate() -> None:
     """Put back everything that the agent has replaced; writes that are open are still closed."""
-    from autoinstrument.agent import activation  # noqa: PLC0415 - see above
+    from .agent import activation  # noqa: PLC0415 - see above
 
     activation.deactivate()
+
+
+if not TYPE_CHECKING:  # for a type checker any name would be one of ours
+
+    def __getattr__(name: str) -> str:
+        if name == "__version__":
+            from .process import version  # noqa: PLC0415 - see above
+
+            return version.__version__
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

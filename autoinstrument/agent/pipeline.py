@@ -15,7 +15,6 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from autoinstrument import __version__
 from autoinstrument.export.destinations import destination
 from autoinstrument.export.exporters import exporters, metric_exporters
 from autoinstrument.export.queue import Finisher
@@ -29,6 +28,7 @@ from autoinstrument.process import fork
 from autoinstrument.process.notices import tell
 from autoinstrument.process.service import program
 from autoinstrument.process.settings import settings
+from autoinstrument.process.version import __version__
 from autoinstrument.tracing.sampling import Sampling
 
 from . import closing_line

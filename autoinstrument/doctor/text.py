@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument import __version__
+from autoinstrument.process.version import __version__
 from autoinstrument.report.wording import counted, foreign
 
 from .line import STATUSES, Line

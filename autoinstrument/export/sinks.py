@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.trace import Link, SpanKind, set_span_in_context
 
-from autoinstrument import __version__
+from autoinstrument.process.version import __version__
 from autoinstrument.tracing.sampling import Sampling
 
 from .spans import SpanBuilder, outcome_attributes, partition_attributes, parts_of, status

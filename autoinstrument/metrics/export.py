@@ -14,9 +14,9 @@ from opentelemetry.sdk.metrics import Counter, Histogram
 from opentelemetry.sdk.metrics import export as sdk
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExportResult
 
-from autoinstrument import __version__
 from autoinstrument.export.otlp_json import metrics_request
 from autoinstrument.process.notices import tell
+from autoinstrument.process.version import __version__
 
 from .counts import BOUNDS, IN_FLIGHT
 
