@@ -7,20 +7,14 @@ task than the last one.
 
 from __future__ import annotations
 
-import threading
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context, set_value
 from opentelemetry.trace import (
     NonRecordingSpan,
-    Span,
     SpanContext,
     SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
     get_current_span,
     propagation,
     set_span_in_context,
@@ -28,36 +22,32 @@ from opentelemetry.trace import (
 
 from autoinstrument.logs.records import UNIT
 
-from . import errors
-from .operation import Operation, current_context, cut_key, make_current
+from .current_span import CurrentSpan, lock
+from .operation import current_context, cut_key, make_current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from opentelemetry.trace import Span
 
     from .attributes import Common
+    from .operation import Operation
 
 _SPAN_KEY: str | None = getattr(propagation, "_SPAN_KEY", None)
-_MOST_OF_THE_APPLICATIONS = 128  # attributes or events, as the SDK's own limits
 
 
-_lock = threading.RLock()  # by any thread, and within a block of the same by the collector
-
-
-class Unit(Operation, Span):
+class Unit(CurrentSpan):
     """The `process {topic}` span of one message; open until it has ended and all is answered.
 
-    It is itself what the application sees as the current span, and may add to.
+    It is itself what the application sees as the current span.
     """
 
     __slots__ = (
-        "_is_closed",
         "_previous",
-        "_span_context",
         "_touched",
         "_turn_is_complete",
         "_until",
         "incoming",
-        "is_ended",
         "open",
         "work",
         "worker",
@@ -84,7 +74,7 @@ class Unit(Operation, Span):
         self.parent = parent
         self.incoming = incoming
         self.root = self.key = self.open = self.work = self.worker = None
-        self.recording = self.is_ended = self._is_closed = False
+        self.recording = self.is_ended = self.is_closed = False
         self._turn_is_complete: bool | None = None
         self._span_context: SpanContext | None = None
         self._until = 0
@@ -166,7 +156,7 @@ class Unit(Operation, Span):
     def began(self, write: Operation) -> None:
         """Take note of a write, whose answer the unit awaits."""
         if self.open is None:
-            with _lock:
+            with lock:
                 self.open = set() if self.open is None else self.open
         self.open.add(write)
 
@@ -180,114 +170,16 @@ class Unit(Operation, Span):
     def _close(self) -> None:
         if not self.is_ended or self.open:
             return
-        with _lock:
-            if self._is_closed:
+        with lock:
+            if self.is_closed:
                 return
-            self._is_closed = True
+            self.is_closed = True
         if self.key is not None:
             self.key = cut_key(self.key)
         self.elapsed = self._touched - self.ticks
         if self._until:
             self.elapsed = max(self.elapsed, self._until - self.started)
         self.emit()
-
-    def end(self, end_time: int | None = None) -> None:
-        """Do nothing: the application's word for it, but the span ends with the processing."""
-
-    @property
-    def context(self) -> SpanContext:
-        """The ids, by the name that the SDK's spans have for them."""
-        return self.get_span_context()
-
-    @property
-    def start_time(self) -> int:
-        """When the processing began, in nanoseconds, as the SDK's spans say it."""
-        return self.started
-
-    @property
-    def end_time(self) -> int | None:
-        """When it ended; None before."""
-        return self.started + self.elapsed if self._is_closed else None
-
-    @property
-    def status(self) -> Status:
-        """ERROR if the work has failed, else unset."""
-        if self.error_type is None:
-            return Status()
-        return Status(StatusCode.ERROR, self.description)
-
-    def get_span_context(self) -> SpanContext:
-        """Return the ids."""
-        if self._span_context is None:
-            self._span_context = SpanContext(
-                self.trace_id,
-                self.span_id,
-                is_remote=False,
-                trace_flags=TraceFlags(self.flags),
-                trace_state=self.trace_state,
-            )
-        return self._span_context
-
-    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Add attributes, up to 128."""
-        for name, value in attributes.items():
-            self.set_attribute(name, value)
-
-    def set_attribute(self, key: str, value: Any) -> None:
-        """Add an attribute, up to 128."""
-        added = self.added
-        if key in added or len(added) < _MOST_OF_THE_APPLICATIONS:
-            with _lock:
-                self.added = {**self.added, key: value}
-
-    def add_event(
-        self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
-    ) -> None:
-        """Add an event, up to 128."""
-        if len(self.events) < _MOST_OF_THE_APPLICATIONS:
-            bounded = BoundedAttributes(_MOST_OF_THE_APPLICATIONS, attributes)
-            event = str(name), bounded, int(timestamp or time_ns())
-            with _lock:
-                self.events = (*self.events, event)
-
-    def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
-        """Do nothing: a unit's links are known when it begins."""
-
-    def update_name(self, name: str) -> None:
-        """Give the span another name."""
-        self.renamed = str(name)
-
-    def is_recording(self) -> bool:
-        """Whether what is added will be seen."""
-        return self.recording and not self.is_ended
-
-    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        """Mark the unit as failed; any other status changes nothing."""
-        code = status if isinstance(status, StatusCode) else status.status_code
-        if code is StatusCode.ERROR:
-            words = description or getattr(status, "description", None)
-            self.error_type = self.error_type or errors.OTHER
-            self.description = None if words is None else str(words)
-
-    def record_exception(
-        self,
-        exception: BaseException,
-        attributes: Mapping[str, Any] | None = None,
-        timestamp: int | None = None,
-        escaped: bool = False,  # noqa: FBT001, FBT002 - the API's own signature
-    ) -> None:
-        """Add the exception as an event, in the conventions' words."""
-        kind = type(exception)
-        self.add_event(
-            "exception",
-            {
-                "exception.type": f"{kind.__module__}.{kind.__qualname__}",
-                "exception.message": str(exception),
-                "exception.escaped": str(escaped),
-                **(attributes or {}),
-            },
-            timestamp,
-        )
 
 
 def _is_failure(error: BaseException) -> bool:

@@ -1,0 +1,132 @@
+"""What the application sees as the current span while it works on a message.
+
+It may add to it as to any span of OpenTelemetry, within the SDK's own limits.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.trace import Span, SpanContext, Status, StatusCode, TraceFlags
+
+from . import errors
+from .operation import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MOST_OF_THE_APPLICATIONS = 128  # attributes or events, as the SDK's own limits
+
+lock = threading.RLock()  # by any thread, and within a block of the same by the collector
+
+
+class CurrentSpan(Operation, Span):
+    """An operation with the interface of a span; that does not end it, nor add links."""
+
+    __slots__ = ("_span_context", "is_closed", "is_ended")
+    is_ended: bool
+    """Whether the work is over: from then on nothing is added."""
+    is_closed: bool
+    """Whether its span has its end."""
+    _span_context: SpanContext | None
+
+    def end(self, end_time: int | None = None) -> None:
+        """Do nothing: the application's word for it, but the span ends with the processing."""
+
+    @property
+    def context(self) -> SpanContext:
+        """The ids, by the name that the SDK's spans have for them."""
+        return self.get_span_context()
+
+    @property
+    def start_time(self) -> int:
+        """When the processing began, in nanoseconds, as the SDK's spans say it."""
+        return self.started
+
+    @property
+    def end_time(self) -> int | None:
+        """When it ended; None before."""
+        return self.started + self.elapsed if self.is_closed else None
+
+    @property
+    def status(self) -> Status:
+        """ERROR if the work has failed, else unset."""
+        if self.error_type is None:
+            return Status()
+        return Status(StatusCode.ERROR, self.description)
+
+    def get_span_context(self) -> SpanContext:
+        """Return the ids."""
+        if self._span_context is None:
+            self._span_context = SpanContext(
+                self.trace_id,
+                self.span_id,
+                is_remote=False,
+                trace_flags=TraceFlags(self.flags),
+                trace_state=self.trace_state,
+            )
+        return self._span_context
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Add attributes, up to 128."""
+        for name, value in attributes.items():
+            self.set_attribute(name, value)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Add an attribute, up to 128."""
+        added = self.added
+        if key in added or len(added) < _MOST_OF_THE_APPLICATIONS:
+            with lock:
+                self.added = {**self.added, key: value}
+
+    def add_event(
+        self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
+    ) -> None:
+        """Add an event, up to 128."""
+        if len(self.events) < _MOST_OF_THE_APPLICATIONS:
+            bounded = BoundedAttributes(_MOST_OF_THE_APPLICATIONS, attributes)
+            event = str(name), bounded, int(timestamp or time_ns())
+            with lock:
+                self.events = (*self.events, event)
+
+    def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
+        """Do nothing: a unit's links are known when it begins."""
+
+    def update_name(self, name: str) -> None:
+        """Give the span another name."""
+        self.renamed = str(name)
+
+    def is_recording(self) -> bool:
+        """Whether what is added will be seen."""
+        return self.recording and not self.is_ended
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Mark the unit as failed; any other status changes nothing."""
+        code = status if isinstance(status, StatusCode) else status.status_code
+        if code is StatusCode.ERROR:
+            words = description or getattr(status, "description", None)
+            self.error_type = self.error_type or errors.OTHER
+            self.description = None if words is None else str(words)
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, Any] | None = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: FBT001, FBT002 - the API's own signature
+    ) -> None:
+        """Add the exception as an event, in the conventions' words."""
+        kind = type(exception)
+        self.add_event(
+            "exception",
+            {
+                "exception.type": f"{kind.__module__}.{kind.__qualname__}",
+                "exception.message": str(exception),
+                "exception.escaped": str(escaped),
+                **(attributes or {}),
+            },
+            timestamp,
+        )
