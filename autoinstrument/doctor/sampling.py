@@ -8,7 +8,7 @@ from importlib_metadata import entry_points
 from opentelemetry.context import Context
 
 from autoinstrument.process.settings import settings
-from autoinstrument.tracing import headers as _headers
+from autoinstrument.tracing.injection import injected
 from autoinstrument.tracing.operation import Operation
 
 from .line import Line
@@ -39,7 +39,7 @@ def propagation() -> Line:
     """Return what a message without headers would get."""
     span = Operation()
     span.outer, span.ids, span.flags = Context(), bytes([1]) * 24, 1
-    headers = _headers.injected(None, span, b"00-...")
+    headers = injected(None, span, b"00-...")
     if settings().propagate and headers:
         names = ", ".join(name for name, _ in headers)
         return Line("ok", "propagation", f"messages carry trace context, in the header {names}")

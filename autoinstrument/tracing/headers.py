@@ -1,4 +1,4 @@
-"""Trace context in message headers: what the application's hold, and ours on a copy of them."""
+"""What the headers of a message say: the trace context that it was made in, its id."""
 
 from __future__ import annotations
 
@@ -6,48 +6,24 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from opentelemetry.baggage import get_all
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.propagators.composite import CompositePropagator
-from opentelemetry.propagators.textmap import Setter, TextMapPropagator
 from opentelemetry.trace import (
-    NonRecordingSpan,
     SpanContext,
     TraceFlags,
     TraceState,
     get_current_span,
     set_span_in_context,
 )
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from autoinstrument.process.notices import tell
 from autoinstrument.process.quiet import unheard
 from autoinstrument.process.settings import settings
+
+from .propagators import global_textmap, has_standard_propagators
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.context import Context
-
-    from .operation import Operation
-
-try:
-    from opentelemetry import propagate
-except ValueError as error:  # OTEL_PROPAGATORS, read by that import, names what is not installed
-    tell(
-        "bad-setting",
-        f"{str(error).rstrip('.')}; trace context and baggage are propagated",
-        "OTEL_PROPAGATORS",
-    )
-    _stand_in = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
-
-    def global_textmap() -> TextMapPropagator:
-        """Return the standard two."""
-        return _stand_in
-
-else:
-    global_textmap = propagate.get_global_textmap
-
 
 Headers: TypeAlias = "list[Any] | dict[Any, Any]"
 
@@ -57,6 +33,7 @@ _LONGEST_ID = 256
 FLAGS = [f"{flags:02x}" for flags in range(256)]
 """Trace flags as text, by number."""
 _TRACE_FLAGS = {text: TraceFlags(flags) for flags, text in enumerate(FLAGS)}
+_BAGGAGE = W3CBaggagePropagator()
 _PAIR = 2
 PROPAGATED = {"traceparent", "tracestate", "baggage"}
 """The headers of the standard propagators."""
@@ -113,81 +90,6 @@ def extracted(carried: Carried, context: Context) -> tuple[SpanContext | None, C
     return incoming, set_span_in_context(own, found)
 
 
-def injected(headers: Headers | None, span: Operation, traceparent: bytes) -> Headers | None:
-    """Return a copy of `headers` that carries the context of `span`; None to leave them alone.
-
-    The copy has the type of the original: a list keeps its order and duplicates. The fields that
-    are injected replace those that are there, in any case of letters, as `Setter.set` must.
-    """
-    if not has_standard_propagators():
-        return _with_fields(headers, _fields_of(span))
-    fields = {"traceparent": traceparent}
-    if span.trace_state:
-        fields["tracestate"] = span.trace_state.to_header().encode()
-    if span.outer and get_all(span.outer):
-        _BAGGAGE.inject(fields, span.outer, _SETTER)
-    return _with_fields(headers, fields)
-
-
-def _fields_of(span: Operation) -> dict[str, bytes]:
-    own = SpanContext(
-        span.trace_id,
-        span.span_id,
-        is_remote=False,
-        trace_flags=TraceFlags(span.flags),
-        trace_state=span.trace_state,
-    )
-    fields: dict[str, bytes] = {}
-    context = set_span_in_context(NonRecordingSpan(own), span.outer)
-    global_textmap().inject(fields, context, _SETTER)
-    return fields
-
-
-def _with_fields(headers: Headers | None, fields: dict[str, bytes]) -> Headers | None:
-    if not fields:
-        return None
-    if not headers:
-        return fields if isinstance(headers, dict) else list(fields.items())
-    # A trace state is void without the trace parent that it came with.
-    replaced = {*fields, "tracestate"} if "traceparent" in fields else set(fields)
-    if isinstance(headers, dict):
-        return {**{k: v for k, v in headers.items() if not _is_one_of(k, replaced)}, **fields}
-    kept = [
-        item
-        for item in list.copy(headers)
-        if not (_is_pair(item) and _is_one_of(item[0], replaced))
-    ]
-    return [*kept, *fields.items()]
-
-
-class _BytesSetter(Setter["dict[str, bytes]"]):
-    def set(self, carrier: dict[str, bytes], key: str, value: str) -> None:
-        carrier[key] = value.encode()
-
-
-_SETTER: Any = _BytesSetter()  # propagators are typed for text carriers; a Kafka header is bytes
-_BAGGAGE = W3CBaggagePropagator()
-standard: TextMapPropagator | None = None
-"""The global propagator, where that was found to do what `tracecontext,baggage` does."""
-
-
-def has_standard_propagators() -> bool:
-    """Whether what `tracecontext,baggage` does is asked for, so that we may do it faster."""
-    textmap = global_textmap()
-    return textmap is standard or _is_standard(textmap)
-
-
-def _is_standard(textmap: TextMapPropagator) -> bool:
-    global standard  # noqa: PLW0603 - remembers the one propagator that was checked
-    parts = getattr(textmap, "_propagators", None)
-    if isinstance(textmap, CompositePropagator) and parts is not None:
-        kinds = {type(part) for part in parts}
-        if kinds == {TraceContextTextMapPropagator, W3CBaggagePropagator}:
-            standard = textmap
-            return True
-    return False
-
-
 def _parse(traceparent: str, tracestate: str | None = None) -> SpanContext | None:
     match = _TRACEPARENT.fullmatch(traceparent)
     if match is None:
@@ -205,14 +107,6 @@ def _parse(traceparent: str, tracestate: str | None = None) -> SpanContext | Non
             state = TraceState.from_header([tracestate])
     # By place, which takes half the time.
     return SpanContext(own, above, True, _TRACE_FLAGS[flags], state)  # noqa: FBT003 - is_remote
-
-
-def _is_pair(item: Any) -> bool:
-    return isinstance(item, tuple) and len(item) == _PAIR
-
-
-def _is_one_of(name: Any, fields: set[str]) -> bool:
-    return isinstance(name, str) and name.lower() in fields
 
 
 def _text(value: Any) -> str:

@@ -15,12 +15,13 @@ from opentelemetry.trace import SpanKind, get_current_span
 from autoinstrument.agent import pipeline
 from autoinstrument.process.settings import settings
 
-from . import errors
-from . import headers as _headers
+from . import errors, propagators
 from .call_site import call_site, sites
-from .headers import FLAGS, Carried, Headers, global_textmap
+from .headers import FLAGS, Carried, Headers
+from .injection import injected
 from .operation import Operation, current_context, cut_key
 from .producer import clients
+from .propagators import global_textmap
 from .suppression import suppressed
 from .unit import unit_in, unit_of
 from .workers import without_stale
@@ -135,9 +136,9 @@ class Write(Operation):
                 headers
                 or self.outer
                 or self.trace_state
-                or global_textmap() is not _headers.standard
+                or global_textmap() is not propagators.standard
             ):
-                sent = _headers.injected(headers, self, traceparent)
+                sent = injected(headers, self, traceparent)
             else:
                 sent = [("traceparent", traceparent)]
         if ids and ids[_LAST_OF_SPAN_ID] == 0:  # one call in 256, chosen by chance

@@ -1,0 +1,52 @@
+"""Which propagators are asked for; the standard two are done here, and faster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from autoinstrument.process.notices import tell
+
+if TYPE_CHECKING:
+    from opentelemetry.propagators.textmap import TextMapPropagator
+
+try:
+    from opentelemetry import propagate
+except ValueError as error:  # OTEL_PROPAGATORS, read by that import, names what is not installed
+    tell(
+        "bad-setting",
+        f"{str(error).rstrip('.')}; trace context and baggage are propagated",
+        "OTEL_PROPAGATORS",
+    )
+    _stand_in = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+
+    def global_textmap() -> TextMapPropagator:
+        """Return the standard two."""
+        return _stand_in
+
+else:
+    global_textmap = propagate.get_global_textmap
+
+
+standard: TextMapPropagator | None = None
+"""The global propagator, where that was found to do what `tracecontext,baggage` does."""
+
+
+def has_standard_propagators() -> bool:
+    """Whether what `tracecontext,baggage` does is asked for, so that we may do it faster."""
+    textmap = global_textmap()
+    return textmap is standard or _is_standard(textmap)
+
+
+def _is_standard(textmap: TextMapPropagator) -> bool:
+    global standard  # noqa: PLW0603 - remembers the one propagator that was checked
+    parts = getattr(textmap, "_propagators", None)
+    if isinstance(textmap, CompositePropagator) and parts is not None:
+        kinds = {type(part) for part in parts}
+        if kinds == {TraceContextTextMapPropagator, W3CBaggagePropagator}:
+            standard = textmap
+            return True
+    return False
