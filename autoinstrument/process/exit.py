@@ -47,13 +47,13 @@ def watch() -> None:
         os.register_at_fork(after_in_child=_begin_again)
 
 
-def begin() -> None:
+def begin_exit() -> None:
     """Note that the end has begun, where others' handlers come before the agent's."""
     global _begun  # noqa: PLW0603 - once a process
     _begun = True
 
 
-def begun() -> bool:
+def exit_has_begun() -> bool:
     """Whether the process is ending, as far as that has been noted."""
     return _begun
 
@@ -85,7 +85,7 @@ def _decide_in_shutdown_of(provider: Any) -> bool:
         return False
 
     def shutdown(*args: Any, **kwargs: Any) -> Any:
-        if begun():  # else the application does so while it goes on
+        if exit_has_begun():  # else the application does so while it goes on
             _decide()
         return original(*args, **kwargs)
 
@@ -93,7 +93,7 @@ def _decide_in_shutdown_of(provider: Any) -> bool:
         processor.shutdown = shutdown  # type: ignore[union-attr] # it has one, as seen above
     except AttributeError:
         return False
-    atexit.register(begin)
+    atexit.register(begin_exit)
     return True
 
 

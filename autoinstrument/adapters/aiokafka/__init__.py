@@ -1,7 +1,30 @@
-"""The adapter of aiokafka."""
+"""The adapter of aiokafka: its producer and its consumer, in Python both."""
 
 from __future__ import annotations
 
-from .producer import DISTRIBUTION, OLDEST, install, uninstall
+from typing import TYPE_CHECKING
 
-__all__ = ["DISTRIBUTION", "OLDEST", "install", "uninstall"]
+from autoinstrument.process.exit import watch
+
+from . import consumer, producer
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+DISTRIBUTION = "aiokafka"
+OLDEST = (0, 10)
+
+
+def install(module: ModuleType) -> None:
+    """Trace a class of the module that defines it; doing it twice changes nothing."""
+    watch()
+    if hasattr(module, "AIOKafkaConsumer"):
+        consumer.install(module.AIOKafkaConsumer)
+    else:
+        producer.install(module)
+
+
+def uninstall() -> None:
+    """Put the client's own methods back; what is open already is still closed."""
+    producer.patches.undo()
+    consumer.patches.undo()

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapters.patches import Patches
 from autoinstrument.adapters.python_clients.errors import error_type
-from autoinstrument.process import exit as process_exit
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.tracing.headers import PROPAGATED
@@ -22,17 +21,13 @@ from autoinstrument.tracing.producer import Client
 from autoinstrument.tracing.step import Taking, flush
 from autoinstrument.tracing.write import Write, begin
 
-from . import consumer
 from .transactions import transactions
 
 if TYPE_CHECKING:
     from asyncio import Future, Task
-    from types import FrameType, ModuleType
+    from types import FrameType
 
     from autoinstrument.tracing.headers import Headers
-
-DISTRIBUTION = "aiokafka"
-OLDEST = (0, 10)
 
 _SEND = ("self", "topic", "value", "key", "partition", "timestamp_ms", "headers")
 _SEND_BATCH = ("self", "batch", "topic")
@@ -42,22 +37,14 @@ _ROOM = 1000  # bytes that a record takes beside key and value, ours included: o
 _UNKNOWN = object()  # a value that is not None, as far as one knows
 
 guard = Guard("the tracing of aiokafka")
-_patches = Patches()
-_originals = _patches.original
+patches = Patches()
+_originals = patches.original
 _sending: ContextVar[Report | list[Report] | None] = ContextVar("autoinstrument", default=None)
 """What this task is in the midst of sending: the serializers come before the headers."""
 
 
-def install(module: ModuleType) -> None:
-    """Trace a class of the module that defines it; doing it twice changes nothing."""
-    process_exit.watch()
-    if hasattr(module, "AIOKafkaConsumer"):
-        consumer.install(module.AIOKafkaConsumer)
-    else:
-        _install(module)
-
-
-def _install(module: Any) -> None:
+def install(module: Any) -> None:
+    """Trace the producer in the module that defines it; doing it twice changes nothing."""
     producer, accumulator = module.AIOKafkaProducer, module.MessageAccumulator
     batch = sys.modules[accumulator.__module__].MessageBatch
     if getattr(producer.send, "__wrapped__", None) is not None:
@@ -70,18 +57,12 @@ def _install(module: Any) -> None:
     ):
         if method.__code__.co_varnames[: len(expected)] != expected:
             name = method.__qualname__
-            tell("client-unsupported", f"{DISTRIBUTION}: {name} has other parameters than expected")
+            tell("client-unsupported", f"aiokafka: {name} has other parameters than expected")
             return
-    _patches.replace(batch, "append", _append)
-    _patches.replace(accumulator, "_append_batch", _append_batch)
+    patches.replace(batch, "append", _append)
+    patches.replace(accumulator, "_append_batch", _append_batch)
     for name, replacement in _METHODS.items():
-        _patches.replace(producer, name, replacement)
-
-
-def uninstall() -> None:
-    """Put the client's own methods back; what is open already is still closed."""
-    _patches.undo()
-    consumer.patches.undo()
+        patches.replace(producer, name, replacement)
 
 
 class AiokafkaClient(Client):

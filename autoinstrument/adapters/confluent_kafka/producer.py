@@ -1,7 +1,6 @@
-"""confluent-kafka: C types that only a subclass can trace, answered on the polling thread.
+"""confluent-kafka's producer: a C type that only a subclass can trace.
 
-`Producer` is replaced in `confluent_kafka.cimpl`, before the package takes it from there, so that
-`SerializingProducer`, `AvroProducer` and the producer inside `AIOProducer` inherit what is traced.
+`SerializingProducer`, `AvroProducer` and the producer inside `AIOProducer` inherit it.
 """
 
 from __future__ import annotations
@@ -11,13 +10,10 @@ from functools import update_wrapper
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.process import exit as process_exit
-from autoinstrument.process.notices import tell
 from autoinstrument.tracing.step import Taking, flush
 from autoinstrument.tracing.transactions import Transaction, deciding
 from autoinstrument.tracing.write import begin
 
-from . import consumer
 from .batches import batches
 from .errors import exception_type, is_too_large
 from .statistics import watch_statistics
@@ -26,78 +22,18 @@ from .writes import CLIENT, ConfluentClient, Report, client_of, guard, initializ
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
     from autoinstrument.tracing.write import Write
 
-DISTRIBUTION = "confluent-kafka"
-OLDEST = (2, 3)
-
 _ABSENT: Any = object()  # what the application has not given, where None is another answer
 _HEADERS = (list, dict, type(None))
-_original: Any
-replaced: dict[type, type] = {}
-"""What the application should have in the place of the client's own classes; made once."""
+_original: Any  # the C type, which is one a process
 
 
-def install(module: ModuleType) -> None:
-    """Trace the classes of one module of the client; doing it twice changes nothing."""
-    process_exit.watch()
-    if module.__name__ == "confluent_kafka.cimpl":
-        _replace_producer(module)
-    else:
-        from .layers import watch  # noqa: PLC0415 - only for who imports them
-
-        watch(module)
-
-
-def uninstall() -> None:
-    """Put the client's own classes back; what was made of ours in the meantime stands aside."""
-    from .layers import patches  # noqa: PLC0415 - only for who imports them
-
-    patches.undo()
-    guard.broken = True
-
-
-def _replace_producer(module: Any) -> None:
-    global _original  # noqa: PLW0603 - the C type is one a process
-    producer = module.Producer
-    if not isinstance(producer, type):
-        tell("client-unsupported", f"{DISTRIBUTION}: another agent has put a proxy over Producer")
-        return
-    if hasattr(producer, CLIENT):
-        return
-    version = module.version()
-    text = version if isinstance(version, str) else version[0]
-    if tuple(int(part) for part in text.split(".")[:2]) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        tell("client-unsupported", f"{DISTRIBUTION} {text} is not traced; {oldest} and later are")
-        return
+def subclass(producer: type) -> type:
+    """Return a subclass of the client's producer whose writes are traced."""
+    global _original  # noqa: PLW0603 - see there
     _original = producer
-    guard.broken = False
-    module.Producer = _replaced(producer, _subclass)
-    module.Consumer = _replaced(module.Consumer, consumer.subclass)
-    share = getattr(module, "ShareConsumer", None)  # from version 2.14 on
-    if isinstance(share, type):
-        module.ShareConsumer = _replaced(share, consumer.subclass_of_share)
-
-
-def _replaced(original: type, subclass: Callable[[type], type]) -> type:
-    traced = replaced.get(original) or replaced.setdefault(original, subclass(original))
-    _serve_classes_above(original, traced)
-    return traced
-
-
-def _serve_classes_above(original: Any, traced: type) -> None:
-    """Replace the client's own classes that are made already, when the agent comes late."""
-    above: type
-    for above in original.__subclasses__():
-        if above.__module__.startswith("confluent_kafka.") and above not in replaced:
-            names = {"__module__": above.__module__, "__doc__": above.__doc__}
-            replaced[above] = type(above.__name__, (above, traced), names)
-
-
-def _subclass(producer: type) -> type:
     # The C type has neither a __dict__ nor weak references: a slot adds only what is needed.
     names: dict[str, Any] = {
         "__slots__": (CLIENT, "__weakref__"),

@@ -1,7 +1,30 @@
-"""The adapter of kafka-python."""
+"""The adapter of kafka-python: its producer and its consumer, in Python both."""
 
 from __future__ import annotations
 
-from .producer import DISTRIBUTION, OLDEST, install, uninstall
+from typing import TYPE_CHECKING
 
-__all__ = ["DISTRIBUTION", "OLDEST", "install", "uninstall"]
+from autoinstrument.process.exit import watch
+
+from . import consumer, producer
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+DISTRIBUTION = "kafka-python"
+OLDEST = (2, 0, 2)
+
+
+def install(module: ModuleType) -> None:
+    """Trace a class of the module that defines it; doing it twice changes nothing."""
+    watch()
+    if hasattr(module, "KafkaConsumer"):
+        consumer.install(module.KafkaConsumer)
+    else:
+        producer.install(module)
+
+
+def uninstall() -> None:
+    """Put the client's own methods back; what is open already is still closed."""
+    producer.patches.undo()
+    consumer.patches.undo()

@@ -15,7 +15,7 @@ from opentelemetry.context import attach, detach, get_current
 
 from autoinstrument.adapters.patches import Patches
 from autoinstrument.adapters.python_clients.errors import error_type
-from autoinstrument.process import exit as process_exit
+from autoinstrument.process.exit import begin_exit, exit_has_begun
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.tracing.errors import CLOSED
@@ -23,19 +23,15 @@ from autoinstrument.tracing.producer import Client
 from autoinstrument.tracing.step import Taking, flush
 from autoinstrument.tracing.write import Write, begin
 
-from . import consumer
 from .transactions import transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType, ModuleType
+    from types import FrameType
 
     from opentelemetry.context import Context
 
     from autoinstrument.tracing.headers import Headers
-
-DISTRIBUTION = "kafka-python"
-OLDEST = (2, 0, 2)
 
 _SEND = ("self", "topic", "value", "key", "headers", "partition", "timestamp_ms")
 _APPEND = ("self", "tp", "timestamp_ms", "key", "value", "headers")
@@ -45,8 +41,8 @@ _CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
 _ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 
 guard = Guard("the tracing of kafka-python")
-_patches = Patches()
-_originals = _patches.original
+patches = Patches()
+_originals = patches.original
 
 
 class _Sending(threading.local):
@@ -59,38 +55,24 @@ class _Sending(threading.local):
 _sending = _Sending()
 
 
-def install(module: ModuleType) -> None:
-    """Trace a class of the module that defines it; doing it twice changes nothing."""
-    process_exit.watch()
-    if hasattr(module, "KafkaConsumer"):
-        consumer.install(module.KafkaConsumer)
-    else:
-        _install(module)
-
-
-def _install(module: Any) -> None:
+def install(module: Any) -> None:
+    """Trace the producer in the module that defines it; doing it twice changes nothing."""
     producer, accumulator = module.KafkaProducer, module.RecordAccumulator
     if getattr(producer.send, "__wrapped__", None) is not None:
         return
     for method, expected in (producer.send, _SEND), (accumulator.append, _APPEND):
         if _parameters(method)[: len(expected)] != expected:
             name = method.__qualname__
-            tell("client-unsupported", f"{DISTRIBUTION}: {name} has other parameters than expected")
+            tell("client-unsupported", f"kafka-python: {name} has other parameters than expected")
             return
-    _patches.replace(accumulator, "append", _append)
+    patches.replace(accumulator, "append", _append)
     for name, replacement in _METHODS.items():
         if hasattr(producer, name):  # transactions from version 2.1 on
-            _patches.replace(producer, name, replacement)
+            patches.replace(producer, name, replacement)
     future = module.FutureRecordMetadata
     for name, replacement in _FUTURE.items():
-        _patches.replace(future, name, replacement)
-    _patches.replace(producer, "send", _send)
-
-
-def uninstall() -> None:
-    """Put the client's own methods back; what is open already is still closed."""
-    _patches.undo()
-    consumer.patches.undo()
+        patches.replace(future, name, replacement)
+    patches.replace(producer, "send", _send)
 
 
 def _parameters(method: Any) -> tuple[str, ...]:
@@ -116,8 +98,8 @@ class KafkaPythonClient(Client):
         self.takes_headers = (config["api_version"] or _WITH_HEADERS) >= _WITH_HEADERS
         # The producer closes itself at exit, by force after a second, which is registered with its
         # construction: what comes before that is registered anew after each.
-        atexit.unregister(process_exit.begin)
-        atexit.register(process_exit.begin)
+        atexit.unregister(begin_exit)
+        atexit.register(begin_exit)
 
 
 class Report(Write):
@@ -150,7 +132,7 @@ class Report(Write):
         with guard:
             cause = error_type(error)
             if (
-                cause == CLOSED and process_exit.begun()
+                cause == CLOSED and exit_has_begun()
             ):  # by force, which nobody but the end has wanted
                 self.lost()
             else:
