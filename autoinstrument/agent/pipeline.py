@@ -19,7 +19,7 @@ from autoinstrument.export.destinations import destination
 from autoinstrument.export.exporters import exporters, metric_exporters
 from autoinstrument.export.queue import Finisher
 from autoinstrument.export.recording import Recording
-from autoinstrument.export.sinks import SCOPE, OwnSink, Sink, application_sink
+from autoinstrument.export.sinks import SCOPE, OwnSink, application_sink
 from autoinstrument.export.spans import Parts
 from autoinstrument.metrics.counts import Metrics
 from autoinstrument.metrics.meter import Meter
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from autoinstrument.metrics.export import MetricExport
-    from autoinstrument.tracing.operation import Operation
+    from autoinstrument.tracing.operation import Operation, Sink
 
 _SCOPE = InstrumentationScope(SCOPE, __version__)
 _COUNTS = (128,) * 6

@@ -7,7 +7,7 @@ only do through names that are not all public; where one is missing, the last on
 from __future__ import annotations
 
 from time import time_ns
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
@@ -24,21 +24,11 @@ if TYPE_CHECKING:
     from opentelemetry import trace
     from opentelemetry.sdk.resources import Resource
 
-    from autoinstrument.tracing.operation import Operation
+    from autoinstrument.tracing.operation import Operation, Sink
 
     from .queue import Finisher
 
 SCOPE = "autoinstrument"
-
-
-class Sink(Protocol):
-    """What a write needs: identity when it opens, a place to go when it is answered."""
-
-    def open(self, operation: Operation) -> None:
-        """Give `write` its ids, flags and trace state, and ask the sampler."""
-
-    def close(self, operation: Operation) -> None:
-        """Take `write`, answered just now."""
 
 
 class OwnSink:

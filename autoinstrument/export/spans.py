@@ -10,7 +10,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from autoinstrument.process.quiet import unheard
 from autoinstrument.process.settings import settings
-from autoinstrument.tracing.call_site import RootDecision
+from autoinstrument.tracing.operation import RootDecision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_DEFAULT_PORT = 9092
+
 
 class Common(dict[str, Any]):
     """Attributes, with room for what is made of them only once, by who has made it."""
@@ -13,3 +15,12 @@ class Common(dict[str, Any]):
     def __init__(self, *attributes: Any) -> None:
         super().__init__(*attributes)
         self.made: dict[Any, dict[Any, Any]] = {}
+
+
+def server_attributes(servers: str) -> dict[str, str | int]:
+    """Return `server.address` and `server.port` of the first of `servers`, a list such as `PLAINTEXT://a:9092,[::1]:9093`."""
+    first = servers.partition(",")[0].strip().rpartition("://")[2]
+    host, _, port = first.rpartition(":")
+    if not host or not port.isdigit():
+        host, port = first, str(_DEFAULT_PORT)
+    return {"server.address": host.strip("[]"), "server.port": int(port)} if host else {}

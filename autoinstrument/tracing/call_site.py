@@ -1,13 +1,12 @@
-"""Units of work: what a write belongs to when the application has no span of its own."""
+"""The place in the application that writes: what a root span is named for."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .attributes import Common
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import CodeType, FrameType
 
 
@@ -20,14 +19,6 @@ class CallSite(NamedTuple):
     """OpenTelemetry's code attributes, semantic conventions v1.44.0."""
     code: CodeType
     """Kept, so that no other code can get its id."""
-
-
-class RootDecision(NamedTuple):
-    """What a sampler has said of a root span by itself."""
-
-    recording: bool
-    flags: int
-    attributes: Mapping[str, Any] | None
 
 
 # By code and instruction. Not by the code itself, whose hash takes as long as the code is.

@@ -22,11 +22,10 @@ from autoinstrument.process import threads
 from autoinstrument.process.settings import settings
 
 from . import workers
-from .attributes import Common
+from .attributes import Common, server_attributes
 from .headers import Carried, extracted
 from .operation import current_context
-from .producer import server_attributes
-from .step import Step
+from .step import Step, guard
 from .suppression import suppressed
 from .unit import Unit, is_over, leave_ended, without_ended, without_units
 
@@ -260,6 +259,14 @@ class Consumption:
             if len(self._topics) < _TOPICS_REMEMBERED:
                 self._topics[topic] = known
             return known
+
+
+def commit(consumption: Consumption | None) -> Step | None:
+    """Begin the commit of a consumer."""
+    with guard:
+        if consumption is not None:
+            return Step(SpanKind.CLIENT, consumption.settling)
+    return None
 
 
 def _place_in(context: Context) -> tuple[Context, SpanContext | None] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry import context as context_api
 from opentelemetry.trace import SpanKind
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext, TraceState
 
-    from autoinstrument.export.sinks import Sink
-
     from .attributes import Common
-    from .call_site import CallSite, RootDecision
+    from .call_site import CallSite
     from .headers import Carried
 
 
@@ -28,6 +26,24 @@ if TYPE_CHECKING:
 _variable = getattr(getattr(context_api, "_RUNTIME_CONTEXT", None), "_current_context", None)
 current_context: Callable[[], Context] = getattr(_variable, "get", context_api.get_current)
 make_current: Callable[[Context], object] = getattr(_variable, "set", context_api.attach)
+
+
+class Sink(Protocol):
+    """What an operation needs: identity when it begins, a place to go when it has ended."""
+
+    def open(self, operation: Operation) -> None:
+        """Give `operation` its ids, flags and trace state, and ask the sampler."""
+
+    def close(self, operation: Operation) -> None:
+        """Take `operation`, ended just now."""
+
+
+class RootDecision(NamedTuple):
+    """What a sampler has said of a root span by itself."""
+
+    recording: bool
+    flags: int
+    attributes: Mapping[str, Any] | None
 
 
 class Operation:

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ReferenceType, WeakSet, ref
+
+from opentelemetry.trace import SpanKind, get_current_span
 
 from autoinstrument.process.settings import settings
 
-from .attributes import Common
+from .attributes import Common, server_attributes
 from .errors import LOST_AT_EXIT
+from .step import Step, guard
 from .transactions import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from .write import Write
+    from autoinstrument.process.guard import Guard
 
 _TOPICS_REMEMBERED = 1000
-_DEFAULT_PORT = 9092
 _MOST_WAITED_FOR = 64  # one a thread: with more open, somebody has written several before waiting
+
+
+class OpenWrite(Protocol):
+    """A write that has no answer yet, as its producer sees it."""
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the application waits for the answer to this one message."""
+
+    def waited_for(self, how: str) -> None:
+        """Note that it does, by `how`."""
+
+    def unconfirmed(self) -> None:
+        """Close the write without a verdict."""
+
+    def failed(self, error_type: str, description: str) -> None:
+        """Close the write as failed."""
+
+    def lost(self) -> None:
+        """Close the write that the end of the process leaves without an answer."""
 
 
 class Client:
@@ -39,7 +62,7 @@ class Client:
         self.unconfirmed = unconfirmed
         self.has_roots = settings().root_spans
         self.propagates = settings().propagate
-        self.open: set[Write] = set()
+        self.open: set[OpenWrite] = set()
         self.lost = 0
         """How many writes have got no answer by the end of the process."""
         self.transaction: Transaction | None = None
@@ -134,6 +157,11 @@ def clients() -> list[Client]:
         return list(_clients)
 
 
+def in_flight() -> int:
+    """Return how many writes have no answer yet."""
+    return sum(len(client.open) for client in clients())
+
+
 def forget_clients() -> None:
     """Leave what a forked child has inherited to the parent, whose producers those are."""
     global _clients_lock, _dropped_writes
@@ -144,10 +172,46 @@ def forget_clients() -> None:
         client.transaction = None
 
 
-def server_attributes(servers: str) -> dict[str, str | int]:
-    """Return `server.address` and `server.port` of the first of `servers`, a list such as `PLAINTEXT://a:9092,[::1]:9093`."""
-    first = servers.partition(",")[0].strip().rpartition("://")[2]
-    host, _, port = first.rpartition(":")
-    if not host or not port.isdigit():
-        host, port = first, str(_DEFAULT_PORT)
-    return {"server.address": host.strip("[]"), "server.port": int(port)} if host else {}
+def flush(client: Client | None) -> Step | None:
+    """Begin the flush of a producer; None if there is nothing to wait for.
+
+    None also where no span is active: there is no trace that it could show to be waiting.
+    """
+    with guard:
+        if client and client.open:
+            client.waits("flush")
+        if client and client.open and get_current_span().get_span_context().is_valid:
+            return Step(SpanKind.INTERNAL, client.flushing, long_only=True)
+    return None
+
+
+@contextmanager
+def deciding(
+    guard: Guard, client: Client | None, outcome: Callable[[Transaction], None]
+) -> Iterator[None]:
+    """Enclose a client's call that decides on its transaction by `outcome`, if it succeeds."""
+    yield
+    with guard:
+        if client is not None:
+            client.decide(outcome)
+
+
+@contextmanager
+def committing(
+    guard: Guard, client: Client | None, can_abort: Callable[[Exception], bool]
+) -> Iterator[None]:
+    """Enclose the call that commits; until it is answered nothing is known.
+
+    `can_abort` says of an exception whether the client can still abort the transaction.
+    """
+    transaction = None if client is None else client.transaction
+    if transaction is not None:
+        transaction.committing = True
+    try:
+        with deciding(guard, client, Transaction.committed):
+            yield
+    except Exception as error:
+        with guard:
+            if transaction is not None:
+                transaction.committing = not can_abort(error)
+        raise

@@ -19,7 +19,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from .call_site import RootDecision
+from .operation import RootDecision
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

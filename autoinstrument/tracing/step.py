@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import SpanContext
 
-    from .consumer import Consumption
-    from .producer import Client
-
-_guard = Guard("the tracing of commits and flushes")
+guard = Guard("the tracing of commits and flushes")
 _LONG = 1_000_000  # nanoseconds: a flush that takes less has not held anybody up
 
 
@@ -59,37 +56,16 @@ class Taking:
 
     def end(self, *, outcome: str | None = None) -> None:
         """End the step as one that has not failed."""
-        with _guard:
+        with guard:
             if self._step is not None:
                 self._step.outcome = outcome
                 self._step.end()
 
     def failed(self, error: BaseException) -> None:
         """End the step as failed."""
-        with _guard:
+        with guard:
             if self._step is not None:
                 self._step.end(self._cause(error), str(error))
-
-
-def commit(consumption: Consumption | None) -> Step | None:
-    """Begin the commit of a consumer."""
-    with _guard:
-        if consumption is not None:
-            return Step(SpanKind.CLIENT, consumption.settling)
-    return None
-
-
-def flush(client: Client | None) -> Step | None:
-    """Begin the flush of a producer; None if there is nothing to wait for.
-
-    None also where no span is active: there is no trace that it could show to be waiting.
-    """
-    with _guard:
-        if client and client.open:
-            client.waits("flush")
-        if client and client.open and get_current_span().get_span_context().is_valid:
-            return Step(SpanKind.INTERNAL, client.flushing, long_only=True)
-    return None
 
 
 class Step(Operation):

@@ -17,8 +17,8 @@ from autoinstrument.adapters.python_clients.errors import error_type
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.tracing.headers import PROPAGATED
-from autoinstrument.tracing.producer import Client
-from autoinstrument.tracing.step import Taking, flush
+from autoinstrument.tracing.producer import Client, flush
+from autoinstrument.tracing.step import Taking
 from autoinstrument.tracing.write import Write, begin
 
 from .transactions import transactions

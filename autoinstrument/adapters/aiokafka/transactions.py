@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.transactions import Transaction, committing, deciding
+from autoinstrument.tracing.producer import committing, deciding
+from autoinstrument.tracing.transactions import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable

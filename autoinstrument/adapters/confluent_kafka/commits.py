@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import SpanKind
 
 from autoinstrument.tracing.attributes import Common
-from autoinstrument.tracing.consumer import Consumption
-from autoinstrument.tracing.step import Step, Taking, commit
+from autoinstrument.tracing.consumer import Consumption, commit
+from autoinstrument.tracing.step import Step, Taking
 
 from .errors import exception_type
 from .writes import CLIENT, guard

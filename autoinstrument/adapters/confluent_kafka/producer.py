@@ -10,8 +10,9 @@ from functools import update_wrapper
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.step import Taking, flush
-from autoinstrument.tracing.transactions import Transaction, deciding
+from autoinstrument.tracing.producer import deciding, flush
+from autoinstrument.tracing.step import Taking
+from autoinstrument.tracing.transactions import Transaction
 from autoinstrument.tracing.write import begin
 
 from .batches import batches
@@ -23,7 +24,7 @@ from .writes import CLIENT, ConfluentClient, Report, client_of, guard, initializ
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autoinstrument.tracing.write import Write
+    from autoinstrument.tracing.producer import OpenWrite
 
 _ABSENT: Any = object()  # what the application has not given, where None is another answer
 _HEADERS = (list, dict, type(None))
@@ -164,13 +165,13 @@ def _leave(self: Any, *args: Any) -> Any:
     return result
 
 
-def _unreported(producer: Any) -> set[Write]:
+def _unreported(producer: Any) -> set[OpenWrite]:
     """Return the open writes of which only an error would be reported."""
     client = client_of(producer)
     return client.open.copy() if client is not None and client.only_errors else set()
 
 
-def _confirm_nothing(writes: set[Write]) -> None:
+def _confirm_nothing(writes: set[OpenWrite]) -> None:
     with guard:
         for write in writes:
             write.unconfirmed()

@@ -9,8 +9,8 @@ from autoinstrument.adapters.python_clients.errors import error_type
 from autoinstrument.adapters.python_clients.records import take, take_batches
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.settings import settings
-from autoinstrument.tracing.consumer import Consumption
-from autoinstrument.tracing.step import Taking, commit
+from autoinstrument.tracing.consumer import Consumption, commit
+from autoinstrument.tracing.step import Taking
 from autoinstrument.tracing.workers import this_worker
 
 _CLIENT = "_autoinstrument"  # the one attribute of a consumer that is ours

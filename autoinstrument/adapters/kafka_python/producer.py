@@ -19,8 +19,8 @@ from autoinstrument.process.exit import begin_exit, exit_has_begun
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.tracing.errors import CLOSED
-from autoinstrument.tracing.producer import Client
-from autoinstrument.tracing.step import Taking, flush
+from autoinstrument.tracing.producer import Client, flush
+from autoinstrument.tracing.step import Taking
 from autoinstrument.tracing.write import Write, begin
 
 from .transactions import transactions
