@@ -1,1 +1,1 @@
-"""The composition root: it builds the pipeline and ties the parts, and alone knows all of them."""
+"""The agent as a whole: it builds the pipeline and ties the parts, and alone knows all of them."""

@@ -66,6 +66,9 @@ class Installation:
 
     def _install(self, adapter: str, module: ModuleType) -> None:
         _reach_dependencies()
+        from .pipeline import tie  # noqa: PLC0415 - it imports OpenTelemetry
+
+        tie()
         import_module(adapter).install(module)
         if adapter not in self.called:
             self.called.append(adapter)

@@ -1,11 +1,13 @@
-"""The sink of this moment: the application's provider if it has set one, else the agent's own.
+"""The composition root: it builds the pipeline, and ties the parts to it and to one another.
 
-A global provider is never set here: that would quietly take the application's tracing away.
+Operations go to the application's provider if it has set one, else to the agent's own. A global
+provider is never set here: that would quietly take the application's tracing away.
 """
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -17,26 +19,29 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from autoinstrument.export.destinations import destination
 from autoinstrument.export.exporters import exporters, metric_exporters
+from autoinstrument.export.otlp_json import metrics_request
 from autoinstrument.export.queue import Finisher
 from autoinstrument.export.recording import Recording
 from autoinstrument.export.sinks import SCOPE, OwnSink, application_sink
 from autoinstrument.export.spans import Parts
-from autoinstrument.metrics.counts import Metrics
+from autoinstrument.logs import records
+from autoinstrument.metrics import current as counts
 from autoinstrument.metrics.meter import Meter
-from autoinstrument.process import exit as process_exit
 from autoinstrument.process import fork
+from autoinstrument.process.exit import at_the_end, before_shutdown_of, watch
 from autoinstrument.process.notices import tell
 from autoinstrument.process.service import program
 from autoinstrument.process.settings import settings
 from autoinstrument.process.version import __version__
+from autoinstrument.tracing import end
+from autoinstrument.tracing import pipeline as of_tracing
 from autoinstrument.tracing.sampling import Sampling
+from autoinstrument.tracing.unit import UNIT
 
 from . import closing_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from autoinstrument.metrics.export import MetricExport
@@ -47,13 +52,11 @@ _COUNTS = (128,) * 6
 _LENGTHS = (SpanLimits.UNSET,) * 2
 """With the counts, what the SDK limits spans by where no variable says otherwise."""
 _UNASKED = object()
+# A process has one pipeline, which every write asks for.
 _asked_for: Any = _UNASKED
 _sink: Sink
 _own: OwnSink | None = None
 _counting: Finisher | None = None
-_metrics: Metrics | None = None
-in_flight: Callable[[], int] = int
-"""Counts the writes that have no answer yet; set by who knows them."""
 _choosing: int | None = None
 """The thread that is in the midst of it."""
 
@@ -71,6 +74,19 @@ class _Nowhere:
 _nowhere = _Nowhere()
 
 
+def tie() -> None:
+    """Give each part what it needs of the others; before the first adapter, and once is enough."""
+    of_tracing.current = current
+    of_tracing.metrics = counts.metrics
+    records.find_units(UNIT)
+    watch(end.decide, _forget_all)
+
+
+def _forget_all() -> None:
+    end.forget()
+    forget()
+
+
 def current() -> Sink:
     """Return where a write that begins now belongs; what is built is built once."""
     # Private, since the public getter reads the environment each time (0.6 us) and may even set a
@@ -86,16 +102,9 @@ _has_private_name = hasattr(trace, "_TRACER_PROVIDER")
 
 def forget() -> None:
     """Drop everything: a forked child shares neither threads nor connections with its parent."""
-    global _asked_for, _own, _counting, _metrics, _choosing
-    _asked_for, _own, _counting, _metrics, _choosing = _UNASKED, None, None, None, None
-
-
-def metrics() -> Metrics:
-    """Return what counts in this process, be it for nobody."""
-    global _metrics  # noqa: PLW0603 - the process's one
-    if _metrics is None:
-        _metrics = Metrics(in_flight)
-    return _metrics
+    global _asked_for, _own, _counting, _choosing
+    _asked_for, _own, _counting, _choosing = _UNASKED, None, None, None
+    counts.forget()
 
 
 def _choose(provider: trace.TracerProvider | None) -> Sink:
@@ -118,7 +127,7 @@ def _build(provider: trace.TracerProvider | None) -> None:
         _sink = _own_sink()
     else:
         _sink = application_sink(provider, _counting_finisher().add)
-        process_exit.before_shutdown_of(provider)
+        before_shutdown_of(provider)
     _asked_for = provider
 
 
@@ -136,9 +145,9 @@ def _own_sink() -> OwnSink:
         found = exporters()
         recording = [each for each in found if isinstance(each, Recording)]
         finisher = _finisher(found, Parts(provider.resource, _SCOPE, limits), recording)
-        metrics().dropped = lambda: finisher.dropped
-        process_exit.at_the_end(lambda: closing_line.say(finisher, found))
-        process_exit.at_the_end(finisher.finish)  # the last registered comes first
+        counts.metrics().dropped = lambda: finisher.dropped
+        at_the_end(lambda: closing_line.say(finisher, found))
+        at_the_end(finisher.finish)  # the last registered comes first
         _own = OwnSink(Sampling(provider.sampler, provider.id_generator), finisher, current)
     return _own
 
@@ -148,7 +157,7 @@ def _counting_finisher() -> Finisher:
     global _counting  # noqa: PLW0603 - the process's one
     if _counting is None:
         _counting = _finisher([], Parts(_resource(), _SCOPE, _limits()), [])
-        process_exit.at_the_end(_counting.finish)
+        at_the_end(_counting.finish)
     return _counting
 
 
@@ -156,21 +165,26 @@ def _finisher(
     found: list[SpanExporter | Recording], parts: Parts, recording: list[Recording]
 ) -> Finisher:
     def metric_export() -> MetricExport | None:
-        destinations: list[MetricExporter | Recording] = [*metric_exporters(), *recording]
-        if not destinations:
+        asked_for = metric_exporters()
+        if not (asked_for or recording):
             return None
         from autoinstrument.metrics.export import MetricExport  # noqa: PLC0415 - at the first export only
 
-        return MetricExport(metrics(), destinations, parts.resource, parts.scope)
+        recorders = [partial(_record, each) for each in recording]
+        return MetricExport(counts.metrics(), asked_for, recorders, parts.resource, parts.scope)
 
     interval = _number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
     return Finisher(
         [destination(exporter, parts) for exporter in found],
-        Meter(metrics(), interval, metric_export) if settings().metrics else None,
+        Meter(counts.metrics(), interval, metric_export) if settings().metrics else None,
         interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
         batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 2048),
         most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**16),
     )
+
+
+def _record(recording: Recording, data: MetricsData) -> None:
+    recording.append(metrics_request(data))
 
 
 def _resource() -> Resource:

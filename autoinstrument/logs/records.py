@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-UNIT = "autoinstrument-unit"
-"""Where a context keeps the unit of work that it belongs to."""
-
 _guard = Guard("the correlation of logs")
 _own = _local()
+# A process has one factory of log records, and one tracing that makes units of work.
 _records: _Records | None = None
+_unit_key: str | None = None
 
 
 def install(logging: Any) -> None:
@@ -43,6 +42,12 @@ def install(logging: Any) -> None:
         logging.PercentStyle.format = _formatting(logging.PercentStyle.format)
         for name, value in _NONE.items():
             setattr(logging.LogRecord, name, value)
+
+
+def find_units(key: str) -> None:
+    """Know from now on where a context keeps the unit of work that it belongs to."""
+    global _unit_key  # noqa: PLW0603 - see above
+    _unit_key = key
 
 
 def uninstall() -> None:
@@ -153,7 +158,7 @@ def _current() -> tuple[str, str, bool, str] | None:
     own = span.get_span_context()
     if not own.is_valid:
         return None
-    unit = context.get_value(UNIT)
+    unit = None if _unit_key is None else context.get_value(_unit_key)
     if unit is not None:
         root = f"{unit.span_id:016x}"
     else:

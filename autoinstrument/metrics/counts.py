@@ -9,21 +9,23 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from time import time_ns
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from autoinstrument.tracing import errors
+
+from .kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from autoinstrument.tracing.operation import Operation
 
+    from .kinds import Gauges, Labels
     from .statistics import Statistics
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The upper bounds of the buckets in seconds, as the conventions advise."""
-Labels: TypeAlias = "tuple[tuple[str, str | int], ...]"
 
 _BOUNDS = [int(bound * 1_000_000_000) for bound in BOUNDS]
 _COMMON = (
@@ -47,16 +49,6 @@ _NOT_SENT = {
     errors.INVALID_STATE,
 }
 
-
-class Kind(NamedTuple):
-    """What a metric is called, and what it measures."""
-
-    name: str
-    unit: str
-    description: str
-
-
-Gauges: TypeAlias = "dict[Kind, dict[Labels, float]]"
 
 _SENT = Kind("messaging.client.sent.messages", _MESSAGE, "Sent to a broker.")
 _CONSUMED = Kind("messaging.client.consumed.messages", _MESSAGE, "Delivered to the application.")
@@ -196,7 +188,7 @@ class Metrics:
         operation_type = attributes.get("messaging.operation.type")
         if operation_type is None:
             return None
-        labels = labels_of(attributes)
+        labels = _labels_of(attributes)
         key = labels, operation_type, outcome
         if key not in self.series and len(self.series) >= _MOST_SERIES:
             key = _OVERFLOW, operation_type, None
@@ -211,10 +203,10 @@ class Metrics:
         """Whether nothing was counted yet."""
         return not (self.series or self._received or self.statistics)
 
-    def received(self, labels: Labels) -> Count:
-        """Return where the messages are counted that a consumer is given."""
+    def received(self, attributes: Mapping[str, str | int]) -> Count:
+        """Return where the messages of one topic are counted that a consumer is given."""
         with self._lock:
-            return self._received.setdefault(labels, Count())
+            return self._received.setdefault(_labels_of(attributes), Count())
 
     def counters(self) -> dict[Kind, dict[Labels, int]]:
         """Return the sums: messages received, and what follows from the durations."""
@@ -257,6 +249,6 @@ class Metrics:
         return found
 
 
-def labels_of(attributes: Mapping[str, str | int]) -> Labels:
+def _labels_of(attributes: Mapping[str, str | int]) -> Labels:
     """Return those of a span's attributes that metrics have as well: of few different values."""
     return tuple((name, attributes[name]) for name in _COMMON if name in attributes)

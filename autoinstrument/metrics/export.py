@@ -14,7 +14,6 @@ from opentelemetry.sdk.metrics import Counter, Histogram
 from opentelemetry.sdk.metrics import export as sdk
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExportResult
 
-from autoinstrument.export.otlp_json import metrics_request
 from autoinstrument.process.notices import tell
 from autoinstrument.process.version import __version__
 
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    from autoinstrument.export.recording import Recording
     from autoinstrument.tracing.operation import Operation
 
-    from .counts import Durations, Kind, Labels, Metrics
+    from .counts import Durations, Metrics
+    from .kinds import Kind, Labels
 
 _NANO = 1e9
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
@@ -40,17 +39,19 @@ _DURATIONS = {
 
 
 class MetricExport:
-    """Hands the metrics of this process on."""
+    """Hands the metrics of this process on: to `exporters`, and to `recordings`."""
 
     def __init__(
         self,
         metrics: Metrics,
-        exporters: Iterable[sdk.MetricExporter | Recording],
+        exporters: Iterable[sdk.MetricExporter],
+        recordings: Iterable[Callable[[sdk.MetricsData], object]],
         resource: Resource,
         scope: InstrumentationScope,
     ) -> None:
         self._metrics = metrics
         self._exporters = list(exporters)
+        self._recordings = list(recordings)
         self._resource = resource
         self._scope = scope
         self._last: dict[int, dict[Any, Any]] = {}
@@ -61,14 +62,13 @@ class MetricExport:
         """Export what there is since the beginning, or since the last time as an exporter asks."""
         now = time_ns()
         for exporter in self._exporters:
-            if hasattr(exporter, "append"):
-                exporter.append(metrics_request(self._data(now)))
-                continue
             data = self._data(now, exporter)
             if exporter.export(data) is not MetricExportResult.SUCCESS:
                 name = type(exporter).__name__
                 words = f"{name} could not export; OTEL_METRICS_EXPORTER=none asks for no metrics"
                 tell("export-failed", words, "metrics")
+        for record in self._recordings:
+            record(self._data(now))
         self._since = now
 
     def record_in_flight(self) -> None:
@@ -77,9 +77,8 @@ class MetricExport:
         if in_flight != self._in_flight:
             self._in_flight = in_flight
             data = self._of([_gauge(IN_FLIGHT, {(): in_flight}, time_ns())])
-            for exporter in self._exporters:
-                if hasattr(exporter, "append"):
-                    exporter.append(metrics_request(data))
+            for record in self._recordings:
+                record(data)
 
     def shutdown(self) -> None:
         """Close what is open."""

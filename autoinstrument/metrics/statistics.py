@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autoinstrument.agent import pipeline
-
 if TYPE_CHECKING:
-    from .counts import Gauges
+    from .kinds import Gauges
 
 
 class Statistics:
@@ -17,8 +15,3 @@ class Statistics:
 
     def __init__(self) -> None:
         self.gauges: Gauges = {}
-
-    def told(self, gauges: Gauges) -> None:
-        """Take what the client says now in place of what it said before."""
-        self.gauges = gauges
-        pipeline.metrics().statistics.add(self)

@@ -3,6 +3,8 @@
 Handlers of `atexit` run last registered first. The agent's last one is registered when the agent is
 started, so that it runs after all that the application has registered, a `flush` say. With a
 provider of the application, the decision is made in that provider's own shutdown.
+
+What is open then, and how that is decided, is not known here: `watch` is told.
 """
 
 from __future__ import annotations
@@ -15,9 +17,6 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from autoinstrument.tracing.consumer import consumptions, forget_consumptions
-from autoinstrument.tracing.producer import end_clients, forget_clients
-
 from .guard import Guard
 from .notices import tell
 
@@ -28,20 +27,27 @@ _guard = Guard("the end of the process")
 _finishers: list[Callable[[], object]] = []
 _flushers: list[Callable[[], object]] = []
 _original_exit = os._exit
+# The process's one end. Who calls `watch` gives what stands here until then.
 _watching = False
 _begun = False
+_decide_open: Callable[[BaseException | None], object] = bool
+_forget_open: Callable[[], object] = bool
 # Seconds before `os._exit`, by which nobody expects to wait: for the application's flush, which is
 # its own affair, and for our export, whose beginning takes imports.
 _PATIENCE_WITH_FLUSH = 1.0
 _PATIENCE_WITH_EXPORT = 2.0
 
 
-def watch() -> None:
-    """Be ready for the end of this process and of its forked children; called more than once."""
-    global _watching  # noqa: PLW0603 - once a process
+def watch(decide: Callable[[BaseException | None], object], forget: Callable[[], object]) -> None:
+    """Be ready for the end of this process and of its forked children; called more than once.
+
+    `decide` settles what is open, given the exception that has ended the program if there is one;
+    `forget` leaves to the parent what a forked child has inherited.
+    """
+    global _watching, _decide_open, _forget_open
     if _watching:
         return
-    _watching = True
+    _watching, _decide_open, _forget_open = True, decide, forget
     atexit.unregister(logging.shutdown)  # which `end` does: its warnings have a log to go to
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_begin_again)
@@ -149,23 +155,10 @@ def _run(steps: list[Callable[[], object]]) -> None:
 
 def _decide() -> None:
     with _guard:
-        error = _last_error()
-        for consumption in consumptions():
-            consumption.end(error)
-        lost = end_clients()
-        if lost:
-            tell(
-                "lost-at-exit",
-                f"the program ended with {lost} written messages unanswered; "
-                "call flush() or close() on the producer before",
-            )
+        _decide_open(_last_error())
 
 
 def _begin_again() -> None:
-    from autoinstrument.agent import pipeline  # noqa: PLC0415 - the pipeline registers itself here
-
     _finishers.clear()
     _flushers.clear()
-    forget_clients()
-    forget_consumptions()
-    pipeline.forget()
+    _forget_open()

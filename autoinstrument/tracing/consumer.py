@@ -16,12 +16,10 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from autoinstrument.agent import pipeline
-from autoinstrument.metrics.counts import labels_of
 from autoinstrument.process import threads
 from autoinstrument.process.settings import settings
 
-from . import workers
+from . import pipeline, workers
 from .attributes import Common, server_attributes
 from .headers import Carried, extracted
 from .operation import current_context
@@ -35,9 +33,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
 
-    from autoinstrument.metrics.counts import Count
-
     from .headers import Headers
+    from .pipeline import Count
     from .workers import Worker
 
 _TOPICS_REMEMBERED = 1000
@@ -209,7 +206,7 @@ class Consumption:
         found = self._counts.get(topic)
         if found is None:
             of_topic = {**self._receiving, "messaging.destination.name": topic}
-            found = self._counts[topic] = pipeline.metrics().received(labels_of(of_topic))
+            found = self._counts[topic] = pipeline.metrics().received(of_topic)
         return found
 
     def closed(self) -> None:

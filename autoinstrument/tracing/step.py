@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import get_current
 from opentelemetry.trace import SpanKind, get_current_span
 
-from autoinstrument.agent import pipeline
 from autoinstrument.process.guard import Guard
 
+from . import pipeline
 from .attributes import Common
 from .operation import Operation
 from .suppression import suppressed

@@ -20,8 +20,6 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from autoinstrument.logs.records import UNIT
-
 from .current_span import CurrentSpan, lock
 from .operation import current_context, cut_key, make_current
 
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from .attributes import Common
     from .operation import Operation
 
+UNIT = "autoinstrument-unit"
+"""Where a context keeps the unit of work that it belongs to."""
 _SPAN_KEY: str | None = getattr(propagation, "_SPAN_KEY", None)
 
 

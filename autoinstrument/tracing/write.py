@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.trace import SpanKind, get_current_span
 
-from autoinstrument.agent import pipeline
 from autoinstrument.process.settings import settings
 
-from . import errors, propagators
+from . import errors, pipeline, propagators
 from .call_site import call_site, sites
 from .headers import FLAGS, Carried, Headers
 from .injection import injected
 from .operation import Operation, current_context, cut_key
-from .producer import in_flight
 from .propagators import global_textmap
 from .suppression import suppressed
 from .unit import unit_in, unit_of
@@ -247,6 +245,3 @@ class Write(Operation):
             if self.kept is not None:
                 self.unit.kept = self.kept
             self.unit.answered(self)
-
-
-pipeline.in_flight = in_flight

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.process.exit import watch
 from autoinstrument.process.notices import tell
 
 from . import consumer, layers, producer
@@ -27,7 +26,6 @@ replaced: dict[type, type] = {}
 
 def install(module: ModuleType) -> None:
     """Trace the classes of one module of the client; doing it twice changes nothing."""
-    watch()
     if module.__name__ == "confluent_kafka.cimpl":
         _replace_classes(module)
     else:

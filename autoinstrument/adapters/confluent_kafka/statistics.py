@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.metrics.counts import Kind
+from autoinstrument.metrics.current import metrics
+from autoinstrument.metrics.kinds import Kind
 from autoinstrument.metrics.statistics import Statistics
 from autoinstrument.process.settings import settings
 
 from .writes import guard
 
 if TYPE_CHECKING:
-    from autoinstrument.metrics.counts import Gauges
+    from autoinstrument.metrics.kinds import Gauges
 
 _QUEUED = Kind("librdkafka.queue.messages", "{message}", "Waiting in the producer.")
 _QUEUED_BYTES = Kind("librdkafka.queue.size", "By", "Waiting in the producer.")
@@ -41,7 +42,8 @@ def watch_statistics(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any
 
     def told(text: str) -> Any:
         with guard:
-            statistics.told(_gauges(json.loads(text)))
+            statistics.gauges = _gauges(json.loads(text))
+            metrics().statistics.add(statistics)
         return None if given is None else given(text)
 
     return ({**configuration, "stats_cb": told}, *args[1:])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autoinstrument.process.exit import watch
-
 from . import consumer, producer
 
 if TYPE_CHECKING:
@@ -17,7 +15,6 @@ OLDEST = (2, 0, 2)
 
 def install(module: ModuleType) -> None:
     """Trace a class of the module that defines it; doing it twice changes nothing."""
-    watch()
     if hasattr(module, "KafkaConsumer"):
         consumer.install(module.KafkaConsumer)
     else:
