@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from autoinstrument.demo.embedded_broker import embedded_broker
 
 from .cases import BACKLOG, BACKLOGS, TOPICS
-from .running import NotMeasured
+from .outcome import NotMeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from .cases import CLIENTS, SAMPLINGS, Case, Phase, Program
-from .outcome import MEASURES, Outcome
-from .running import OTHER, OURS, NotMeasured, Variant, Workload, in_turn, workload
+from .outcome import MEASURES, NotMeasured, Outcome
+from .running import OTHER, OURS, Variant, Workload, in_turn, workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable

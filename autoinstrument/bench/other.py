@@ -11,7 +11,8 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from .cases import CLIENTS
-from .running import NotMeasured, interpreter_of
+from .outcome import NotMeasured
+from .running import interpreter_of
 
 COMMAND = "opentelemetry-instrument"
 _PACKAGES = [

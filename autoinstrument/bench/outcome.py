@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .cases import Case
 
 
+class NotMeasured(Exception):  # noqa: N818 - it is an answer to the user, not a mishap
+    """Why a case or a command cannot be measured, in words for the user."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """A figure: its unit, and how it follows from what a program says of a phase."""

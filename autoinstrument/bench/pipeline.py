@@ -17,7 +17,8 @@ from autoinstrument.demo.embedded_broker import embedded_broker, unsettled
 from autoinstrument.demo.examples import examples
 
 from .brokers import in_log
-from .running import NotMeasured, Variant, ended, variants
+from .outcome import NotMeasured
+from .running import Variant, ended, variants
 from .sink import Sink
 
 if TYPE_CHECKING:

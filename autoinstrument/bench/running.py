@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from autoinstrument.demo.embedded_broker import unsettled
 
 from .cases import CLIENTS
+from .outcome import NotMeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +38,6 @@ versions = {{each.metadata["Name"]: each.version for each in distributions()}}
 print(sys.version, [versions.get(client) for client in {list(CLIENTS)!r}])
 """
 _WORKLOAD = str(Path(__file__).with_name("workload.py"))
-
-
-class NotMeasured(Exception):  # noqa: N818 - it is an answer to the user, not a mishap
-    """Why a case or a command cannot be measured, in words for the user."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from autoinstrument.bench import (
 )
 from autoinstrument.bench.cases import CASES, CLIENTS, GROUPS, Case, at_rate
 from autoinstrument.bench.measuring import Bench
-from autoinstrument.bench.running import COMPRESSION, EXPORT_DELAY_MS, NotMeasured, variants
+from autoinstrument.bench.outcome import NotMeasured
+from autoinstrument.bench.running import COMPRESSION, EXPORT_DELAY_MS, variants
 from autoinstrument.bench.sink import Sink
 from autoinstrument.bench.text import table
 from autoinstrument.demo.embedded_broker import NotStarted
