@@ -11,7 +11,7 @@ help:
 	@echo "make bench   measure everything beside another agent, on Apache Kafka: 10 minutes"
 	@echo "make full    test the wheel on every Python here, and soak: what CI has no time for"
 	@echo "make readme  write the README's tables of what the code knows"
-	@echo "make lint    check the style and the types"
+	@echo "make lint    check the style, the types and the order of imports"
 	@echo "make wheel   build dist/"
 	@echo "make clean   remove all that was made here; Apache Kafka stays in ~/.cache/autoinstrument"
 
@@ -39,6 +39,7 @@ lint: .venv/lint
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 wheel: .venv/pip
 	@rm -rf dist
