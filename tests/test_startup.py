@@ -55,6 +55,28 @@ def test_a_start_imports_the_finder_and_nothing_else(
     }
 
 
+def test_a_program_that_logs_imports_what_its_records_need(
+    installed: Interpreter, bare: Interpreter
+) -> None:
+    """Still no OpenTelemetry, and nothing of the standard library that it had not."""
+    program = f"import logging; {_MODULES}"
+    added = set(json.loads(installed.run("-c", program, **ON).stdout))
+    added -= set(json.loads(bare.run("-c", program).stdout))
+    assert added == {
+        "__future__",
+        "autoinstrument",
+        "autoinstrument.logs",
+        "autoinstrument.logs.records",
+        "autoinstrument.process",
+        "autoinstrument.process.guard",
+        "autoinstrument.process.notices",
+        "autoinstrument.process.service",
+        "autoinstrument.start",
+        "autoinstrument.start.adapters",
+        "autoinstrument.start.finder",
+    }
+
+
 def test_a_start_starts_no_thread(installed: Interpreter) -> None:
     """A process that writes nothing has one thread, so that it may fork."""
     ended = installed.run("-c", f"{HOOKED}import _thread; print(hooked, _thread._count())", **ON)
