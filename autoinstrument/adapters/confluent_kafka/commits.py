@@ -9,51 +9,23 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import SpanKind
 
 from autoinstrument.tracing.attributes import Common
-from autoinstrument.tracing.consumer import Consumption, commit
+from autoinstrument.tracing.consumer import commit
 from autoinstrument.tracing.step import Step, Taking
 
+from .consumption import consumption_of
 from .errors import exception_type
-from .writes import CLIENT, guard
+from .writes import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from .consumption import ConfluentConsumption
 
 _COMMIT = ("message", "offsets", "asynchronous")
 _ACKNOWLEDGE = ("message", "ack_type")
 _ACKNOWLEDGE_OFFSET = ("topic", "partition", "offset", "ack_type")
 # Of AcknowledgeType, by number, as the application may give it.
 _VERBS = {1: "accept", 2: "release", 3: "reject"}
-
-
-class ConfluentConsumption(Consumption):
-    """A consumer; `passive` where a class above it knows the coroutine that works.
-
-    `awaited` are the commits that the application's `on_commit` has yet to be told of, in order.
-    """
-
-    passive = False
-    awaited: deque[Taking] | None = None
-
-    def end(self, error: BaseException | None = None) -> None:
-        """End all that is open, and the commits that will have no answer."""
-        super().end(error)
-        self.answer_no_more()
-
-    def answer_no_more(self) -> None:
-        """End the commits that will have no answer."""
-        while self.awaited:
-            self.awaited.popleft().end(outcome="unconfirmed")
-
-    def forget(self) -> None:
-        """Leave what a forked child has inherited to the parent."""
-        super().forget()
-        if self.awaited:
-            self.awaited.clear()
-
-
-def consumption_of(consumer: Any) -> ConfluentConsumption | None:
-    """Return what is traced of a consumer; None for one that is not traced."""
-    return None if guard.broken else getattr(consumer, CLIENT, None)
 
 
 def watch_commits(

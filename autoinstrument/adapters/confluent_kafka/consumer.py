@@ -12,7 +12,8 @@ from autoinstrument.process.settings import settings
 from autoinstrument.tracing.batch import Batch
 from autoinstrument.tracing.workers import this_worker
 
-from .commits import ConfluentConsumption, committing, consumption_of, methods, watch_commits
+from .commits import committing, methods, watch_commits
+from .consumption import ConfluentConsumption, consumption_of
 from .statistics import watch_statistics
 from .writes import CLIENT, guard, initialize
 

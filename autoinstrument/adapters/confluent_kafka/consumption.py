@@ -1,0 +1,45 @@
+"""What is traced of a consumer of confluent-kafka."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument.tracing.consumer import Consumption
+
+from .writes import CLIENT, guard
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from autoinstrument.tracing.step import Taking
+
+
+class ConfluentConsumption(Consumption):
+    """A consumer; `passive` where a class above it knows the coroutine that works.
+
+    `awaited` are the commits that the application's `on_commit` has yet to be told of, in order.
+    """
+
+    passive = False
+    awaited: deque[Taking] | None = None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End all that is open, and the commits that will have no answer."""
+        super().end(error)
+        self.answer_no_more()
+
+    def answer_no_more(self) -> None:
+        """End the commits that will have no answer."""
+        while self.awaited:
+            self.awaited.popleft().end(outcome="unconfirmed")
+
+    def forget(self) -> None:
+        """Leave what a forked child has inherited to the parent."""
+        super().forget()
+        if self.awaited:
+            self.awaited.clear()
+
+
+def consumption_of(consumer: Any) -> ConfluentConsumption | None:
+    """Return what is traced of a consumer; None for one that is not traced."""
+    return None if guard.broken else getattr(consumer, CLIENT, None)
