@@ -6,15 +6,12 @@ provider is never set here: that would quietly take the application's tracing aw
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from importlib_metadata import entry_points
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from autoinstrument.export.destinations import destination
@@ -29,8 +26,6 @@ from autoinstrument.metrics import current as counts
 from autoinstrument.metrics.meter import Meter
 from autoinstrument.process import fork
 from autoinstrument.process.exit import at_the_end, before_shutdown_of, watch
-from autoinstrument.process.notices import tell
-from autoinstrument.process.service import program
 from autoinstrument.process.settings import settings
 from autoinstrument.process.version import __version__
 from autoinstrument.tracing import end
@@ -39,6 +34,7 @@ from autoinstrument.tracing.sampling import Sampling
 from autoinstrument.tracing.unit import UNIT
 
 from . import closing_line
+from .environment import id_generator, number, resource, sampler, span_limits
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
@@ -48,9 +44,6 @@ if TYPE_CHECKING:
     from autoinstrument.tracing.operation import Operation, Sink
 
 _SCOPE = InstrumentationScope(SCOPE, __version__)
-_COUNTS = (128,) * 6
-_LENGTHS = (SpanLimits.UNSET,) * 2
-"""With the counts, what the SDK limits spans by where no variable says otherwise."""
 _UNASKED = object()
 # A process has one pipeline, which every write asks for.
 _asked_for: Any = _UNASKED
@@ -134,11 +127,11 @@ def _build(provider: trace.TracerProvider | None) -> None:
 def _own_sink() -> OwnSink:
     global _own  # noqa: PLW0603 - the process's one pipeline
     if _own is None:
-        limits = _limits()
+        limits = span_limits()
         provider = TracerProvider(
-            sampler=_sampler(),
-            resource=_resource(),
-            id_generator=_id_generator(),
+            sampler=sampler(),
+            resource=resource(),
+            id_generator=id_generator(),
             span_limits=limits,
             shutdown_on_exit=False,
         )
@@ -156,7 +149,7 @@ def _counting_finisher() -> Finisher:
     """Return one that only counts: the spans are the application's provider's to export."""
     global _counting  # noqa: PLW0603 - the process's one
     if _counting is None:
-        _counting = _finisher([], Parts(_resource(), _SCOPE, _limits()), [])
+        _counting = _finisher([], Parts(resource(), _SCOPE, span_limits()), [])
         at_the_end(_counting.finish)
     return _counting
 
@@ -173,60 +166,15 @@ def _finisher(
         recorders = [partial(_record, each) for each in recording]
         return MetricExport(counts.metrics(), asked_for, recorders, parts.resource, parts.scope)
 
-    interval = _number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
+    interval = number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
     return Finisher(
         [destination(exporter, parts) for exporter in found],
         Meter(counts.metrics(), interval, metric_export) if settings().metrics else None,
-        interval=min(_number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
-        batch=_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 2048),
-        most_waiting=_number("OTEL_BSP_MAX_QUEUE_SIZE", 2**16),
+        interval=min(number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
+        batch=number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 2048),
+        most_waiting=number("OTEL_BSP_MAX_QUEUE_SIZE", 2**16),
     )
 
 
 def _record(recording: Recording, data: MetricsData) -> None:
     recording.append(metrics_request(data))
-
-
-def _resource() -> Resource:
-    try:
-        resource = Resource.create({"process.pid": os.getpid()})
-    except RuntimeError:  # detectors run in threads, which cannot be started during exit
-        return Resource.get_empty()
-    if str(resource.attributes.get("service.name", "")).startswith("unknown_service"):
-        return resource.merge(Resource({"service.name": program()}))
-    return resource
-
-
-def _limits() -> SpanLimits:
-    try:
-        return SpanLimits()
-    except ValueError as error:
-        tell("bad-setting", f"{error}; the defaults of all limits are used", about="limits")
-        return SpanLimits(*_COUNTS, *_LENGTHS)
-
-
-def _sampler() -> Any:
-    """Return a sampler of a third party; None for those that the SDK itself knows by name."""
-    name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip()
-    for entry in entry_points(group="opentelemetry_traces_sampler", name=name):
-        if not entry.value.startswith("opentelemetry.sdk."):
-            return entry.load()(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
-    return None
-
-
-def _id_generator() -> Any:
-    name = os.environ.get("OTEL_PYTHON_ID_GENERATOR", "random").strip()
-    for entry in entry_points(group="opentelemetry_id_generator", name=name):
-        return entry.load()()
-    return None
-
-
-def _number(variable: str, default: int) -> int:
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        return default
-    if value.isdigit() and int(value) > 0:
-        return int(value)
-    words = f"{variable}={value!r} is ignored; accepted: a positive whole number"
-    tell("bad-setting", words, about=variable)
-    return default
