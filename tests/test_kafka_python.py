@@ -237,11 +237,12 @@ def test_a_broker_that_does_not_answer_is_an_error(run: Runner, own_kafka: OwnKa
     """A batch that expires fails the future of each of its messages, looked at or not."""
     program = f"""{HEAD}
 import os, signal, time
+KafkaProducer(**config).send("t", b"v").get(30)  # a new topic may take longer than what follows
 for name, value in dict(delivery_timeout_ms=500, enable_idempotence=False, retries=0).items():
     if name in KafkaProducer.DEFAULT_CONFIG:
         config[name] = value
 producer = KafkaProducer(**config, request_timeout_ms=300)
-producer.send("t", b"v").get(10)
+producer.partitions_for("t")
 os.kill(int(sys.argv[2]), signal.SIGSTOP)
 time.sleep(0.2)  # until the last of its threads has stopped
 producer.send("t", b"v")
