@@ -11,15 +11,16 @@ import string
 import subprocess
 import sys
 import uuid
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cached import place
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 from processes import Process, accepts, free_port, until
+
+from autoinstrument.testing import Broker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,64 +32,12 @@ _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 _LIFELINE = pytest.StashKey[int]()
 
 
-class Record(NamedTuple):
-    """A message as it stands in the log; `headers` is empty where there are none."""
-
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes | None]]
-
-
-class Kafka:
+class Kafka(Broker):
     """An Apache Kafka at `bootstrap`, a "host:port", which the Java process `pid` serves."""
 
     def __init__(self, bootstrap: str, pid: int) -> None:
-        self.bootstrap = bootstrap
+        super().__init__(bootstrap)
         self.pid = pid
-
-    @cached_property
-    def _admin(self) -> AdminClient:
-        reconnecting = {"reconnect.backoff.max.ms": 200, "log_level": 0}
-        return AdminClient({"bootstrap.servers": self.bootstrap, **reconnecting})
-
-    def topic(self, name: str = "topic", partitions: int = 3, **config: str) -> str:
-        """Create a topic that nobody else has and return its name, which begins with `name`.
-
-        `config` has the topic's own settings, with `_` for the dot: `max_message_bytes="1000"`.
-        """
-        unique = f"{name}-{secrets.token_hex(4)}"
-        settings = {key.replace("_", "."): value for key, value in config.items()}
-        topic = NewTopic(unique, partitions, replication_factor=1, config=settings)
-        self._admin.create_topics([topic])[unique].result(30)
-        return unique
-
-    def records(
-        self,
-        topic: str,
-        *,
-        read_committed: bool = False,
-        # A default is out of the agent's reach: the log is read by the client as it is.
-        consumer_type: type[Consumer] = Consumer,
-    ) -> list[Record]:
-        """Return what is in the log of `topic`, by partition and offset."""
-        consumer = consumer_type(
-            {
-                "bootstrap.servers": self.bootstrap,
-                "group.id": "log-readers",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 10,
-                "isolation.level": "read_committed" if read_committed else "read_uncommitted",
-            }
-        )
-        try:
-            partitions = set(self._admin.list_topics(topic, timeout=30).topics[topic].partitions)
-            consumer.assign([TopicPartition(topic, n, 0) for n in partitions])
-            return sorted(_until_the_end(consumer, partitions), key=lambda record: record[:2])
-        finally:
-            consumer.close()
 
 
 class OwnKafka(Kafka):
@@ -233,6 +182,12 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
+def bootstrap(kafka: Kafka) -> str:
+    """Give the address of that Kafka to the contract of `autoinstrument.testing`."""
+    return kafka.bootstrap
+
+
+@pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[OwnKafka]:
     """Give an Apache Kafka that only this test has: some 5 s, for tests that stop the broker."""
     _skip_without_kafka()
@@ -322,18 +277,3 @@ def _listening(process: Process, address: str) -> Process:
 
 def _java(main: str) -> list[str]:
     return ["java", *_OPTIONS, _QUIET, "-cp", str(_LIBS / "*"), main]
-
-
-def _until_the_end(consumer: Consumer, partitions: set[int]) -> Iterator[Record]:
-    while partitions:
-        message = consumer.poll(30)
-        if message is None:
-            raise TimeoutError(f"partitions {partitions} have not come to their end")
-        error = message.error()
-        if error is None:
-            key, value, headers = message.key(), message.value(), message.headers() or []
-            yield Record(message.partition(), message.offset(), key, value, headers)
-        elif error.code() == KafkaError._PARTITION_EOF:
-            partitions.discard(message.partition())
-        else:
-            raise KafkaException(error)

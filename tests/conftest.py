@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 # One that another imports comes first, or pytest could not rewrite its assertions.
 pytest_plugins = ["interpreters", "brokers", "collectors", "programs", "consuming"]
 
-pytest.register_assert_rewrite("contract")  # no plugin, but full of claims
-
 # A shell's job in the background is deaf to a keyboard's signals, and under nohup to a terminal's
 # end, and so would be the programs of the tests.
 _USUAL = {"SIGINT": signal.default_int_handler, "SIGQUIT": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
@@ -25,6 +23,11 @@ for _name, _usual in _USUAL.items():
         signal.signal(_number, _usual)
 
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+_SMOKE = {
+    "test_writes_side_by_side_keep_apart",
+    "test_a_forked_child_reports_its_own_writes",
+}
+"""Of the contract of `autoinstrument.testing`, which others run as well: they have no such mark."""
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
@@ -32,6 +35,12 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 def pytest_xdist_auto_num_workers() -> int:
     """Have more workers than processors: most tests wait, for brokers or for time to pass."""
     return (os.cpu_count() or 1) + 2
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what a smoke has of the contract."""
+    if getattr(item, "originalname", None) in _SMOKE:
+        item.add_marker("smoke")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

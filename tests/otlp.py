@@ -15,6 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from autoinstrument.testing import Span
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -33,30 +35,6 @@ _BY_FIELD: dict[str, type[Message]] = {
     "resourceLogs": ExportLogsServiceRequest,
 }
 _ID_DIGITS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
-
-
-@dataclass(frozen=True)
-class Span:
-    """A span as it was exported: ids in hex, times in ns, `kind` and `status_code` by name.
-
-    `kind` is "PRODUCER", "INTERNAL" and so on, `status_code` "UNSET", "OK" or "ERROR"; `links` are
-    pairs of trace id and span id. A span without a parent has the `parent_id` "".
-    """
-
-    trace_id: str
-    span_id: str
-    parent_id: str
-    name: str
-    kind: str
-    start: int
-    end: int
-    attributes: dict[str, Any]
-    status_code: str
-    status_message: str
-    links: list[tuple[str, str]]
-    resource: dict[str, Any]
-    scope: str
-    flags: int
 
 
 @dataclass(frozen=True)

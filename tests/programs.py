@@ -5,10 +5,7 @@ The agent starts through the installed package's start file, as in a user's envi
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -17,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 import confluent_kafka
 import pytest
 from otlp import points_of_recording, spans_of_recording
+
+from autoinstrument.testing import Programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +26,6 @@ _NEEDS = {
     "batches": (
         "produce_batch, confluent-kafka 2.12",
         hasattr(confluent_kafka.Producer, "produce_batch"),
-    ),
-    "closes": (
-        "a Producer with close, confluent-kafka 2.13",
-        hasattr(confluent_kafka.Producer, "close"),
     ),
     "share_groups": (
         "a ShareConsumer",
@@ -103,35 +98,15 @@ class Runner(Protocol):
 @pytest.fixture
 def run(tmp_path: Path) -> Runner:
     """Return what starts programs; each has a recording of its own and fails if the agent did."""
-    runs = 0
+    programs = Programs(tmp_path)
 
     def start(source: str, *arguments: str, bare: bool = False, **settings: str) -> Run:
-        nonlocal runs
-        runs += 1
-        program = tmp_path / "program.py"
-        program.write_text(source)
-        recording = tmp_path / f"recording-{runs}.jsonl"
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("OTEL_", "AUTOINSTRUMENT_"))
-        }
-        if not bare:
-            environment["AUTOINSTRUMENT_ENABLED"] = "1"
-            if "OTEL_TRACES_EXPORTER" not in settings:
-                environment["AUTOINSTRUMENT_RECORD"] = str(recording)
-        done = subprocess.run(
-            [sys.executable, "-W", "error", program.name, *arguments],
-            env={**environment, **settings},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert "agent-failed" not in done.stderr, done.stderr
-        spans = spans_of_recording(recording) if recording.exists() else []
-        points = points_of_recording(recording) if recording.exists() else []
-        return Run(done.stdout, done.stderr, done.returncode, spans, points, str(recording))
+        if "OTEL_TRACES_EXPORTER" in settings:  # which a recording would be beside
+            settings = {"AUTOINSTRUMENT_RECORD": "", **settings}
+        done = programs.run(source, *arguments, bare=bare, **settings)
+        is_recorded = done.recording.exists()
+        spans = spans_of_recording(done.recording) if is_recorded else []
+        points = points_of_recording(done.recording) if is_recorded else []
+        return Run(done.stdout, done.stderr, done.code, spans, points, str(done.recording))
 
     return start

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from unittest.mock import ANY
 
 import pytest
-from contract import Contract
+
+from autoinstrument.testing import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,16 +33,15 @@ class TestContract(Contract):
     other_causes: ClassVar = {"refused by the broker": "UNKNOWN_SERVER_ERROR"}
     facade = f"""{HEAD}
 import atexit, inspect, threading
+from aiokafka import AIOKafkaConsumer, TopicPartition
 ORDER = list(inspect.signature(AIOKafkaProducer.send).parameters)[1:]
-DEFAULTS = {{}}
 loops = threading.local()
 def wait(awaitable):
     return loops.one.run_until_complete(awaitable)
-def connect(bootstrap, timeout=None, retries=None, **options):
+def connect(bootstrap, timeout=None):
     loops.one = asyncio.new_event_loop()
     atexit.register(loops.one.close)
-    if timeout:
-        options["request_timeout_ms"] = timeout
+    options = {{"acks": "all", "request_timeout_ms": timeout}} if timeout else {{}}
     async def start():
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap, **options)
         await producer.start()
@@ -54,6 +54,15 @@ def answer(future):
     return metadata.partition, metadata.offset
 def close(producer):
     wait(producer.stop())
+def consume(bootstrap, topic, count, handle):
+    async def read():
+        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        consumer.assign([TopicPartition(topic, 0)])
+        for _ in range(count):
+            handle((await consumer.getone()).value)
+        await consumer.stop()
+    asyncio.run(read())
 """
 
 

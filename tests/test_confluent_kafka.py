@@ -6,11 +6,13 @@ program loses at its end can be seen only from outside.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from unittest.mock import ANY
 
 import pytest
-from contract import Contract
+from confluent_kafka import Producer
+
+from autoinstrument.testing import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,15 +30,14 @@ config = {"bootstrap.servers": sys.argv[1], "log_level": 0}
 class TestContract(Contract):
     """The contract, through delivery reports."""
 
+    refuses_when_closed: ClassVar = hasattr(Producer, "close")
     facade = """
-import re, sys
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 ORDER = ["topic", "value", "key", "partition", "callback", "on_delivery", "timestamp", "headers"]
 DEFAULTS = {"partition": -1, "timestamp": 0}
-def connect(bootstrap, timeout=None, **options):
-    if timeout:
-        options["message.timeout.ms"] = timeout
-    return Producer({"bootstrap.servers": bootstrap, "log_level": 0, **options})
+def connect(bootstrap, timeout=None):
+    once = {"acks": "all", "retries": 0, "message.timeout.ms": timeout} if timeout else {}
+    return Producer({"bootstrap.servers": bootstrap, "log_level": 0, **once})
 def write(producer, *args, **kwargs):
     reports = []
     given = lambda error, message: reports.append((error, message))
@@ -57,6 +58,12 @@ def answer(handle):
     return message.partition(), message.offset()
 def close(producer):
     getattr(producer, "close", producer.flush)()
+def consume(bootstrap, topic, count, handle):
+    consumer = Consumer({"bootstrap.servers": bootstrap, "log_level": 0, "group.id": topic})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    for _ in range(count):
+        handle(consumer.poll(30).value())
+    consumer.close()
 """
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from unittest.mock import ANY
 
 import pytest
-from contract import Contract
+
+from autoinstrument.testing import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +38,12 @@ class TestContract(Contract):
     )
     facade = f"""{HEAD}
 import inspect
+from kafka import KafkaConsumer, TopicPartition
 ORDER = list(inspect.signature(KafkaProducer.send).parameters)[1:]
-DEFAULTS = {{}}
-def connect(bootstrap, timeout=None, **options):
+def connect(bootstrap, timeout=None):
+    options = {{}}
     if timeout:
-        options["request_timeout_ms"] = timeout
+        options.update(acks="all", retries=0, request_timeout_ms=timeout)
         if "delivery_timeout_ms" in KafkaProducer.DEFAULT_CONFIG:
             options.update(delivery_timeout_ms=2 * timeout, enable_idempotence=False)
     return KafkaProducer(bootstrap_servers=bootstrap, api_version=(2, 0), **options)
@@ -52,6 +54,12 @@ def answer(future):
     return metadata.partition, metadata.offset
 def close(producer):
     producer.close()
+def consume(bootstrap, topic, count, handle):
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    consumer.assign([TopicPartition(topic, 0)])
+    for _ in range(count):
+        handle(next(consumer).value)
+    consumer.close()
 """
 
 

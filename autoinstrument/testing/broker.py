@@ -1,0 +1,94 @@
+"""A broker as the tests see it: topics are created on it, and what is in the log is read.
+
+Both by confluent-kafka, in pytest's own process, where nothing is traced.
+"""
+
+from __future__ import annotations
+
+import secrets
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WAIT = 30  # seconds
+
+
+class Record(NamedTuple):
+    """A message as it stands in the log; `headers` is empty where there are none."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+class Broker:
+    """An Apache Kafka at `bootstrap`, a "host:port"."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        reconnecting = {"reconnect.backoff.max.ms": 200, "log_level": 0}
+        return AdminClient({"bootstrap.servers": self.bootstrap, **reconnecting})
+
+    def topic(self, name: str = "topic", partitions: int = 3, **config: str) -> str:
+        """Create a topic that nobody else has and return its name, which begins with `name`.
+
+        `config` has the topic's own settings, with `_` for the dot: `max_message_bytes="1000"`.
+        """
+        unique = f"{name}-{secrets.token_hex(4)}"
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        topic = NewTopic(unique, partitions, replication_factor=1, config=settings)
+        self._admin.create_topics([topic])[unique].result(_WAIT)
+        return unique
+
+    def records(
+        self,
+        topic: str,
+        *,
+        read_committed: bool = False,
+        # A default is out of the agent's reach: the log is read by the client as it is.
+        consumer_type: type[Consumer] = Consumer,
+    ) -> list[Record]:
+        """Return what is in the log of `topic`, by partition and offset."""
+        consumer = consumer_type(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "log-readers",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
+                "isolation.level": "read_committed" if read_committed else "read_uncommitted",
+            }
+        )
+        try:
+            found = self._admin.list_topics(topic, timeout=_WAIT).topics[topic]
+            partitions = set(found.partitions)
+            consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+            return sorted(_until_the_end(consumer, partitions), key=lambda record: record[:2])
+        finally:
+            consumer.close()
+
+
+def _until_the_end(consumer: Consumer, partitions: set[int]) -> Iterator[Record]:
+    while partitions:
+        message: Any = consumer.poll(_WAIT)
+        if message is None:
+            raise TimeoutError(f"partitions {partitions} have not come to their end")
+        error = message.error()
+        if error is None:
+            key, value, headers = message.key(), message.value(), message.headers() or []
+            yield Record(message.partition(), message.offset(), key, value, headers)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name is all that is private
+            partitions.discard(message.partition())
+        else:
+            raise KafkaException(error)

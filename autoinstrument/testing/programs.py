@@ -1,0 +1,88 @@
+"""Programs of an application, run in this interpreter, with the agent and without."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pytest
+
+from . import recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .recording import Span
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished program: what it printed, how it ended, and where its spans stand."""
+
+    stdout: str
+    stderr: str
+    code: int
+    recording: Path
+    """A file that is not there if there are none."""
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """All spans, those of its children too."""
+        return list(recording.read(self.recording))
+
+    @property
+    def writes(self) -> list[Span]:
+        """A span for each message that it wrote, in the order in which they began."""
+        return self._of_type("send")
+
+    @property
+    def units(self) -> list[Span]:
+        """A span for each message that it processed, in the order in which they began."""
+        return self._of_type("process")
+
+    def _of_type(self, operation: str) -> list[Span]:
+        key = "messaging.operation.type"
+        found = [span for span in self.spans if span.attributes.get(key) == operation]
+        return sorted(found, key=lambda span: span.start)
+
+
+class Programs:
+    """Runs programs in `folder`; each has a recording of its own.
+
+    The agent starts by the installed package's start file, as it does for a user. A warning of
+    Python's is an error in them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._runs = 0
+
+    def run(self, source: str, *arguments: str, bare: bool = False, **settings: str) -> Run:
+        """Run the text of a program to its end, without the agent if `bare`.
+
+        `settings` are environment variables; of OpenTelemetry's and the agent's there are no
+        others. The test fails if the agent has.
+        """
+        self._runs += 1
+        program = self._folder / "program.py"
+        program.write_text(source, encoding="utf-8")
+        recorded = self._folder / f"recording-{self._runs}.jsonl"
+        ours = {"AUTOINSTRUMENT_ENABLED": "1", "AUTOINSTRUMENT_RECORD": str(recorded)}
+        others = ("OTEL_", "AUTOINSTRUMENT_")
+        environment = {n: value for n, value in os.environ.items() if not n.startswith(others)}
+        done = subprocess.run(
+            [sys.executable, "-W", "error", program.name, *arguments],
+            env={**environment, **({} if bare else ours), **settings},
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if "agent-failed" in done.stderr:
+            pytest.fail(f"the agent, or the adapter, has failed:\n{done.stderr}")
+        return Run(done.stdout, done.stderr, done.returncode, recorded)
