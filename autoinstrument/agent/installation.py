@@ -74,7 +74,7 @@ class Installation:
             self.called.append(adapter)
 
     def _guard(self, part: str) -> Guard:
-        return self._guards.get(part) or self._guards.setdefault(part, Guard(part))
+        return self._guards.get(part) or self._guards.setdefault(part, Guard(part, most=1))
 
 
 def _reach_dependencies() -> None:

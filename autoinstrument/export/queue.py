@@ -16,6 +16,7 @@ from opentelemetry import context as context_api
 from autoinstrument.logs.lines import LogLines, wants_line
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
+from autoinstrument.tracing import part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,8 +121,9 @@ class Finisher:
         for destination in self._destinations:
             with self._guard:
                 destination.shutdown()
-        if self.dropped:
-            tell("spans-dropped", f"operations left without a span: {self.dropped}", about="total")
+        dropped = self.dropped + part.dropped()
+        if dropped:
+            tell("spans-dropped", f"operations without a span: {dropped}", about="total")
 
     def _start(self) -> None:
         # Who has the lock starts it already: another thread, or this one, if a signal handler asks.

@@ -12,7 +12,7 @@ from time import time_ns
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from autoinstrument.tracing import errors
+from autoinstrument.tracing import errors, part
 
 from .kinds import Kind
 
@@ -201,7 +201,7 @@ class Metrics:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was counted yet."""
-        return not (self.series or self._received or self.statistics)
+        return not (self.series or self._received or self.statistics or part.dropped())
 
     def received(self, attributes: Mapping[str, str | int]) -> Count:
         """Return where the messages of one topic are counted that a consumer is given."""
@@ -229,7 +229,7 @@ class Metrics:
             _CONSUMED: {labels: count.value for labels, count in list(self._received.items())},
             _REFUSED: refused,
             _LOST: lost,
-            _DROPPED: {(): self.dropped()},
+            _DROPPED: {(): self.dropped() + part.dropped()},
         }
 
     def gauges(self) -> Gauges:

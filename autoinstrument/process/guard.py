@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
 import os
+from collections import deque
+from contextlib import suppress
+from time import monotonic
 
 from .notices import tell
 
 TYPE_CHECKING = False  # `typing` takes 2 ms, in each process that imports `logging`
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Abandoned(Protocol):
+        """What the agent has begun, and can no longer bring to its end."""
+
+        def abandon(self) -> object:
+            """Leave nothing of it open, and make it no span."""
+
 
 reraise = False
 """Set by our own tests, where a failure of the agent must fail the test."""
+
+
+_PERIOD = 60.0  # seconds
 
 
 class Guard:
     """Contain the agent's own failures: `with guard:` around our code, never around theirs.
 
     Catches `Exception` and never `BaseException`, so an interrupt or an exit passes through, and so
-    does what a signal handler of the application raises. After the first failure `broken` is true,
-    the user has been told once, and the part that this guard protects stands aside.
+    does what a signal handler of the application raises. The first failure is told. After ten
+    within a minute, or as many as `most` says, the part that this guard protects stands aside:
+    `broken` is true, and that is told as well.
     """
 
-    __slots__ = ("broken", "name")
+    __slots__ = ("_failures", "broken", "name")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most: int = 10) -> None:
         self.name = name
         self.broken = False
+        self._failures: deque[float] = deque(maxlen=most)
+        """When the last of them have happened."""
 
     def __enter__(self) -> None:
         pass
@@ -44,15 +60,61 @@ class Guard:
         self.caught(error)
         return True
 
-    def caught(self, error: Exception) -> None:
-        """Stand aside after `error`: what `with` does, where its 0.2 us are too much."""
+    def caught(self, error: Exception, *abandoned: Abandoned) -> None:
+        """Contain `error`: what `with` does, where its 0.2 us are too much.
+
+        What it has happened to is `abandoned`, whoever the error belongs to.
+        """
+        for each in abandoned:
+            with suppress(Exception):  # one failure is told, not what follows from it
+                each.abandon()
         if reraise or is_interruption(error):
             raise error
+        last = self._failures
+        last.append(monotonic())
+        if len(last) < (last.maxlen or 1) or last[-1] - last[0] > _PERIOD:
+            self._tell(error, "failed, the application goes on", self.name)
+        elif not self.broken:
+            self.stand_aside()
+            often = f" {len(last)} times within a minute" if len(last) > 1 else ""
+            words = f"failed{often} and stands aside, the application goes on"
+            self._tell(error, words, f"{self.name} aside")
+
+    def abandoning(self, *abandoned: Abandoned) -> _Abandoning:
+        """Return what contains failures as `with guard:` does, and abandons what they happen to."""
+        return _Abandoning(self, abandoned)
+
+    def stand_aside(self) -> None:
+        """Let the part that is protected do nothing more."""
         self.broken = True
-        words = f"{self.name} failed, the application goes on: {type(error).__name__}: {error}"
+
+    def _tell(self, error: Exception, what: str, about: str) -> None:
+        words = f"{self.name} {what}: {type(error).__name__}: {error}"
         # Not by way of the settings: what has failed may be any part of the agent.
         is_wanted = os.environ.get("AUTOINSTRUMENT_DEBUG", "").strip() == "1"
-        tell("agent-failed", words, about=self.name, error=error if is_wanted else None)
+        tell("agent-failed", words, about=about, error=error if is_wanted else None)
+
+
+class _Abandoning:
+    __slots__ = ("_abandoned", "_guard")
+
+    def __init__(self, guard: Guard, abandoned: tuple[Abandoned, ...]) -> None:
+        self._guard = guard
+        self._abandoned = abandoned
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._guard.caught(error, *self._abandoned)
+        return True
 
 
 def is_interruption(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 SLUGS = {
-    "agent-failed": "a part of the agent failed and stands aside; the application is not affected",
+    "agent-failed": "a part of the agent failed; the application is not affected",
     "bad-setting": "an environment variable has a value that is not accepted; its default is used",
     "client-unsupported": "this version of a client cannot be traced",
     "exporter-missing": "the exporter that was asked for is not installed",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
+    from autoinstrument.process.guard import Guard
+
     from .unit import Unit
     from .workers import Worker
 
@@ -23,7 +25,7 @@ class Batch(list[Any]):
     A list in everything else: copies and pickles of it are plain lists.
     """
 
-    __slots__ = ("_begin", "_begun", "_held", "_kind", "_lock", "_units", "_was_held")
+    __slots__ = ("_begin", "_begun", "_held", "_kind", "_lock", "_units", "_was_held", "guard")
 
     def __init__(
         self,
@@ -31,12 +33,14 @@ class Batch(list[Any]):
         begin: Callable[[Any], Unit | None],
         units: list[Unit],
         held: Callable[[], bool],
+        guard: Guard,
     ) -> None:
         """Add those of the messages to `units`, which are open as long as they are `held`."""
         super().__init__(messages)
         self._begin = begin
         self._units = units
         self._held = held
+        self.guard = guard
         self._was_held = True
         self._kind = type(messages[0])
         self._begun: dict[int, tuple[Any, Unit | None]] = {}
@@ -92,18 +96,27 @@ class _Turns:
         return self
 
     def __next__(self) -> Any:
-        who = this_worker()
-        if who in self._turns:
-            self._leave(who, complete=True)
+        try:
+            who = this_worker()
+            if who in self._turns:
+                self._leave(who, complete=True)
+        except Exception as error:  # noqa: BLE001 - the agent's own
+            self._batch.guard.caught(error)
+            return next(self._messages)
         message = next(self._messages)
-        unit = self._batch.unit(message)
-        if unit is not None:
-            self._turns[who] = unit, *unit.enter()
+        unit = None
+        try:
+            unit = self._batch.unit(message)
+            if unit is not None:
+                self._turns[who] = unit, *unit.enter()
+        except Exception as error:  # noqa: BLE001 - the agent's own
+            self._batch.guard.caught(error, *filter(None, [unit]))
         return message
 
     def __del__(self) -> None:  # also when the application leaves the loop
-        for who in list(self._turns):
-            self._leave(who, complete=False)
+        with self._batch.guard:
+            for who in list(self._turns):
+                self._leave(who, complete=False)
 
     def _leave(self, who: Worker, *, complete: bool) -> None:
         unit, before, work = self._turns.pop(who)

@@ -23,7 +23,7 @@ from . import pipeline, workers
 from .attributes import Common, server_attributes
 from .headers import Carried, extracted
 from .operation import current_context
-from .step import Step, guard
+from .step import Step
 from .suppression import suppressed
 from .unit import Unit, is_over, leave_ended, without_ended, without_units
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
+
+    from autoinstrument.process.guard import Guard
 
     from .headers import Headers
     from .pipeline import Count
@@ -46,6 +48,9 @@ class Consumption:
     Units are kept by who polls, since a consumer may serve several. What one has left open who is
     gone, a pool's job say, ends when anybody asks for more.
     """
+
+    guard: Guard
+    """What contains the agent's failures at its messages."""
 
     def __init__(self, consumer: Any, *, client_id: str, servers: str, group: str | None) -> None:
         self._attributes: dict[str, str | int] = {
@@ -155,10 +160,12 @@ class Consumption:
         """Whether that poll has not come yet."""
         return self._units.get(who) is units
 
-    def next(self, who: Worker) -> None:
-        """End what `who` has worked on so far: it asks for more."""
-        for unit in self._units.pop(who, ()):
-            unit.finish()
+    def next(self) -> Worker:
+        """End what the running worker has worked on so far, as it asks for more; return it."""
+        who = workers.this_worker()
+        units = self._units.pop(who, None)
+        if units:
+            _finish(units)
         leave_ended()
         if self._units:
             self._end_of_the_gone()
@@ -166,6 +173,7 @@ class Consumption:
             for gone in filter(workers.is_gone, list(self._receives)):
                 self._receives.pop(gone, None)
             self._receives[who] = Step(SpanKind.CLIENT, self._receiving)
+        return who
 
     def received(
         self,
@@ -227,14 +235,16 @@ class Consumption:
     def _dropped(self, _: ReferenceType[Any]) -> None:
         with _lock:
             _consumptions.discard(self)
-        self.end()
+        with self.guard:
+            self.end()
 
     def end_of(self, who: Worker, error: BaseException | None) -> None:
         """End what `who` has left open, as failed if that was by an `error`."""
-        for unit in self._units.pop(who, ()):
-            if error is not None:
+        units = self._units.pop(who, ())
+        if error is not None:
+            for unit in units:
                 unit.failed(error)
-            unit.finish()
+        _finish(units)
 
     def _end_of_the_gone(self) -> None:
         for who in filter(workers.is_gone, list(self._units)):
@@ -245,6 +255,17 @@ class Consumption:
         self._units.clear()
         self._receives.clear()
         self._counts.clear()  # which are the parent's metrics
+
+    def abandon(self) -> int:
+        """Leave all that is open without a span; return how many messages that concerns."""
+        count = 0
+        for who in list(self._units):
+            for unit in self._units.pop(who, ()):
+                unit.abandon()
+                count += 1
+        self._receives.clear()
+        leave_ended()
+        return count
 
     def _attributes_of(self, topic: str) -> Common | None:
         try:
@@ -260,10 +281,24 @@ class Consumption:
 
 def commit(consumption: Consumption | None) -> Step | None:
     """Begin the commit of a consumer."""
-    with guard:
-        if consumption is not None:
-            return Step(SpanKind.CLIENT, consumption.settling)
+    if consumption is None:
+        return None
+    with consumption.guard:
+        return Step(SpanKind.CLIENT, consumption.settling)
     return None
+
+
+def _finish(units: Iterable[Unit]) -> None:
+    """End the processing of all these messages; one at which that fails has no span."""
+    failure = None
+    for unit in units:
+        try:
+            unit.finish()
+        except Exception as error:  # noqa: BLE001, PERF203 - raised again, once the others have ended
+            unit.abandon()
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def _place_in(context: Context) -> tuple[Context, SpanContext | None] | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from autoinstrument.process.notices import tell
 
 from .consumer import consumptions, forget_consumptions
+from .part import forget_dropped
 from .producer import end_clients, forget_clients
 
 
 def decide(error: BaseException | None) -> None:
     """Decide on what is open when the program ends, by `error` if that is known."""
     for consumption in consumptions():
-        consumption.end(error)
+        with consumption.guard:
+            consumption.end(error)
     lost = end_clients()
     if lost:
         tell(
@@ -25,3 +27,4 @@ def forget() -> None:
     """Leave what a forked child has inherited to the parent."""
     forget_clients()
     forget_consumptions()
+    forget_dropped()

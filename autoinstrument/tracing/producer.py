@@ -14,7 +14,7 @@ from autoinstrument.process.settings import settings
 
 from .attributes import Common, server_attributes
 from .errors import LOST_AT_EXIT
-from .step import Step, guard
+from .step import Step
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ class OpenWrite(Protocol):
     def lost(self) -> None:
         """Close the write that the end of the process leaves without an answer."""
 
+    def abandon(self) -> None:
+        """Leave the write without a span."""
+
 
 class Client:
     """One producer: its identity, the writes that are still open, its transaction.
@@ -55,6 +58,8 @@ class Client:
 
     package: str
     """The client's own, whose frames are not the application's."""
+    guard: Guard
+    """What contains the agent's failures at its writes."""
 
     def __init__(
         self, producer: Any, *, client_id: str, servers: str, unconfirmed: bool = False
@@ -128,17 +133,28 @@ class Client:
     def end(self) -> int:
         """Decide on what the end of the process leaves open; return how many writes are lost."""
         for write in self.open.copy():
-            write.lost()
+            with self.guard.abandoning(write):
+                write.lost()
         self.decide(Transaction.end)
         return self.lost
+
+    def abandon(self) -> int:
+        """Leave all that is open without a span; return how many writes that concerns."""
+        writes, transaction = self.open.copy(), self.transaction
+        for write in writes:
+            write.abandon()
+        self.transaction = None
+        return len(writes) + (0 if transaction is None else transaction.abandon())
 
     def _dropped(self, _: ReferenceType[Any]) -> None:
         # Told at the end of the process: the garbage collector may call from anywhere, from within
         # the application's log too.
         global _dropped_writes  # noqa: PLW0603 - the process's one
+        words = "the producer was dropped before the broker had answered"
         for write in self.open.copy():
-            write.failed(LOST_AT_EXIT, "the producer was dropped before the broker had answered")
-            _dropped_writes += 1
+            with self.guard:
+                write.failed(LOST_AT_EXIT, words)
+                _dropped_writes += 1
 
 
 _clients: WeakSet[Client] = WeakSet()
@@ -148,7 +164,11 @@ _dropped_writes = 0
 
 def end_clients() -> int:
     """Decide on what the end of the process leaves open; return how many writes are lost."""
-    return _dropped_writes + sum(client.end() for client in clients())
+    lost = _dropped_writes
+    for client in clients():
+        with client.guard:
+            lost += client.end()
+    return lost
 
 
 def clients() -> list[Client]:
@@ -177,10 +197,11 @@ def flush(client: Client | None) -> Step | None:
 
     None also where no span is active: there is no trace that it could show to be waiting.
     """
-    with guard:
-        if client and client.open:
-            client.waits("flush")
-        if client and client.open and get_current_span().get_span_context().is_valid:
+    if client is None or not client.open:
+        return None
+    with client.guard:
+        client.waits("flush")
+        if client.open and get_current_span().get_span_context().is_valid:
             return Step(SpanKind.INTERNAL, client.flushing, long_only=True)
     return None
 

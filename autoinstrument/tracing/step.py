@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import get_current
 from opentelemetry.trace import SpanKind, get_current_span
 
-from autoinstrument.process.guard import Guard
-
 from . import pipeline
 from .attributes import Common
 from .operation import Operation
@@ -22,7 +20,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import SpanContext
 
-guard = Guard("the tracing of commits and flushes")
+    from autoinstrument.process.guard import Guard
+
 _LONG = 1_000_000  # nanoseconds: a flush that takes less has not held anybody up
 
 
@@ -33,11 +32,17 @@ class Taking:
     """
 
     def __init__(
-        self, step: Step | None, cause: Callable[[BaseException], str], *, later: bool = False
+        self,
+        step: Step | None,
+        cause: Callable[[BaseException], str],
+        guard: Guard,
+        *,
+        later: bool = False,
     ) -> None:
         """`cause` gives the `error.type` of an exception; without a step nothing is noted."""
         self._step = step
         self._cause = cause
+        self._guard = guard
         self._later = later
 
     def __enter__(self) -> None:
@@ -56,14 +61,14 @@ class Taking:
 
     def end(self, *, outcome: str | None = None) -> None:
         """End the step as one that has not failed."""
-        with guard:
+        with self._guard:
             if self._step is not None:
                 self._step.outcome = outcome
                 self._step.end()
 
     def failed(self, error: BaseException) -> None:
         """End the step as failed."""
-        with guard:
+        with self._guard:
             if self._step is not None:
                 self._step.end(self._cause(error), str(error))
 

@@ -52,6 +52,11 @@ class Transaction:
         """Release what is held at the end of the process; the broker aborts what is uncommitted."""
         self._decide(_undecided if self.committing else _forget)
 
+    def abandon(self) -> int:
+        """Let go what is held, which gets no span; return how many writes that were."""
+        held, self._held = self._held, []
+        return len(held)
+
     def _decide(self, resolve: Callable[[Answered], None]) -> None:
         self._resolve = resolve
         held, self._held = self._held, []

@@ -153,6 +153,11 @@ class Unit(CurrentSpan):
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         self.error_type = f"{module}{kind.__qualname__}"
 
+    def abandon(self) -> None:
+        """End the processing without a span: the agent has failed at it, or stands aside."""
+        self.is_ended = self.is_closed = True
+        self.work = None
+
     def began(self, write: Operation) -> None:
         """Take note of a write, whose answer the unit awaits."""
         if self.open is None:
@@ -165,6 +170,12 @@ class Unit(CurrentSpan):
         if self.open is not None:
             self.open.discard(write)
         self._until = max(self._until, write.started + write.elapsed)
+        self._close()
+
+    def abandoned(self, write: Operation) -> None:
+        """Await no answer to a write, which has no span."""
+        if self.open is not None:
+            self.open.discard(write)
         self._close()
 
     def _close(self) -> None:

@@ -78,9 +78,13 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     write.transaction = client.transaction
     write.sink = sink = pipeline.current()
     sink.open(write)
-    client.open.add(write)
-    if write.unit is not None:
-        write.unit.began(write)
+    try:
+        client.open.add(write)
+        if write.unit is not None:
+            write.unit.began(write)
+    except BaseException:
+        write.abandon()
+        raise
     return write
 
 
@@ -201,6 +205,12 @@ class Write(Operation):
         self.client.lost += self in self.client.open
         words = "the program ended before the broker had answered"
         self._settle(None, error_type=errors.LOST_AT_EXIT, description=words)
+
+    def abandon(self) -> None:
+        """Leave the write without a span: the agent has failed at it, or stands aside."""
+        self.client.open.discard(self)
+        if self.unit is not None:
+            self.unit.abandoned(self)
 
     def abort(self, *, at_the_end: bool = False) -> None:
         """Turn an answer into a failure: the transaction that it belongs to was aborted.

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument.adapters.patches import Patches
 from autoinstrument.adapters.python_clients.errors import error_type
 from autoinstrument.adapters.python_clients.records import take, take_batches
-from autoinstrument.process.guard import Guard
 from autoinstrument.process.settings import settings
 from autoinstrument.tracing.consumer import Consumption, commit
+from autoinstrument.tracing.part import Part
 from autoinstrument.tracing.step import Taking
-from autoinstrument.tracing.workers import this_worker
 
 if TYPE_CHECKING:
     from autoinstrument.tracing.workers import Worker
 
 _CLIENT = "_autoinstrument"  # the one attribute of a consumer that is ours
 
-guard = Guard("the tracing of aiokafka's consumer")
+guard = Part("the tracing of aiokafka's consumer")
 patches = Patches()
 _originals = patches.original
 
@@ -30,28 +29,38 @@ def install(consumer: Any) -> None:
             patches.replace(consumer, name, replacement)
 
 
-def _consumption_of(consumer: Any) -> Consumption | None:
-    consumption: Consumption | None = consumer.__dict__.get(_CLIENT)
-    if consumption is None and not guard.broken and "_client" in consumer.__dict__:
+class AiokafkaConsumption(Consumption):
+    """A consumer, as its own client describes it."""
+
+    guard = guard
+
+    def __init__(self, consumer: Any) -> None:
         client = consumer._client  # noqa: SLF001 - where the consumer keeps what it was told
         servers = getattr(client, "_bootstrap_servers", "")
-        consumption = Consumption(
+        super().__init__(
             consumer,
             client_id=str(getattr(client, "_client_id", "")),
             servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
             group=getattr(consumer, "_group_id", None),
         )
-        setattr(consumer, _CLIENT, consumption)
-    return None if guard.broken else consumption
+
+
+def _consumption_of(consumer: Any) -> Consumption | None:
+    if guard.broken:
+        return None
+    consumption: Consumption | None = consumer.__dict__.get(_CLIENT)
+    if consumption is None and "_client" in consumer.__dict__:
+        with guard:
+            consumption = AiokafkaConsumption(consumer)
+            setattr(consumer, _CLIENT, consumption)
+    return consumption
 
 
 def _before(consumer: Any) -> tuple[Consumption, Worker] | None:
+    consumption = _consumption_of(consumer)
     try:
-        consumption = consumer.__dict__.get(_CLIENT) or _consumption_of(consumer)
-        if consumption is not None and not guard.broken:
-            who = this_worker()
-            consumption.next(who)
-            return consumption, who
+        if consumption is not None:
+            return consumption, consumption.next()
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
     return None
@@ -73,7 +82,7 @@ async def _getmany(self: Any, *args: Any, **kwargs: Any) -> Any:
     batches = await _originals["getmany"](self, *args, **kwargs)
     with guard:
         if traced is not None and batches:
-            take_batches(traced[0], batches, traced[1], guard)
+            take_batches(traced[0], batches, traced[1])
     return batches
 
 
@@ -86,7 +95,7 @@ async def _stop(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 async def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with Taking(commit(_consumption_of(self)), error_type):
+    with Taking(commit(_consumption_of(self)), error_type, guard):
         return await _originals["commit"](self, *args, **kwargs)
 
 

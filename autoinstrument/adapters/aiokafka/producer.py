@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapters.patches import Patches
 from autoinstrument.adapters.python_clients.errors import error_type
-from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.tracing.headers import PROPAGATED
+from autoinstrument.tracing.part import Part
 from autoinstrument.tracing.producer import Client, flush
 from autoinstrument.tracing.step import Taking
 from autoinstrument.tracing.write import Write, begin
@@ -36,7 +36,7 @@ _CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
 _ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 _UNKNOWN = object()  # a value that is not None, as far as one knows
 
-guard = Guard("the tracing of aiokafka")
+guard = Part("the tracing of aiokafka's producer")
 patches = Patches()
 _originals = patches.original
 _sending: ContextVar[Report | list[Report] | None] = ContextVar("autoinstrument", default=None)
@@ -68,6 +68,7 @@ def install(module: Any) -> None:
 class AiokafkaClient(Client):
     """A producer, as its own client describes it."""
 
+    guard = guard
     package = "aiokafka"
 
     def __init__(self, producer: Any) -> None:
@@ -93,18 +94,26 @@ class Report(Write):
     task: Task[Any] | None
     """Where it was given that."""
 
+    def raised(self, error: BaseException) -> None:
+        """Close the write: the call itself has failed."""
+        with guard.abandoning(self):
+            self.failed(error_type(error), str(error))
+
     def answered(self, error: BaseException | None, metadata: Any) -> None:
         """Take the answer to its batch: the place in the log, or why it has none."""
-        # The batch is answered before its messages: who waits for one is not awake yet.
-        if self.future is not None and getattr(self.task, "_fut_waiter", None) is self.future:
-            self.waited_for("await")
-        if error is not None:
-            self.failed(error_type(error), str(error), sent=True)
-        elif metadata is None:  # acks=0: the broker does not answer
-            self.unconfirmed()
-        else:
-            known = metadata.offset >= 0
-            self.acknowledged(metadata.partition, metadata.offset + self.index if known else None)
+        try:
+            # The batch is answered before its messages: who waits for one is not awake yet.
+            if self.future is not None and getattr(self.task, "_fut_waiter", None) is self.future:
+                self.waited_for("await")
+            if error is not None:
+                self.failed(error_type(error), str(error), sent=True)
+            elif metadata is None:  # acks=0: the broker does not answer
+                self.unconfirmed()
+            else:
+                offset = metadata.offset + self.index if metadata.offset >= 0 else None
+                self.acknowledged(metadata.partition, offset)
+        except Exception as own:  # noqa: BLE001 - the agent's own
+            guard.caught(own, self)
 
 
 def _follow(batch: Any, report: Report, index: int) -> None:
@@ -120,12 +129,15 @@ def _follow(batch: Any, report: Report, index: int) -> None:
 
 
 def _answered(reports: list[Report], future: Any) -> None:
-    with guard:
+    try:
         # Not exception(), which would keep asyncio from saying that nobody has looked at it.
         error = None if future.cancelled() else future._exception  # noqa: SLF001 - see above
         metadata = None if future.cancelled() or error is not None else future.result()
-        for report in reports:
-            report.answered(error, metadata)
+    except Exception as own:  # noqa: BLE001 - the agent's own
+        guard.caught(own, *reports)
+        return
+    for report in reports:
+        report.answered(error, metadata)
 
 
 async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -147,8 +159,7 @@ async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         future = await _originals["send"](self, *args, **kwargs)
     except BaseException as error:
-        with guard:
-            report.failed(error_type(error), str(error))
+        report.raised(error)
         raise
     finally:
         _sending.reset(token)
@@ -221,12 +232,16 @@ def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
     report = _sending.get()
     if not isinstance(report, Report):
         return _originals["append"](self, *args, **kwargs)
-    with guard:
+    try:
         kwargs = {**kwargs, "headers": _headers(report, args, kwargs.get("headers"))}
+    except Exception as own:  # noqa: BLE001 - the agent's own
+        guard.caught(own, report)
     future = _originals["append"](self, *args, **kwargs)
     if future is not None:  # else the batch is full, and there will be another
-        with guard:
+        try:
             _follow(self, report, self.record_count - 1)
+        except Exception as own:  # noqa: BLE001 - the agent's own
+            guard.caught(own, report)
     return future
 
 
@@ -259,7 +274,7 @@ def _is_too_large(report: Report, args: tuple[Any, ...], headers: Headers) -> bo
 
 async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
     reports: list[Report] = []
-    with guard:
+    try:
         batch: Any = args[0] if args else kwargs.get("batch")
         topic = args[1] if len(args) > 1 else kwargs.get("topic")
         frame = sys._getframe(1)  # noqa: SLF001 - as above
@@ -268,13 +283,15 @@ async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
             report = _open(self, topic, _UNKNOWN, None, None, frame)
             if report is not None:
                 reports.append(report)
+    except Exception as own:  # noqa: BLE001 - the agent's own
+        guard.caught(own, *reports)
+        reports = []
     token = _sending.set(reports)
     try:
         return await _originals["send_batch"](self, *args, **kwargs)
     except BaseException as error:
-        with guard:
-            for report in reports:
-                report.failed(error_type(error), str(error))
+        for report in reports:
+            report.raised(error)
         raise
     finally:
         _sending.reset(token)
@@ -284,14 +301,14 @@ def _append_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
     batch = _originals["_append_batch"](self, *args, **kwargs)
     reports = _sending.get()
     if isinstance(reports, list):
-        with guard:
+        with guard.abandoning(*reports):
             for index, report in enumerate(reports):
                 _follow(batch, report, index)
     return batch
 
 
 async def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with Taking(flush(_client_of(self)), error_type):
+    with Taking(flush(_client_of(self)), error_type, guard):
         return await _originals["flush"](self, *args, **kwargs)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.process.notices import tell
 
-from . import consumer, layers, producer
-from .writes import CLIENT, guard
+from . import consumer, consumption, layers, producer, writes
+from .writes import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def install(module: ModuleType) -> None:
 def uninstall() -> None:
     """Put the client's own classes back; what was made of ours in the meantime stands aside."""
     layers.patches.undo()
-    guard.broken = True
+    writes.guard.broken = consumption.guard.broken = True
 
 
 def _replace_classes(module: Any) -> None:
@@ -51,7 +51,7 @@ def _replace_classes(module: Any) -> None:
         oldest = ".".join(map(str, OLDEST))
         tell("client-unsupported", f"{DISTRIBUTION} {text} is not traced; {oldest} and later are")
         return
-    guard.broken = False
+    writes.guard.broken = consumption.guard.broken = False
     module.Producer = _replaced(original, producer.subclass)
     module.Consumer = _replaced(module.Consumer, consumer.subclass)
     share = getattr(module, "ShareConsumer", None)  # from version 2.14 on

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .errors import error_type
-from .writes import OPENED, Report, client_of, guard, open_report
+from .writes import OPENED, ConfluentClient, Report, client_of, guard, open_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,12 +30,11 @@ def batches(original: Any) -> dict[str, Callable[..., Any]]:
         try:
             queued = original.produce_batch(self, **{**named, "messages": messages})
         except Exception as error:
-            with guard:
-                for report in reports.values():
-                    report.raised(error)
+            for report in reports.values():
+                report.raised(error)
             raise
-        with guard:
-            for index, report in reports.items():
+        for index, report in reports.items():
+            with guard.abandoning(report):
                 _take_batch_error(named["messages"][index], messages[index], report)
         return queued
 
@@ -50,7 +49,25 @@ def _open_batch(
         return None
     if not all(isinstance(message, dict) for message in messages):
         return None
-    copies, reports = list.copy(messages), {}
+    copies = list.copy(messages)
+    reports: dict[int, Report] = {}
+    try:
+        _open_each(client, topic, named, copies, reports, frame)
+    except Exception as own:  # noqa: BLE001 - the agent's own
+        guard.caught(own, *reports.values())
+        return None
+    return copies, reports
+
+
+def _open_each(  # noqa: PLR0913, PLR0917 - what the writes of a batch consist of
+    client: ConfluentClient,
+    topic: str,
+    named: dict[str, Any],
+    copies: list[Any],
+    reports: dict[int, Report],
+    frame: FrameType,
+) -> None:
+    """Open a write for each of the messages, and put it in their place in `copies`."""
     for index, message in enumerate(copies):
         report = message.get(OPENED)
         if report is None:
@@ -59,14 +76,13 @@ def _open_batch(
             report = open_report(client, topic, value, key, None, frame)
         if report is None:
             continue
+        reports[index] = report
         chosen = message.get("callback")
         if chosen is None:
             chosen = named.get("callback", named.get("on_delivery"))
         report.callback = client.on_delivery if chosen is None else chosen
         copies[index] = {k: v for k, v in message.items() if k != OPENED}
         copies[index]["callback"] = report
-        reports[index] = report
-    return copies, reports
 
 
 def _take_batch_error(message: dict[str, Any], sent: dict[str, Any], report: Report) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind
@@ -12,9 +12,8 @@ from autoinstrument.tracing.attributes import Common
 from autoinstrument.tracing.consumer import commit
 from autoinstrument.tracing.step import Step, Taking
 
-from .consumption import consumption_of
+from .consumption import consumption_of, guard
 from .errors import exception_type
-from .writes import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -64,7 +63,7 @@ def committing(
     named = {**dict(zip(_COMMIT, args, strict=False)), **kwargs}
     is_later = bool(named.get("asynchronous", named.get("async", True)))
     awaited = consumption.awaited if is_later else None
-    taking = Taking(commit(consumption), exception_type, later=is_later)
+    taking = Taking(commit(consumption), exception_type, guard, later=is_later)
     if awaited is not None:
         awaited.append(taking)
     try:
@@ -72,7 +71,8 @@ def committing(
             yield
     except BaseException:
         if awaited is not None:
-            awaited.remove(taking)
+            with suppress(ValueError):  # none is awaited where the tracing stands aside
+                awaited.remove(taking)
         raise
     if is_later and awaited is None:
         taking.end(outcome="unconfirmed")
@@ -90,7 +90,7 @@ def methods(original: Any) -> dict[str, Callable[..., Any]]:
             return original.commit(self, *args, **kwargs)
 
     def commit_sync(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        taking = Taking(commit(consumption_of(self)), exception_type, later=True)
+        taking = Taking(commit(consumption_of(self)), exception_type, guard, later=True)
         with taking:
             result = original.commit_sync(self, *args, **kwargs)
         with guard:
@@ -102,7 +102,7 @@ def methods(original: Any) -> dict[str, Callable[..., Any]]:
         return result
 
     def commit_async(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        taking = Taking(commit(consumption_of(self)), exception_type, later=True)
+        taking = Taking(commit(consumption_of(self)), exception_type, guard, later=True)
         with taking:
             result = original.commit_async(self, *args, **kwargs)
         taking.end(outcome="unconfirmed")  # the answer names partitions, not the commit
@@ -151,7 +151,7 @@ def _settle(
 def _acknowledged(
     step: Step | None, original: Any, consumer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    taking = Taking(step, exception_type, later=True)
+    taking = Taking(step, exception_type, guard, later=True)
     with taking:
         result = original(consumer, *args, **kwargs)
     taking.end(outcome="unconfirmed")  # the broker is told with the next poll or commit

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.process.settings import settings
 from autoinstrument.tracing.batch import Batch
-from autoinstrument.tracing.workers import this_worker
 
 from .commits import committing, methods, watch_commits
-from .consumption import ConfluentConsumption, consumption_of
+from .consumption import ConfluentConsumption, consumption_of, guard
 from .statistics import watch_statistics
-from .writes import CLIENT, guard, initialize
+from .writes import CLIENT, initialize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +58,7 @@ def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     with guard:
         if settings().consumers:
             args, awaited = watch_commits(args)
-            args = watch_statistics(args, kwargs)
+            args = watch_statistics(args, kwargs, guard)
     initialize(_original, self, args, kwargs)
     with guard:
         if settings().consumers:
@@ -85,8 +84,7 @@ def _poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return _original.poll(self, *args, **kwargs)
     who = None
     try:
-        who = this_worker()
-        consumption.next(who)
+        who = consumption.next()
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
     message = _original.poll(self, *args, **kwargs)
@@ -116,12 +114,13 @@ def _consume(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     consumption = consumption_of(self)
     if consumption is None or consumption.passive:
         return _original.consume(self, *args, **kwargs)
+    who = None
     with guard:
-        who = this_worker()
-        consumption.next(who)
+        who = consumption.next()
     messages = _original.consume(self, *args, **kwargs)
     with guard:
-        return take_batch(consumption, messages, who)
+        if who is not None:
+            return take_batch(consumption, messages, who)
     return messages
 
 
@@ -135,13 +134,7 @@ def take_batch(consumption: Consumption, messages: list[Any], who: Worker) -> li
     units: list[Unit] = []
     consumption.hold(who, units)
     held = partial(consumption.holds, who, units)
-    return Batch(messages, partial(_begun, consumption), units, held)
-
-
-def _begun(consumption: Consumption, message: Any) -> Unit | None:
-    with guard:
-        return _begin(consumption, message)
-    return None
+    return Batch(messages, partial(_begin, consumption), units, held, guard)
 
 
 def _begin(consumption: Consumption, message: Any) -> Unit | None:
@@ -178,14 +171,13 @@ def _share_init(self: Any, /, *args: Any, **kwargs: Any) -> None:
 
 
 def _share_poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-    consumption = consumption_of(self)
+    consumption, who = consumption_of(self), None
     with guard:
         if consumption is not None:
-            who = this_worker()
-            consumption.next(who)
+            who = consumption.next()
     messages = _original_share.poll(self, *args, **kwargs)
     with guard:
-        if consumption is not None and hasattr(messages, "_records"):
+        if consumption is not None and who is not None and hasattr(messages, "_records"):
             # Its iterator is the list's, which has no public name.
             messages._records = take_batch(consumption, messages._records, who)  # noqa: SLF001 - see above
     return messages
@@ -224,12 +216,12 @@ def _awaiting(method: Any, take: Callable[[Consumption, Any, Worker], Any]) -> A
         consumption = consumption_of(self._consumer)
         if consumption is None:
             return await method(self, *args, **kwargs)
+        who = None
         with guard:
-            who = this_worker()
-            consumption.next(who)
+            who = consumption.next()
         result = await method(self, *args, **kwargs)
         with guard:
-            taken = take(consumption, result, who)
+            taken = None if who is None else take(consumption, result, who)
             return result if taken is None else taken
         return result
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument.tracing.consumer import Consumption
+from autoinstrument.tracing.part import Part
 
-from .writes import CLIENT, guard
+from .writes import CLIENT
 
 if TYPE_CHECKING:
     from collections import deque
 
     from autoinstrument.tracing.step import Taking
+
+
+guard = Part("the tracing of confluent-kafka's consumer")
 
 
 class ConfluentConsumption(Consumption):
@@ -20,6 +24,7 @@ class ConfluentConsumption(Consumption):
     `awaited` are the commits that the application's `on_commit` has yet to be told of, in order.
     """
 
+    guard = guard
     passive = False
     awaited: deque[Taking] | None = None
 
@@ -32,6 +37,13 @@ class ConfluentConsumption(Consumption):
         """End the commits that will have no answer."""
         while self.awaited:
             self.awaited.popleft().end(outcome="unconfirmed")
+
+    def abandon(self) -> int:
+        """Leave all that is open without a span."""
+        count = super().abandon()
+        if self.awaited:
+            self.awaited.clear()
+        return count
 
     def forget(self) -> None:
         """Leave what a forked child has inherited to the parent."""

@@ -50,7 +50,7 @@ def subclass(producer: type) -> type:
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     given = args
     with guard:
-        args = watch_statistics(args, kwargs)
+        args = watch_statistics(args, kwargs, guard)
     initialize(_original, self, args, kwargs)
     with guard:
         configuration = {**(given[0] if given else {}), **kwargs}
@@ -84,9 +84,11 @@ def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Prod
                 if understood is headers:  # else the client refuses them
                     sent = report.headers(headers)
     except Exception as error:  # noqa: BLE001 - the agent's own
-        if report is not None:
+        if report is None:
+            guard.caught(error)
+        else:
             report.given_up(error)
-        guard.caught(error)
+            report = None
     if report is None:
         given = topic, value, key, partition, callback, on_delivery, timestamp, headers
         return _produce_untraced(self, given, more, unknown)
@@ -96,8 +98,7 @@ def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Prod
         return produce(self, topic, value, key, partition, report, None, timestamp, sent or headers)
     except Exception as error:
         if sent is None or not is_too_large(error):
-            with guard:
-                report.raised(error)
+            report.raised(error)
             raise
     # Without our header it may fit. It is not too late: the client has kept nothing.
     with guard:
@@ -105,8 +106,7 @@ def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Prod
     try:
         return produce(self, topic, value, key, partition, report, None, timestamp, headers)
     except Exception as error:
-        with guard:
-            report.raised(error)
+        report.raised(error)
         raise
 
 
@@ -140,7 +140,7 @@ def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
     unreported = _unreported(self)
     client.serves()
     try:
-        with Taking(flush(client), exception_type):
+        with Taking(flush(client), exception_type, guard):
             remaining = _original.flush(self, *args, **kwargs)
     finally:
         client.served = perf_counter_ns()
@@ -172,8 +172,8 @@ def _unreported(producer: Any) -> set[OpenWrite]:
 
 
 def _confirm_nothing(writes: set[OpenWrite]) -> None:
-    with guard:
-        for write in writes:
+    for write in writes:
+        with guard.abandoning(write):
             write.unconfirmed()
 
 

@@ -13,10 +13,9 @@ from autoinstrument.metrics.kinds import Kind
 from autoinstrument.metrics.statistics import Statistics
 from autoinstrument.process.settings import settings
 
-from .writes import guard
-
 if TYPE_CHECKING:
     from autoinstrument.metrics.kinds import Gauges
+    from autoinstrument.process.guard import Guard
 
 _QUEUED = Kind("librdkafka.queue.messages", "{message}", "Waiting in the producer.")
 _QUEUED_BYTES = Kind("librdkafka.queue.size", "By", "Waiting in the producer.")
@@ -25,7 +24,9 @@ _LAG = Kind("librdkafka.consumer.lag", "{message}", "From what is committed to t
 _MICROSECOND = 1e-6
 
 
-def watch_statistics(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+def watch_statistics(
+    args: tuple[Any, ...], kwargs: dict[str, Any], guard: Guard
+) -> tuple[Any, ...]:
     """Return a client's arguments with a `stats_cb` that reads along, if statistics are on.
 
     The application's own runs as before; without one librdkafka's event is served all the same.

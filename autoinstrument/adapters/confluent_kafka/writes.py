@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, detach, get_current
 
-from autoinstrument.process.guard import Guard, is_interruption
+from autoinstrument.process.guard import is_interruption
+from autoinstrument.tracing.part import Part
 from autoinstrument.tracing.producer import Client
 from autoinstrument.tracing.write import Write, begin
 
@@ -24,12 +25,13 @@ OPENED = "autoinstrument"
 
 _LATE = 200_000  # ns: no broker answers sooner; a program that polls as it writes never comes here
 
-guard = Guard("the tracing of confluent-kafka")
+guard = Part("the tracing of confluent-kafka's producer")
 
 
 class ConfluentClient(Client):
     """A producer, with what its configuration says about delivery reports."""
 
+    guard = guard
     package = "confluent_kafka"
 
     def __init__(self, producer: Any, configuration: Mapping[str, Any]) -> None:
@@ -93,7 +95,7 @@ class Report(Write):
                 known = partition if partition is not None and partition >= 0 else None
                 self.failed(error_type(error), error.str(), known, sent=True)
         except Exception as own:  # noqa: BLE001 - the agent's own
-            guard.caught(own)
+            guard.caught(own, self)
         finally:  # the application's report comes also where a signal interrupts the above
             callback = self.callback
             if callback is not None:
@@ -111,13 +113,17 @@ class Report(Write):
 
         Except where a signal handler has raised: C is not interrupted, and the client has taken it.
         """
-        if not is_interruption(exception):
-            self.failed(exception_type(exception), str(exception))
+        with guard.abandoning(self):
+            if not is_interruption(exception):
+                self.failed(exception_type(exception), str(exception))
 
     def given_up(self, own: Exception) -> None:
-        """Close the write that the client has not seen, if `own` is no failure of the agent's."""
-        if is_interruption(own):
-            self.failed(exception_type(own), str(own))
+        """Close the write that the client has not seen, at which `own` was raised."""
+        try:
+            if is_interruption(own):
+                self.failed(exception_type(own), str(own))
+        finally:
+            guard.caught(own, self)
 
 
 def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of

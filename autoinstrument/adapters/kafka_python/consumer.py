@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapters.patches import Patches
 from autoinstrument.adapters.python_clients.errors import error_type
 from autoinstrument.adapters.python_clients.records import take, take_batches
-from autoinstrument.process.guard import Guard
 from autoinstrument.process.settings import settings
 from autoinstrument.tracing.consumer import Consumption, commit
+from autoinstrument.tracing.part import Part
 from autoinstrument.tracing.step import Taking
-from autoinstrument.tracing.workers import this_worker
+
+if TYPE_CHECKING:
+    from autoinstrument.tracing.workers import Worker
 
 _CLIENT = "_autoinstrument"  # the one attribute of a consumer that is ours
 
-guard = Guard("the tracing of kafka-python's consumer")
+guard = Part("the tracing of kafka-python's consumer")
 patches = Patches()
 _originals = patches.original
 
@@ -27,51 +29,61 @@ def install(consumer: Any) -> None:
             patches.replace(consumer, name, replacement)
 
 
-def _consumption_of(consumer: Any) -> Consumption | None:
-    consumption: Consumption | None = consumer.__dict__.get(_CLIENT)
-    if consumption is None and not guard.broken and "_fetcher" in consumer.__dict__:
+class KafkaPythonConsumption(Consumption):
+    """A consumer, as its configuration describes it."""
+
+    guard = guard
+
+    def __init__(self, consumer: Any) -> None:
         config = consumer.config
         servers = config["bootstrap_servers"]
-        consumption = Consumption(
+        super().__init__(
             consumer,
             client_id=str(config["client_id"]),
             servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
             group=config["group_id"],
         )
-        setattr(consumer, _CLIENT, consumption)
-    return None if guard.broken else consumption
+
+
+def _consumption_of(consumer: Any) -> Consumption | None:
+    if guard.broken:
+        return None
+    consumption: Consumption | None = consumer.__dict__.get(_CLIENT)
+    if consumption is None and "_fetcher" in consumer.__dict__:
+        with guard:
+            consumption = KafkaPythonConsumption(consumer)
+            setattr(consumer, _CLIENT, consumption)
+    return consumption
+
+
+def _before(consumer: Any) -> tuple[Consumption, Worker] | None:
+    consumption = _consumption_of(consumer)
+    try:
+        if consumption is not None:
+            return consumption, consumption.next()
+    except Exception as error:  # noqa: BLE001 - the agent's own
+        guard.caught(error)
+    return None
 
 
 def _next(self: Any) -> Any:
-    consumption = None
-    try:
-        consumption = self.__dict__.get(_CLIENT) or _consumption_of(self)
-        if consumption is not None and not guard.broken:
-            who = this_worker()
-            consumption.next(who)
-    except Exception as error:  # noqa: BLE001 - the agent's own
-        guard.caught(error)
+    traced = _before(self)
     record = _originals["__next__"](self)
-    if consumption is not None and not guard.broken:
+    if traced is not None:
         try:
-            take(consumption, record, who)
+            take(traced[0], record, traced[1])
         except Exception as error:  # noqa: BLE001 - the agent's own
             guard.caught(error)
     return record
 
 
 def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
-    consumption = None
-    if kwargs.get("update_offsets", True):  # else it is the iterator that asks
-        with guard:
-            consumption = _consumption_of(self)
-            if consumption is not None:
-                who = this_worker()
-                consumption.next(who)
+    # Without updating offsets it is the iterator that asks.
+    traced = _before(self) if kwargs.get("update_offsets", True) else None
     batches = _originals["poll"](self, *args, **kwargs)
     with guard:
-        if consumption is not None and batches:
-            take_batches(consumption, batches, who, guard)
+        if traced is not None and batches:
+            take_batches(traced[0], batches, traced[1])
     return batches
 
 
@@ -84,12 +96,12 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with Taking(commit(_consumption_of(self)), error_type):
+    with Taking(commit(_consumption_of(self)), error_type, guard):
         return _originals["commit"](self, *args, **kwargs)
 
 
 def _commit_async(self: Any, *args: Any, **kwargs: Any) -> Any:
-    taking = Taking(commit(_consumption_of(self)), error_type, later=True)
+    taking = Taking(commit(_consumption_of(self)), error_type, guard, later=True)
     with taking:
         future = _originals["commit_async"](self, *args, **kwargs)
     with guard:

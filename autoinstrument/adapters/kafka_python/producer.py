@@ -16,9 +16,9 @@ from opentelemetry.context import attach, detach, get_current
 from autoinstrument.adapters.patches import Patches
 from autoinstrument.adapters.python_clients.errors import error_type
 from autoinstrument.process.exit import begin_exit, exit_has_begun
-from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.tracing.errors import CLOSED
+from autoinstrument.tracing.part import Part
 from autoinstrument.tracing.producer import Client, flush
 from autoinstrument.tracing.step import Taking
 from autoinstrument.tracing.write import Write, begin
@@ -40,7 +40,7 @@ _WITH_HEADERS = (0, 11)  # of the broker
 _CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
 _ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 
-guard = Guard("the tracing of kafka-python")
+guard = Part("the tracing of kafka-python's producer")
 patches = Patches()
 _originals = patches.original
 
@@ -84,6 +84,7 @@ def _parameters(method: Any) -> tuple[str, ...]:
 class KafkaPythonClient(Client):
     """A producer, as its configuration describes it."""
 
+    guard = guard
     package = "kafka"
 
     def __init__(self, producer: Any) -> None:
@@ -124,19 +125,25 @@ class Report(Write):
 
     def succeeded(self, metadata: Any) -> None:
         """Take the record's place in the log."""
-        with guard:
+        try:
             self.acknowledged(metadata.partition, metadata.offset if metadata.offset >= 0 else None)
+        except Exception as own:  # noqa: BLE001 - the agent's own
+            guard.caught(own, self)
 
     def broke(self, error: BaseException) -> None:
         """Take the reason why there is no record, or none that is known of."""
-        with guard:
+        with guard.abandoning(self):
             cause = error_type(error)
-            if (
-                cause == CLOSED and exit_has_begun()
-            ):  # by force, which nobody but the end has wanted
+            # By force, which nobody but the end has wanted.
+            if cause == CLOSED and exit_has_begun():
                 self.lost()
             else:
                 self.failed(cause, str(error), sent=True)
+
+    def raised(self, error: BaseException) -> None:
+        """Close the write: the call itself has failed."""
+        with guard.abandoning(self):
+            self.failed(error_type(error), str(error))
 
 
 def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -156,12 +163,11 @@ def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         future = _originals["send"](self, *args, **kwargs)
     except BaseException as error:
-        with guard:
-            report.failed(error_type(error), str(error))
+        report.raised(error)
         raise
     finally:
         _sending.report, _sending.producer = outer
-    with guard:
+    with guard.abandoning(report):
         report.follow(future)
     return future
 
@@ -208,8 +214,10 @@ def _client_for(producer: Any) -> KafkaPythonClient | None:
 def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
     report = _sending.report
     if report is not None and len(args) > _HEADERS:
-        with guard:
+        try:
             args = (*args[:_HEADERS], _headers(report, args), *args[_HEADERS + 1 :])
+        except Exception as own:  # noqa: BLE001 - the agent's own
+            guard.caught(own, report)
     return _originals["append"](self, *args, **kwargs)
 
 
@@ -277,7 +285,7 @@ def _get(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with Taking(flush(_client_of(self)), error_type):
+    with Taking(flush(_client_of(self)), error_type, guard):
         return _originals["flush"](self, *args, **kwargs)
 
 

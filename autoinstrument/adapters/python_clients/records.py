@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument.tracing.batch import Batch
 
 if TYPE_CHECKING:
-    from autoinstrument.process.guard import Guard
     from autoinstrument.tracing.consumer import Consumption
     from autoinstrument.tracing.headers import Headers
     from autoinstrument.tracing.unit import Unit
@@ -29,23 +28,17 @@ def take(consumption: Consumption, record: Any, who: Worker) -> None:
     )
 
 
-def take_batches(consumption: Consumption, batches: Any, who: Worker, guard: Guard) -> None:
+def take_batches(consumption: Consumption, batches: Any, who: Worker) -> None:
     """Let the lists in `batches`, a dict by partition, make each record's unit current in turn."""
     every = [record for records in batches.values() for record in records]
     consumption.received(who, every, _topic, _headers)
     units: list[Unit] = []
     consumption.hold(who, units)
     held = partial(consumption.holds, who, units)
-    begin = partial(_begun, consumption, guard)
+    begin = partial(_begin, consumption)
     for partition, records in batches.items():
         if records:
-            batches[partition] = Batch(records, begin, units, held)
-
-
-def _begun(consumption: Consumption, guard: Guard, record: Any) -> Unit | None:
-    with guard:
-        return _begin(consumption, record)
-    return None
+            batches[partition] = Batch(records, begin, units, held, consumption.guard)
 
 
 _topic = attrgetter("topic")
