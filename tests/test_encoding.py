@@ -19,7 +19,7 @@ from otlp import request_of_line
 from autoinstrument.export.otlp_json import JsonEncoder
 from autoinstrument.export.otlp_protobuf import ProtobufEncoder
 from autoinstrument.export.spans import SpanBuilder
-from autoinstrument.tracing.attributes import Common
+from autoinstrument.tracing.attributes import Attributes
 from autoinstrument.tracing.call_site import call_site
 from autoinstrument.tracing.operation import Operation
 
@@ -51,7 +51,7 @@ _ours = st.fixed_dictionaries({"autoinstrument.unserved": _times, "autoinstrumen
 def _operations(draw: Callable[..., Any]) -> Operation:
     named = {"messaging.operation.name": draw(_names), **draw(_attributes)}
     operation = Operation()
-    operation.attributes, operation.outer = Common(named), Context()
+    operation.attributes, operation.outer = Attributes(named), Context()
     operation.parent, operation.root = draw(st.none() | _contexts), None
     unusual = {
         "links": tuple(draw(st.lists(_contexts, max_size=3))),

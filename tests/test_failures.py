@@ -40,7 +40,7 @@ def current():
 """
 CONFLUENT = """
 from confluent_kafka import Consumer, Producer, TopicPartition
-from autoinstrument.tracing.consumer import Consumption
+from autoinstrument.tracing.consumer import TracedConsumer
 from autoinstrument.tracing.write import Write
 producer = Producer({"bootstrap.servers": sys.argv[1]})
 def write(value, target=sys.argv[2]):
@@ -57,7 +57,7 @@ def read(count):
 """
 KAFKA_PYTHON = """
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from autoinstrument.tracing.consumer import Consumption
+from autoinstrument.tracing.consumer import TracedConsumer
 from autoinstrument.tracing.write import Write
 producer = KafkaProducer(bootstrap_servers=sys.argv[1])
 def write(value, target=sys.argv[2]):
@@ -72,7 +72,7 @@ def read(count):
 """
 AIOKAFKA = """
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from autoinstrument.tracing.consumer import Consumption
+from autoinstrument.tracing.consumer import TracedConsumer
 from autoinstrument.tracing.write import Write
 async def connect():
     global producer
@@ -131,7 +131,7 @@ await close()
 
 
 @every_client
-@pytest.mark.parametrize("step", ["begin", "next"])
+@pytest.mark.parametrize("step", ["open_unit", "before_poll"])
 def test_one_failing_poll_costs_a_unit_of_work(
     run: Runner, kafka: Kafka, client: str, step: str
 ) -> None:
@@ -140,7 +140,7 @@ def test_one_failing_poll_costs_a_unit_of_work(
     body = f"""
 for number in range(4):
     await write(number)
-failing(Consumption, {step!r}, [False, True])
+failing(TracedConsumer, {step!r}, [False, True])
 async for value in read(4):
     print(value, current())
     await write(value, sys.argv[3])
@@ -219,7 +219,7 @@ def test_a_consumer_that_stands_aside_leaves_its_producer(
     body = """
 for number in range(13):
     await write(number)
-failing(Consumption, "next", [False] + 10 * [True])
+failing(TracedConsumer, "before_poll", [False] + 10 * [True])
 async for value in read(13):
     await write(value, sys.argv[3])
 await close()
@@ -262,7 +262,7 @@ import os
 failing(Write, "headers", [True])
 write(0)
 if os.fork() == 0:
-    from autoinstrument.tracing.part import dropped
+    from autoinstrument.tracing.guard import dropped
     print("child", dropped(), flush=True)
     os._exit(0)
 os.wait()

@@ -10,7 +10,7 @@ import pytest
 from processes import until
 
 from autoinstrument.export.queue import Finisher
-from autoinstrument.tracing.attributes import Common
+from autoinstrument.tracing.attributes import Attributes
 from autoinstrument.tracing.operation import Operation
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class _Ending:
 
 def _operation() -> Operation:
     operation = Operation()
-    operation.attributes, operation.recording = Common(_NAMED), True
+    operation.attributes, operation.recording = Attributes(_NAMED), True
     return operation
 
 

@@ -400,7 +400,7 @@ def test_a_failure_has_its_traceback_where_that_is_asked_for(
     with guard:
         raise RuntimeError("ours")
     (record,) = caplog.records
-    assert not guard.broken
+    assert not guard.is_off
     assert ("Traceback" in (record.exc_text or "")) == (debug == "1")
 
 
@@ -427,7 +427,7 @@ def test_what_a_signal_handler_raises_is_the_applications(handler: Any) -> None:
                 signal.raise_signal(signal.SIGTERM)
         with guard:
             raise TimeoutError
-        assert not guard.broken
+        assert not guard.is_off
         with guard:
             raise TimeoutError
     finally:

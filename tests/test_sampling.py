@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from autoinstrument.tracing.attributes import Common
+from autoinstrument.tracing.attributes import Attributes
 from autoinstrument.tracing.call_site import CallSite
 from autoinstrument.tracing.operation import Operation
 from autoinstrument.tracing.sampling import Sampling
@@ -88,7 +88,7 @@ def test_an_id_generator_is_asked_as_the_sdk_asks_it(*, has_root: bool) -> None:
     if has_root:
         span = tracer.start_span("own", set_span_in_context(first))
     operation = _operation()
-    operation.root = CallSite("first", Common(), _operation.__code__) if has_root else None
+    operation.root = CallSite("first", Attributes(), _operation.__code__) if has_root else None
     Sampling(sampling.ALWAYS_ON, Counting()).open(operation)
     own = span.get_span_context()
     assert (operation.trace_id, operation.span_id) == (own.trace_id, own.span_id)
@@ -97,7 +97,7 @@ def test_an_id_generator_is_asked_as_the_sdk_asks_it(*, has_root: bool) -> None:
 
 def _operation(context: Context | None = None, parent: SpanContext | None = None) -> Operation:
     operation = Operation()
-    operation.attributes = Common({"messaging.operation.name": "send"})
+    operation.attributes = Attributes({"messaging.operation.name": "send"})
     operation.outer, operation.parent, operation.root = context or Context(), parent, None
     operation.recording = False
     return operation

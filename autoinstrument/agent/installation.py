@@ -28,7 +28,7 @@ class Installation:
     def read_entry_points(self) -> None:
         """Add the adapters of other packages to those that are hooked."""
         guard = self._guard("the search for further adapters")
-        if guard.broken:
+        if guard.is_off:
             return
         with guard:
             _reach_dependencies()
@@ -59,7 +59,7 @@ class Installation:
     def call(self, adapter: str, module: ModuleType) -> None:
         """Let an adapter trace a module that has just been executed."""
         guard = self._guard(f"the adapter {adapter}")
-        if guard.broken:
+        if guard.is_off:
             return
         with guard:
             self._install(adapter, module)

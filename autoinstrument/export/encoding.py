@@ -105,7 +105,7 @@ class Encoder(ABC, Generic[AnyStr]):
                 flags |= _IS_REMOTE
         trace_id, start = ids[:16], operation.started
         end = start + operation.elapsed
-        made = operation.attributes.made.get(self)
+        made = operation.attributes.cached.get(self)
         common = None if made is None else made.get(operation.partition)
         # What few operations have is in their own dictionary: most are put together from few parts.
         if common is None or operation.key is not None or vars(operation):
@@ -152,9 +152,9 @@ class Encoder(ABC, Generic[AnyStr]):
         )
 
     def _remembered(self, operation: Operation) -> AnyStr:
-        made = operation.attributes.made.get(self)
+        made = operation.attributes.cached.get(self)
         if made is None:
-            made = operation.attributes.made[self] = {}
+            made = operation.attributes.cached[self] = {}
         key: Any = operation.partition
         if operation.links or operation.renamed is not None:  # which give another kind or name
             key = key, operation.name, id(operation.kind)
@@ -170,10 +170,10 @@ class Encoder(ABC, Generic[AnyStr]):
         if extra or self._limited:
             all_of_it = bounded({**site.attributes, **(extra or {})}, self._limits)
             return self._common(site.name, SpanKind.INTERNAL, all_of_it)
-        made = site.attributes.made.get(self)
+        made = site.attributes.cached.get(self)
         if made is None:
             common = self._common(site.name, SpanKind.INTERNAL, site.attributes)
-            made = site.attributes.made[self] = {None: common}
+            made = site.attributes.cached[self] = {None: common}
         own: AnyStr = made[None]
         return own
 

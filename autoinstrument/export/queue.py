@@ -16,7 +16,7 @@ from opentelemetry import context as context_api
 from autoinstrument.logs.lines import LogLines, wants_line
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
-from autoinstrument.tracing import part
+from autoinstrument.tracing import guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +121,7 @@ class Finisher:
         for destination in self._destinations:
             with self._guard:
                 destination.shutdown()
-        dropped = self.dropped + part.dropped()
+        dropped = self.dropped + guard.dropped()
         if dropped:
             tell("spans-dropped", f"operations without a span: {dropped}", about="total")
 

@@ -84,7 +84,7 @@ class _Records:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         record = self._factory(*args, **kwargs)
-        if not _guard.broken:
+        if not _guard.is_off:
             with _guard:
                 _add_fields(record, sys._getframe(1))  # noqa: SLF001 - see there
         return record

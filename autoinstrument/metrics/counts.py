@@ -12,7 +12,7 @@ from time import time_ns
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from autoinstrument.tracing import errors, part
+from autoinstrument.tracing import errors, guard
 
 from .kinds import Kind
 
@@ -179,7 +179,7 @@ class Metrics:
             return self._series(operation)
 
     def _series(self, operation: Operation) -> Durations | None:
-        known = operation.attributes.made.get(self)
+        known = operation.attributes.cached.get(self)
         found = known.get(operation.error_type) if known is not None else None
         return found or self._find(operation)
 
@@ -195,13 +195,13 @@ class Metrics:
         series = self.series.get(key)
         if series is None:
             series = self.series[key] = Durations(*key)
-        attributes.made.setdefault(self, {})[outcome] = series
+        attributes.cached.setdefault(self, {})[outcome] = series
         return series
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was counted yet."""
-        return not (self.series or self._received or self.statistics or part.dropped())
+        return not (self.series or self._received or self.statistics or guard.dropped())
 
     def received(self, attributes: Mapping[str, str | int]) -> Count:
         """Return where the messages of one topic are counted that a consumer is given."""
@@ -229,7 +229,7 @@ class Metrics:
             _CONSUMED: {labels: count.value for labels, count in list(self._received.items())},
             _REFUSED: refused,
             _LOST: lost,
-            _DROPPED: {(): self.dropped() + part.dropped()},
+            _DROPPED: {(): self.dropped() + guard.dropped()},
         }
 
     def gauges(self) -> Gauges:

@@ -35,14 +35,14 @@ class Guard:
     Catches `Exception` and never `BaseException`, so an interrupt or an exit passes through, and so
     does what a signal handler of the application raises. The first failure is told. After ten
     within a minute, or as many as `most` says, the part that this guard protects stands aside:
-    `broken` is true, and that is told as well.
+    `is_off` is true, and that is told as well.
     """
 
-    __slots__ = ("_failures", "broken", "name")
+    __slots__ = ("_failures", "is_off", "name")
 
     def __init__(self, name: str, most: int = 10) -> None:
         self.name = name
-        self.broken = False
+        self.is_off = False
         self._failures: deque[float] = deque(maxlen=most)
         """When the last of them have happened."""
 
@@ -74,7 +74,7 @@ class Guard:
         last.append(monotonic())
         if len(last) < (last.maxlen or 1) or last[-1] - last[0] > _PERIOD:
             self._tell(error, "failed, the application goes on", self.name)
-        elif not self.broken:
+        elif not self.is_off:
             self.stand_aside()
             often = f" {len(last)} times within a minute" if len(last) > 1 else ""
             words = f"failed{often} and stands aside, the application goes on"
@@ -86,7 +86,7 @@ class Guard:
 
     def stand_aside(self) -> None:
         """Let the part that is protected do nothing more."""
-        self.broken = True
+        self.is_off = True
 
     def _tell(self, error: Exception, what: str, about: str) -> None:
         words = f"{self.name} {what}: {type(error).__name__}: {error}"

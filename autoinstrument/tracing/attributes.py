@@ -7,14 +7,14 @@ from typing import Any
 _DEFAULT_PORT = 9092
 
 
-class Common(dict[str, Any]):
-    """Attributes, with room for what is made of them only once, by who has made it."""
+class Attributes(dict[str, Any]):
+    """Attributes that many spans share, with what others have `cached` that they make of them."""
 
-    __slots__ = ("made",)
+    __slots__ = ("cached",)
 
     def __init__(self, *attributes: Any) -> None:
         super().__init__(*attributes)
-        self.made: dict[Any, dict[Any, Any]] = {}
+        self.cached: dict[Any, dict[Any, Any]] = {}
 
 
 def server_attributes(servers: str) -> dict[str, str | int]:

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from autoinstrument.process.guard import Guard
-
+    from .consumer import PolledUnits
     from .unit import Unit
     from .workers import Worker
 
@@ -25,23 +24,20 @@ class Batch(list[Any]):
     A list in everything else: copies and pickles of it are plain lists.
     """
 
-    __slots__ = ("_begin", "_begun", "_held", "_kind", "_lock", "_units", "_was_held", "guard")
+    __slots__ = ("_begin", "_begun", "_kind", "_lock", "_units", "_were_open", "guard")
 
     def __init__(
         self,
         messages: Sequence[Any],
         begin: Callable[[Any], Unit | None],
-        units: list[Unit],
-        held: Callable[[], bool],
-        guard: Guard,
+        units: PolledUnits,
     ) -> None:
-        """Add those of the messages to `units`, which are open as long as they are `held`."""
+        """Add those of the messages to `units`, as `begin` opens them."""
         super().__init__(messages)
         self._begin = begin
         self._units = units
-        self._held = held
-        self.guard = guard
-        self._was_held = True
+        self.guard = units.guard
+        self._were_open = True
         self._kind = type(messages[0])
         self._begun: dict[int, tuple[Any, Unit | None]] = {}
         self._lock = threading.Lock()
@@ -66,7 +62,7 @@ class Batch(list[Any]):
 
     def left(self, unit: Unit) -> None:
         """End a unit whose turn is over, if the poll that would end it has come already."""
-        if not self._was_held:
+        if not self._were_open:
             unit.finish()
 
     def _began(self, message: Any) -> tuple[Any, Unit | None]:
@@ -74,7 +70,7 @@ class Batch(list[Any]):
         unit = self._begin(message) if type(message) is self._kind else None
         if unit is not None:
             self._units.append(unit)
-            self._was_held = self._held()  # else its turn comes after the next poll
+            self._were_open = self._units.are_open  # else its turn comes after the next poll
         known = self._begun[id(message)] = message, unit  # alive, so that nobody else has its id
         return known
 
@@ -97,9 +93,9 @@ class _Turns:
 
     def __next__(self) -> Any:
         try:
-            who = this_worker()
-            if who in self._turns:
-                self._leave(who, complete=True)
+            worker = this_worker()
+            if worker in self._turns:
+                self._leave(worker, complete=True)
         except Exception as error:  # noqa: BLE001 - the agent's own
             self._batch.guard.caught(error)
             return next(self._messages)
@@ -108,18 +104,18 @@ class _Turns:
         try:
             unit = self._batch.unit(message)
             if unit is not None:
-                self._turns[who] = unit, *unit.enter()
+                self._turns[worker] = unit, *unit.enter()
         except Exception as error:  # noqa: BLE001 - the agent's own
             self._batch.guard.caught(error, *filter(None, [unit]))
         return message
 
     def __del__(self) -> None:  # also when the application leaves the loop
         with self._batch.guard:
-            for who in list(self._turns):
-                self._leave(who, complete=False)
+            for worker in list(self._turns):
+                self._leave(worker, complete=False)
 
-    def _leave(self, who: Worker, *, complete: bool) -> None:
-        unit, before, work = self._turns.pop(who)
+    def _leave(self, worker: Worker, *, complete: bool) -> None:
+        unit, before, work = self._turns.pop(worker)
         unit.leave(before, work, complete=complete)
         self._batch.left(unit)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .attributes import Common
+from .attributes import Attributes
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -15,14 +15,14 @@ class CallSite(NamedTuple):
 
     name: str
     """The function with its module; before Python 3.11 without the classes around it."""
-    attributes: Common
+    attributes: Attributes
     """OpenTelemetry's code attributes, semantic conventions v1.44.0."""
     code: CodeType
     """Kept, so that no other code can get its id."""
 
 
 # By code and instruction. Not by the code itself, whose hash takes as long as the code is.
-sites: dict[tuple[int, int], CallSite] = {}
+known_call_sites: dict[tuple[int, int], CallSite] = {}
 _MOST_SITES = 4096
 # An event loop runs the client's own coroutines, as those of gather(): it has made no call itself.
 _NOBODYS = frozenset({"asyncio", "autoinstrument", "uvloop"})
@@ -43,12 +43,12 @@ def call_site(frame: FrameType, passed_over: str) -> CallSite:
             break
         frame = frame.f_back
     key = id(frame.f_code), frame.f_lasti
-    site = sites.get(key)
+    site = known_call_sites.get(key)
     if site is None:
-        if len(sites) >= _MOST_SITES:
-            sites.clear()
+        if len(known_call_sites) >= _MOST_SITES:
+            known_call_sites.clear()
         module = frame.f_globals.get("__name__", "?")
-        site = sites[key] = _described(frame.f_code, module, frame.f_lasti)
+        site = known_call_sites[key] = _described(frame.f_code, module, frame.f_lasti)
     return site
 
 
@@ -61,4 +61,4 @@ def _described(code: CodeType, module: str, instruction: int) -> CallSite:
     for start, end, line in code.co_lines():
         if start <= instruction < end and line is not None:
             known["code.line.number"] = line
-    return CallSite(name, Common(known), code)
+    return CallSite(name, Attributes(known), code)

@@ -20,12 +20,12 @@ from autoinstrument.process import threads
 from autoinstrument.process.settings import settings
 
 from . import pipeline, workers
-from .attributes import Common, server_attributes
+from .attributes import Attributes, server_attributes
 from .headers import Carried, extracted
 from .operation import current_context
-from .step import Step
+from .step import CallSpan, Step
 from .suppression import suppressed
-from .unit import Unit, is_over, leave_ended, without_ended, without_units
+from .unit import Unit, detach_ended_units, is_over, without_ended, without_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _TOPICS_REMEMBERED = 1000
 
 
-class Consumption:
+class TracedConsumer:
     """One consumer: its identity, and the units of work that its next poll will end.
 
     Units are kept by who polls, since a consumer may serve several. What one has left open who is
@@ -62,7 +62,7 @@ class Consumption:
         }
         if group:
             self._attributes["messaging.consumer.group.name"] = group
-        self.settling = Common(
+        self.settling = Attributes(
             {
                 **self._attributes,
                 "messaging.operation.name": "commit",
@@ -70,7 +70,7 @@ class Consumption:
             }
         )
         """The attributes of a commit."""
-        self._receiving = Common(
+        self._receiving = Attributes(
             {
                 **self._attributes,
                 "messaging.operation.name": "poll",
@@ -81,17 +81,17 @@ class Consumption:
         self._counts: dict[str, Count] = {}
         self._links = settings().link_consumers
         self._has_receives = settings().receives
-        self._topics: dict[str, Common | None] = {}
+        self._topics: dict[str, Attributes | None] = {}
         self._error_before = id(sys.exc_info()[1])  # of a handler that all of this is within
         self._units: dict[Worker, list[Unit]] = {}
         self._consumer: ReferenceType[Any] = ref(consumer, self._dropped)
         with _lock:
-            _consumptions.add(self)
+            _consumers.add(self)
         threads.follow(_thread_died)
 
-    def take(  # noqa: PLR0913 - what a message consists of
+    def begin_processing(  # noqa: PLR0913 - what a message consists of
         self,
-        who: Worker,
+        worker: Worker,
         topic: str,
         partition: int | None,
         offset: int | None,
@@ -100,19 +100,21 @@ class Consumption:
         headers: Headers | None,
         tombstone: bool,
     ) -> None:
-        """Make the unit of work of the one message that `who` has been given current."""
+        """Make the unit of work of the one message that `worker` has been given current."""
         if (self._topics.get(topic) or self._attributes_of(topic)) is None:
             return
         (self._counts.get(topic) or self._count_of(topic)).add(1)
         if self._receives:
-            self._received(who, {topic: 1}, [headers])
-        unit = self.begin(topic, partition, offset, key=key, headers=headers, tombstone=tombstone)
+            self._received(worker, {topic: 1}, [headers])
+        unit = self.open_unit(
+            topic, partition, offset, key=key, headers=headers, tombstone=tombstone
+        )
         if unit is not None:
-            self._units[who] = [unit]
-            unit.worker = who
+            self._units[worker] = [unit]
+            unit.worker = worker
             unit.enter()
 
-    def begin(  # noqa: PLR0913 - what a message consists of
+    def open_unit(  # noqa: PLR0913 - what a message consists of
         self,
         topic: str,
         partition: int | None,
@@ -152,53 +154,55 @@ class Consumption:
         unit.opened()
         return unit
 
-    def hold(self, who: Worker, units: list[Unit]) -> None:
-        """Leave `units` open until the next poll by `who`; the list may still grow."""
-        self._units[who] = units
-
-    def holds(self, who: Worker, units: list[Unit]) -> bool:
-        """Whether that poll has not come yet."""
-        return self._units.get(who) is units
-
-    def next(self) -> Worker:
+    def before_poll(self) -> Worker:
         """End what the running worker has worked on so far, as it asks for more; return it."""
-        who = workers.this_worker()
-        units = self._units.pop(who, None)
+        worker = workers.this_worker()
+        units = self._units.pop(worker, None)
         if units:
             _finish(units)
-        leave_ended()
+        detach_ended_units()
         if self._units:
             self._end_of_the_gone()
         if self._has_receives:
             for gone in filter(workers.is_gone, list(self._receives)):
                 self._receives.pop(gone, None)
-            self._receives[who] = Step(SpanKind.CLIENT, self._receiving)
-        return who
+            self._receives[worker] = Step(SpanKind.CLIENT, self._receiving)
+        return worker
 
     def received(
         self,
-        who: Worker,
+        worker: Worker,
         messages: Sequence[Any],
         topic_of: Callable[[Any], str],
         headers_of: Callable[[Any], Headers | None],
-    ) -> None:
-        """Note the batch that the poll by `who` has returned."""
+    ) -> PolledUnits:
+        """Note what one poll by `worker` has returned; return where its units of work go.
+
+        They stay open until the next poll by `worker`. `Batch` opens each in its turn.
+        """
         messages = [each for each in messages if self._attributes_of(topic_of(each)) is not None]
         topics = Counter(map(topic_of, messages))
         for topic, count in topics.items():
             self._count_of(topic).add(count)
         if self._receives:
-            self._received(who, topics, map(headers_of, messages), batch=len(messages))
+            self._received(worker, topics, map(headers_of, messages), batch=len(messages))
+        units = PolledUnits(self, worker)
+        self._units[worker] = units
+        return units
+
+    def is_awaiting(self, worker: Worker, units: list[Unit]) -> bool:
+        """Whether the poll has not come yet that ends `units`."""
+        return self._units.get(worker) is units
 
     def _received(
         self,
-        who: Worker,
+        worker: Worker,
         topics: Mapping[str, int],
         headers: Iterable[Headers | None],
         *,
         batch: int | None = None,
     ) -> None:
-        step = self._receives.pop(who, None)
+        step = self._receives.pop(worker, None)
         if step is None or not topics:
             return
         carried = [Carried(each) for each in headers if each]
@@ -217,38 +221,38 @@ class Consumption:
             found = self._counts[topic] = pipeline.metrics().received(of_topic)
         return found
 
-    def closed(self) -> None:
+    def before_close(self) -> None:
         """End what the running worker has open: an exception on its way is why it closes.
 
         Others that are still at work end theirs when they ask for more.
         """
         error = sys.exc_info()[1]
         self.end_of(workers.this_worker(), None if id(error) == self._error_before else error)
-        leave_ended()
+        detach_ended_units()
         self._end_of_the_gone()
 
     def end(self, error: BaseException | None = None) -> None:
         """End all that is open: the consumer is closed, or gone, or the program has died."""
-        for who in list(self._units):
-            self.end_of(who, error or workers.error_of(who))
+        for worker in list(self._units):
+            self.end_of(worker, error or workers.error_of(worker))
 
     def _dropped(self, _: ReferenceType[Any]) -> None:
         with _lock:
-            _consumptions.discard(self)
+            _consumers.discard(self)
         with self.guard:
             self.end()
 
-    def end_of(self, who: Worker, error: BaseException | None) -> None:
-        """End what `who` has left open, as failed if that was by an `error`."""
-        units = self._units.pop(who, ())
+    def end_of(self, worker: Worker, error: BaseException | None) -> None:
+        """End what `worker` has left open, as failed if that was by an `error`."""
+        units = self._units.pop(worker, ())
         if error is not None:
             for unit in units:
                 unit.failed(error)
         _finish(units)
 
     def _end_of_the_gone(self) -> None:
-        for who in filter(workers.is_gone, list(self._units)):
-            self.end_of(who, workers.error_of(who))
+        for worker in filter(workers.is_gone, list(self._units)):
+            self.end_of(worker, workers.error_of(worker))
 
     def forget(self) -> None:
         """Leave what a forked child has inherited to the parent."""
@@ -259,33 +263,81 @@ class Consumption:
     def abandon(self) -> int:
         """Leave all that is open without a span; return how many messages that concerns."""
         count = 0
-        for who in list(self._units):
-            for unit in self._units.pop(who, ()):
+        for worker in list(self._units):
+            for unit in self._units.pop(worker, ()):
                 unit.abandon()
                 count += 1
         self._receives.clear()
-        leave_ended()
+        detach_ended_units()
         return count
 
-    def _attributes_of(self, topic: str) -> Common | None:
+    def _attributes_of(self, topic: str) -> Attributes | None:
         try:
             return self._topics[topic]
         except KeyError:
             excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
             of_topic = {**self._attributes, "messaging.destination.name": topic}
-            known = None if excluded else Common(of_topic)
+            known = None if excluded else Attributes(of_topic)
             if len(self._topics) < _TOPICS_REMEMBERED:
                 self._topics[topic] = known
             return known
 
 
-def commit(consumption: Consumption | None) -> Step | None:
-    """Begin the commit of a consumer."""
-    if consumption is None:
-        return None
-    with consumption.guard:
-        return Step(SpanKind.CLIENT, consumption.settling)
-    return None
+class PolledUnits(list[Unit]):
+    """The units of work of what one poll has returned; there may be more of them to come."""
+
+    __slots__ = ("_consumer", "_worker")
+
+    def __init__(self, consumer: TracedConsumer, worker: Worker) -> None:
+        super().__init__()
+        self._consumer = consumer
+        self._worker = worker
+
+    @property
+    def guard(self) -> Guard:
+        """What contains the agent's failures at them."""
+        return self._consumer.guard
+
+    @property
+    def are_open(self) -> bool:
+        """Whether the poll has not come yet that ends them."""
+        return self._consumer.is_awaiting(self._worker, self)
+
+
+def commit_span(
+    guard: Guard,
+    consumer: TracedConsumer | None,
+    error_type: Callable[[BaseException], str],
+    *,
+    later: bool = False,
+) -> CallSpan:
+    """Return the span of a consumer's commit; `later` says that the call is not yet its answer."""
+    step = None
+    if consumer is not None:
+        with guard:
+            step = Step(SpanKind.CLIENT, consumer.settling)
+    return CallSpan(step, error_type, guard, later=later)
+
+
+def acknowledge_span(
+    guard: Guard,
+    consumer: TracedConsumer | None,
+    error_type: Callable[[BaseException], str],
+    *,
+    verb: str,
+    place: tuple[Any, ...],
+) -> CallSpan:
+    """Return the span of a call that settles one message of a share group, by the name `verb`.
+
+    `place` is the message's topic, partition and offset. The answer comes after the call.
+    """
+    step, (topic, partition, offset) = None, place
+    if consumer is not None and isinstance(topic, str):
+        with guard:
+            of_topic = {"messaging.operation.name": verb, "messaging.destination.name": topic}
+            step = Step(SpanKind.CLIENT, Attributes({**consumer.settling, **of_topic}))
+            step.partition, step.offset = partition, offset
+    return CallSpan(step, error_type, guard, later=True)
 
 
 def _finish(units: Iterable[Unit]) -> None:
@@ -316,24 +368,24 @@ def _place_in(context: Context) -> tuple[Context, SpanContext | None] | None:
 
 
 # Not weakly: what the collector takes along with a consumer is not told of that.
-_consumptions: set[Consumption] = set()
+_consumers: set[TracedConsumer] = set()
 _lock = threading.RLock()  # the collector may come at any time
 
 
-def consumptions() -> list[Consumption]:
+def traced_consumers() -> list[TracedConsumer]:
     """Return the consumers of this process whose messages may still be worked on."""
     with _lock:
-        return list(_consumptions)
+        return list(_consumers)
 
 
 def _thread_died(error: BaseException) -> None:
-    for consumption in consumptions():
-        consumption.end_of(workers.this_worker(), error)
+    for consumer in traced_consumers():
+        consumer.end_of(workers.this_worker(), error)
 
 
-def forget_consumptions() -> None:
+def forget_consumers() -> None:
     """Leave what a forked child has inherited to the parent, whose consumers those are."""
     global _lock  # noqa: PLW0603 - the parent's may be held for ever
     _lock = threading.RLock()
-    for consumption in consumptions():
-        consumption.forget()
+    for consumer in traced_consumers():
+        consumer.forget()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from autoinstrument.process.notices import tell
 
-from .consumer import consumptions, forget_consumptions
-from .part import forget_dropped
-from .producer import end_clients, forget_clients
+from .consumer import forget_consumers, traced_consumers
+from .guard import forget_dropped
+from .producer import end_producers, forget_producers
 
 
 def decide(error: BaseException | None) -> None:
     """Decide on what is open when the program ends, by `error` if that is known."""
-    for consumption in consumptions():
-        with consumption.guard:
-            consumption.end(error)
-    lost = end_clients()
+    for consumer in traced_consumers():
+        with consumer.guard:
+            consumer.end(error)
+    lost = end_producers()
     if lost:
         tell(
             "lost-at-exit",
@@ -25,6 +25,6 @@ def decide(error: BaseException | None) -> None:
 
 def forget() -> None:
     """Leave what a forked child has inherited to the parent."""
-    forget_clients()
-    forget_consumptions()
+    forget_producers()
+    forget_consumers()
     forget_dropped()

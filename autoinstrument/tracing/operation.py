@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext, TraceState
 
-    from .attributes import Common
+    from .attributes import Attributes
     from .call_site import CallSite
     from .headers import Carried
 
@@ -73,7 +73,7 @@ class Operation:
         "started",
         "ticks",
     )
-    attributes: Common
+    attributes: Attributes
     elapsed: int
     flags: int
     ids: bytes

@@ -12,9 +12,9 @@ from opentelemetry.trace import SpanKind, get_current_span
 
 from autoinstrument.process.settings import settings
 
-from .attributes import Common, server_attributes
+from .attributes import Attributes, server_attributes
 from .errors import LOST_AT_EXIT
-from .step import Step
+from .step import CallSpan, Step
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class OpenWrite(Protocol):
         """Leave the write without a span."""
 
 
-class Client:
+class TracedProducer:
     """One producer: its identity, the writes that are still open, its transaction.
 
     `unconfirmed` says that an acknowledgement of this producer proves nothing (`acks=0`).
@@ -80,7 +80,7 @@ class Client:
         }
         if unconfirmed:
             self._attributes["autoinstrument.acks"] = "0"
-        self.flushing = Common(
+        self.flushing = Attributes(
             {
                 "messaging.system": "kafka",
                 "messaging.operation.name": "flush",
@@ -88,20 +88,20 @@ class Client:
             }
         )
         """The attributes of a flush."""
-        self.topics: dict[str, Common | None] = {}
+        self.topics: dict[str, Attributes | None] = {}
         """What `attributes` has answered, for those to whom a call is too much."""
         self._producer: ReferenceType[Any] = ref(producer, self._dropped)
-        with _clients_lock:
-            _clients.add(self)
+        with _producers_lock:
+            _producers.add(self)
 
-    def attributes(self, topic: str) -> Common | None:
+    def attributes(self, topic: str) -> Attributes | None:
         """Return what each span of `topic` starts with; None if the user excludes the topic."""
         return self.topics[topic] if topic in self.topics else self._remember(topic)
 
-    def _remember(self, topic: str) -> Common | None:
+    def _remember(self, topic: str) -> Attributes | None:
         excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
         of_topic = {**self._attributes, "messaging.destination.name": topic}
-        known = None if excluded else Common(of_topic)
+        known = None if excluded else Attributes(of_topic)
         if len(self.topics) < _TOPICS_REMEMBERED:
             self.topics[topic] = known
         return known
@@ -157,79 +157,81 @@ class Client:
                 _dropped_writes += 1
 
 
-_clients: WeakSet[Client] = WeakSet()
-_clients_lock = threading.Lock()
+_producers: WeakSet[TracedProducer] = WeakSet()
+_producers_lock = threading.Lock()
 _dropped_writes = 0
 
 
-def end_clients() -> int:
+def end_producers() -> int:
     """Decide on what the end of the process leaves open; return how many writes are lost."""
     lost = _dropped_writes
-    for client in clients():
-        with client.guard:
-            lost += client.end()
+    for producer in traced_producers():
+        with producer.guard:
+            lost += producer.end()
     return lost
 
 
-def clients() -> list[Client]:
+def traced_producers() -> list[TracedProducer]:
     """Return the producers of this process that may still have something to tell."""
-    with _clients_lock:
-        return list(_clients)
+    with _producers_lock:
+        return list(_producers)
 
 
 def in_flight() -> int:
     """Return how many writes have no answer yet."""
-    return sum(len(client.open) for client in clients())
+    return sum(len(producer.open) for producer in traced_producers())
 
 
-def forget_clients() -> None:
+def forget_producers() -> None:
     """Leave what a forked child has inherited to the parent, whose producers those are."""
-    global _clients_lock, _dropped_writes
-    _clients_lock, _dropped_writes = threading.Lock(), 0  # the parent's may be held for ever
-    for client in clients():
-        client.open.clear()
-        client.lost = 0
-        client.transaction = None
+    global _producers_lock, _dropped_writes
+    _producers_lock, _dropped_writes = threading.Lock(), 0  # the parent's may be held for ever
+    for producer in traced_producers():
+        producer.open.clear()
+        producer.lost = 0
+        producer.transaction = None
 
 
-def flush(client: Client | None) -> Step | None:
-    """Begin the flush of a producer; None if there is nothing to wait for.
+def flush_span(
+    guard: Guard, producer: TracedProducer | None, error_type: Callable[[BaseException], str]
+) -> CallSpan:
+    """Return the span of a producer's flush; it is none if there is nothing to wait for.
 
-    None also where no span is active: there is no trace that it could show to be waiting.
+    Nor is it one where no span is active: there is no trace that it could show to be waiting.
     """
-    if client is None or not client.open:
-        return None
-    with client.guard:
-        client.waits("flush")
-        if client.open and get_current_span().get_span_context().is_valid:
-            return Step(SpanKind.INTERNAL, client.flushing, long_only=True)
-    return None
+    step = None
+    if producer is not None and producer.open:
+        with guard:
+            producer.waits("flush")
+            if producer.open and get_current_span().get_span_context().is_valid:
+                step = Step(SpanKind.INTERNAL, producer.flushing, long_only=True)
+    return CallSpan(step, error_type, guard)
 
 
 @contextmanager
 def deciding(
-    guard: Guard, client: Client | None, outcome: Callable[[Transaction], None]
+    guard: Guard, producer: TracedProducer | None, outcome: Callable[[Transaction], None]
 ) -> Iterator[None]:
     """Enclose a client's call that decides on its transaction by `outcome`, if it succeeds."""
     yield
     with guard:
-        if client is not None:
-            client.decide(outcome)
+        if producer is not None:
+            producer.decide(outcome)
 
 
 @contextmanager
 def committing(
-    guard: Guard, client: Client | None, can_abort: Callable[[Exception], bool]
+    guard: Guard, producer: TracedProducer | None, can_abort: Callable[[Exception], bool]
 ) -> Iterator[None]:
     """Enclose the call that commits; until it is answered nothing is known.
 
     `can_abort` says of an exception whether the client can still abort the transaction.
     """
-    transaction = None if client is None else client.transaction
+    transaction = None if producer is None else producer.transaction
     if transaction is not None:
         transaction.committing = True
     try:
-        with deciding(guard, client, Transaction.committed):
+        with deciding(guard, producer, Transaction.committed):
             yield
     except Exception as error:
         with guard:

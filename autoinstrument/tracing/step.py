@@ -9,7 +9,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import SpanKind, get_current_span
 
 from . import pipeline
-from .attributes import Common
+from .attributes import Attributes
 from .operation import Operation
 from .suppression import suppressed
 from .workers import without_stale
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _LONG = 1_000_000  # nanoseconds: a flush that takes less has not held anybody up
 
 
-class Taking:
-    """A `with` block around a client's call, whose time and failure are a span.
+class CallSpan:
+    """The span of a call of the client, as a `with` block around it: its time and its failure.
 
     With `later`, only a failure ends it: the answer comes after the call, to `end`.
     """
@@ -34,14 +34,14 @@ class Taking:
     def __init__(
         self,
         step: Step | None,
-        cause: Callable[[BaseException], str],
+        error_type: Callable[[BaseException], str],
         guard: Guard,
         *,
         later: bool = False,
     ) -> None:
-        """`cause` gives the `error.type` of an exception; without a step nothing is noted."""
+        """`error_type` gives that of an exception; without a step nothing is noted."""
         self._step = step
-        self._cause = cause
+        self._error_type = error_type
         self._guard = guard
         self._later = later
 
@@ -70,7 +70,7 @@ class Taking:
         """End the step as failed."""
         with self._guard:
             if self._step is not None:
-                self._step.end(self._cause(error), str(error))
+                self._step.end(self._error_type(error), str(error))
 
 
 class Step(Operation):
@@ -79,7 +79,7 @@ class Step(Operation):
     def __init__(
         self,
         kind: SpanKind,
-        attributes: Common,
+        attributes: Attributes,
         *,
         long_only: bool = False,
     ) -> None:
@@ -103,7 +103,7 @@ class Step(Operation):
 
     def received(self, attributes: Mapping[str, Any], links: Iterable[SpanContext]) -> None:
         """End it with what it has learned of the messages that it received."""
-        self.attributes = Common({**self.attributes, **attributes})
+        self.attributes = Attributes({**self.attributes, **attributes})
         self.links = tuple(links)
         self.end()
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-    from .attributes import Common
+    from .attributes import Attributes
     from .operation import Operation
 
 UNIT = "autoinstrument-unit"
@@ -61,7 +61,7 @@ class Unit(CurrentSpan):
 
     def __init__(
         self,
-        attributes: Common,
+        attributes: Attributes,
         context: Context,
         parent: SpanContext | None,
         incoming: SpanContext | None,
@@ -243,7 +243,7 @@ def is_over(span: Span) -> bool:
     return getattr(span, "end_time", None) is not None
 
 
-def leave_ended() -> None:
+def detach_ended_units() -> None:
     """Make no unit current that has ended."""
     context = current_context()
     if context:
@@ -252,7 +252,7 @@ def leave_ended() -> None:
             make_current(left)
 
 
-def leave_all() -> None:
+def detach_units() -> None:
     """Make no unit of work current that is so now: who has worked on them does no more."""
     context = current_context()
     while (unit := unit_of(get_current_span(context))) is not None:

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
-from .unit import leave_all, unit_in, without_ended
+from .unit import detach_units, unit_in, without_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +91,7 @@ class _Job:
     def _end(self, future: Future[Any]) -> None:
         """Leave nothing to the next job: the pool calls this in the thread of this one."""
         self._error = future.exception()
-        leave_all()
+        detach_units()
 
 
 class _Here(threading.local):

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, get_current_span
 from autoinstrument.process.settings import settings
 
 from . import errors, pipeline, propagators
-from .call_site import call_site, sites
+from .call_site import call_site, known_call_sites
 from .headers import FLAGS, Carried, Headers
 from .injection import injected
 from .operation import Operation, current_context, cut_key
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from .producer import Client
+    from .producer import TracedProducer
     from .transactions import Transaction
     from .unit import Unit
 
@@ -38,9 +38,9 @@ W = TypeVar("W", bound="Write")
 _LAST_OF_SPAN_ID = 23
 
 
-def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
+def open_write(  # noqa: PLR0913, PLR0917 - what a write consists of
     kind: type[W],
-    client: Client,
+    producer: TracedProducer,
     topic: str,
     key: Any,
     value: Any,
@@ -52,7 +52,7 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     `frame` is the caller's. Returns None where there must be no span: the topic is excluded, the
     application has suppressed instrumentation, or another instrumentation traces this very write.
     """
-    attributes = client.topics.get(topic) or client.attributes(topic)
+    attributes = producer.topics.get(topic) or producer.attributes(topic)
     if attributes is None:
         return None
     context = current_context()
@@ -62,24 +62,24 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
     write.ticks = perf_counter_ns()
     write.attributes = attributes
     write.outer = context
-    write.client = client
+    write.producer = producer
     write.key = key
     write.parent = write.root = write.unit = None
     write.recording = False
     if context and not write.take_place_in(context):
         return None
-    if write.parent is None and client.has_roots:
-        known = sites.get((id(frame.f_code), frame.f_lasti))
-        write.root = known or call_site(frame, client.package)
+    if write.parent is None and producer.has_roots:
+        known = known_call_sites.get((id(frame.f_code), frame.f_lasti))
+        write.root = known or call_site(frame, producer.package)
     if value is None:
         write.tombstone = True
     if headers:
         write.carry(Carried(headers))
-    write.transaction = client.transaction
+    write.transaction = producer.transaction
     write.sink = sink = pipeline.current()
     sink.open(write)
     try:
-        client.open.add(write)
+        producer.open.add(write)
         if write.unit is not None:
             write.unit.began(write)
     except BaseException:
@@ -91,10 +91,10 @@ def begin(  # noqa: PLR0913, PLR0917 - what a write consists of
 class Write(Operation):
     """The state of one write; an adapter's subclass is what the client calls with the answer."""
 
-    __slots__ = ("client", "transaction", "unit")
+    __slots__ = ("producer", "transaction", "unit")
 
     is_write = True
-    client: Client
+    producer: TracedProducer
     transaction: Transaction | None
     unit: Unit | None
     """The unit of work that it belongs to, if that is one of the agent's."""
@@ -131,7 +131,7 @@ class Write(Operation):
     def headers(self, headers: Headers | None) -> Headers | None:
         """Return the headers to send in place of the application's; None to leave them alone."""
         ids, sent = self.ids, None
-        if ids and self.client.propagates and not self.links:
+        if ids and self.producer.propagates and not self.links:
             # Half the time of formatting numbers: the trace's 16 bytes, a dash, the span's 8.
             traceparent = f"00-{ids.hex('-', -16)[:49]}-{FLAGS[self.flags]}".encode()
             if (
@@ -178,7 +178,7 @@ class Write(Operation):
 
     def acknowledged(self, partition: int | None, offset: int | None) -> None:
         """Close the write: the broker has it, at `offset` of `partition` where they are known."""
-        if self.client.unconfirmed:
+        if self.producer.unconfirmed:
             self.unconfirmed(partition)
         else:
             self._settle(partition, offset)
@@ -195,20 +195,20 @@ class Write(Operation):
         `sent` says that the client had taken the message, with our header.
         """
         too_large = sent and error_type == errors.MESSAGE_TOO_LARGE
-        if too_large and self.ids and self.client.propagates:
+        if too_large and self.ids and self.producer.propagates:
             # Without the header the message might have fitted.
             self.extra = {"autoinstrument.header": "sent", **(self.extra or {})}
         self._settle(partition, error_type=error_type, description=description)
 
     def lost(self) -> None:
         """Close the write that the end of the process leaves without an answer."""
-        self.client.lost += self in self.client.open
+        self.producer.lost += self in self.producer.open
         words = "the program ended before the broker had answered"
         self._settle(None, error_type=errors.LOST_AT_EXIT, description=words)
 
     def abandon(self) -> None:
         """Leave the write without a span: the agent has failed at it, or stands aside."""
-        self.client.open.discard(self)
+        self.producer.open.discard(self)
         if self.unit is not None:
             self.unit.abandoned(self)
 
@@ -234,7 +234,7 @@ class Write(Operation):
         outcome: str | None = None,
     ) -> None:
         try:
-            self.client.open.remove(self)
+            self.producer.open.remove(self)
         except KeyError:  # answered already, by another thread or as lost
             return
         self.elapsed = perf_counter_ns() - self.ticks

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapters.patches import Patches
 from autoinstrument.adapters.python_clients.errors import error_type
-from autoinstrument.adapters.python_clients.records import take, take_batches
+from autoinstrument.adapters.python_clients.records import begin_batches, begin_processing
 from autoinstrument.process.settings import settings
-from autoinstrument.tracing.consumer import Consumption, commit
-from autoinstrument.tracing.part import Part
-from autoinstrument.tracing.step import Taking
+from autoinstrument.tracing.consumer import TracedConsumer, commit_span
+from autoinstrument.tracing.guard import TracingGuard
 
 if TYPE_CHECKING:
     from autoinstrument.tracing.workers import Worker
 
-_CLIENT = "_autoinstrument"  # the one attribute of a consumer that is ours
+_TRACED = "_autoinstrument"  # the one attribute of a consumer that is ours
 
-guard = Part("the tracing of aiokafka's consumer")
+guard = TracingGuard("the tracing of aiokafka's consumer")
 patches = Patches()
 _originals = patches.original
 
@@ -29,7 +28,7 @@ def install(consumer: Any) -> None:
             patches.replace(consumer, name, replacement)
 
 
-class AiokafkaConsumption(Consumption):
+class AiokafkaConsumer(TracedConsumer):
     """A consumer, as its own client describes it."""
 
     guard = guard
@@ -45,22 +44,22 @@ class AiokafkaConsumption(Consumption):
         )
 
 
-def _consumption_of(consumer: Any) -> Consumption | None:
-    if guard.broken:
+def _traced_consumer(consumer: Any) -> TracedConsumer | None:
+    if guard.is_off:
         return None
-    consumption: Consumption | None = consumer.__dict__.get(_CLIENT)
-    if consumption is None and "_client" in consumer.__dict__:
+    traced: TracedConsumer | None = consumer.__dict__.get(_TRACED)
+    if traced is None and "_client" in consumer.__dict__:
         with guard:
-            consumption = AiokafkaConsumption(consumer)
-            setattr(consumer, _CLIENT, consumption)
-    return consumption
+            traced = AiokafkaConsumer(consumer)
+            setattr(consumer, _TRACED, traced)
+    return traced
 
 
-def _before(consumer: Any) -> tuple[Consumption, Worker] | None:
-    consumption = _consumption_of(consumer)
+def _before(consumer: Any) -> tuple[TracedConsumer, Worker] | None:
+    traced = _traced_consumer(consumer)
     try:
-        if consumption is not None:
-            return consumption, consumption.next()
+        if traced is not None:
+            return traced, traced.before_poll()
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
     return None
@@ -71,7 +70,7 @@ async def _getone(self: Any, *args: Any, **kwargs: Any) -> Any:
     record = await _originals["getone"](self, *args, **kwargs)
     if traced is not None:
         try:
-            take(traced[0], record, traced[1])
+            begin_processing(traced[0], record, traced[1])
         except Exception as error:  # noqa: BLE001 - the agent's own
             guard.caught(error)
     return record
@@ -82,20 +81,20 @@ async def _getmany(self: Any, *args: Any, **kwargs: Any) -> Any:
     batches = await _originals["getmany"](self, *args, **kwargs)
     with guard:
         if traced is not None and batches:
-            take_batches(traced[0], batches, traced[1])
+            begin_batches(traced[0], batches, traced[1])
     return batches
 
 
 async def _stop(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
-        consumption: Consumption | None = self.__dict__.get(_CLIENT)
-        if consumption is not None:
-            consumption.closed()
+        traced: TracedConsumer | None = self.__dict__.get(_TRACED)
+        if traced is not None:
+            traced.before_close()
     return await _originals["stop"](self, *args, **kwargs)
 
 
 async def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with Taking(commit(_consumption_of(self)), error_type, guard):
+    with commit_span(guard, _traced_consumer(self), error_type):
         return await _originals["commit"](self, *args, **kwargs)
 
 

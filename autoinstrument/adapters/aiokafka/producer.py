@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument.adapters.patches import Patches
 from autoinstrument.adapters.python_clients.errors import error_type
 from autoinstrument.process.notices import tell
+from autoinstrument.tracing.guard import TracingGuard
 from autoinstrument.tracing.headers import PROPAGATED
-from autoinstrument.tracing.part import Part
-from autoinstrument.tracing.producer import Client, flush
-from autoinstrument.tracing.step import Taking
-from autoinstrument.tracing.write import Write, begin
+from autoinstrument.tracing.producer import TracedProducer, flush_span
+from autoinstrument.tracing.write import Write, open_write
 
 from .transactions import transactions
 
@@ -32,14 +31,16 @@ if TYPE_CHECKING:
 _SEND = ("self", "topic", "value", "key", "partition", "timestamp_ms", "headers")
 _SEND_BATCH = ("self", "batch", "topic")
 _APPEND = ("self", "key", "value", "timestamp_ms")
-_CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
+_TRACED = "_autoinstrument"  # the one attribute of a producer that is ours
 _ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 _UNKNOWN = object()  # a value that is not None, as far as one knows
 
-guard = Part("the tracing of aiokafka's producer")
+guard = TracingGuard("the tracing of aiokafka's producer")
 patches = Patches()
 _originals = patches.original
-_sending: ContextVar[Report | list[Report] | None] = ContextVar("autoinstrument", default=None)
+_sending: ContextVar[AiokafkaWrite | list[AiokafkaWrite] | None] = ContextVar(
+    "autoinstrument", default=None
+)
 """What this task is in the midst of sending: the serializers come before the headers."""
 
 
@@ -65,7 +66,7 @@ def install(module: Any) -> None:
         patches.replace(producer, name, replacement)
 
 
-class AiokafkaClient(Client):
+class AiokafkaProducer(TracedProducer):
     """A producer, as its own client describes it."""
 
     guard = guard
@@ -81,7 +82,7 @@ class AiokafkaClient(Client):
         self.most_bytes: int = getattr(producer, "_max_request_size", sys.maxsize)
 
 
-class Report(Write):
+class AiokafkaWrite(Write):
     """The write of one message."""
 
     __slots__ = ("future", "index", "sent", "task")
@@ -116,32 +117,32 @@ class Report(Write):
             guard.caught(own, self)
 
 
-def _follow(batch: Any, report: Report, index: int) -> None:
+def _close_with(batch: Any, write: AiokafkaWrite, index: int) -> None:
     """Close the write with the answer to `batch`, in which it is number `index`."""
-    report.index = index
-    reports: list[Report] | None = batch.__dict__.get(_CLIENT)
-    if reports is None:
-        reports = []
-        setattr(batch, _CLIENT, reports)
+    write.index = index
+    writes: list[AiokafkaWrite] | None = batch.__dict__.get(_TRACED)
+    if writes is None:
+        writes = []
+        setattr(batch, _TRACED, writes)
         # One for the whole batch: asyncio takes 2 us for each.
-        batch.future.add_done_callback(partial(_answered, reports))
-    reports.append(report)
+        batch.future.add_done_callback(partial(_answered, writes))
+    writes.append(write)
 
 
-def _answered(reports: list[Report], future: Any) -> None:
+def _answered(writes: list[AiokafkaWrite], future: Any) -> None:
     try:
         # Not exception(), which would keep asyncio from saying that nobody has looked at it.
         error = None if future.cancelled() else future._exception  # noqa: SLF001 - see above
         metadata = None if future.cancelled() or error is not None else future.result()
     except Exception as own:  # noqa: BLE001 - the agent's own
-        guard.caught(own, *reports)
+        guard.caught(own, *writes)
         return
-    for report in reports:
-        report.answered(error, metadata)
+    for write in writes:
+        write.answered(error, metadata)
 
 
 async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
-    report = None
+    write = None
     try:
         topic, value, key, headers = _bound(*args, **kwargs)
     except TypeError:  # one is given twice, as the client will say
@@ -150,24 +151,24 @@ async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
         with guard:
             args, kwargs, headers = _forwarding(args, kwargs, headers)
     try:
-        report = _open(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+        write = _open(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
-    if report is None:
+    if write is None:
         return await _originals["send"](self, *args, **kwargs)
-    token = _sending.set(report)
+    token = _sending.set(write)
     try:
         future = await _originals["send"](self, *args, **kwargs)
     except BaseException as error:
-        report.raised(error)
+        write.raised(error)
         raise
     finally:
         _sending.reset(token)
     with guard:
         if sys._getframe(1).f_code.co_name == "send_and_wait":  # noqa: SLF001 - as above
-            report.client.waits("send_and_wait")
+            write.producer.waits("send_and_wait")
         else:
-            report.future, report.task = future, current_task()
+            write.future, write.task = future, current_task()
     return future
 
 
@@ -202,64 +203,64 @@ def _forwarding(
 
 def _open(  # noqa: PLR0913, PLR0917 - what a write consists of
     producer: Any, topic: Any, value: Any, key: Any, headers: Any, frame: FrameType
-) -> Report | None:
-    client = _client_for(producer)
-    if client is None or not isinstance(topic, str):
+) -> AiokafkaWrite | None:
+    traced = _trace_producer(producer)
+    if traced is None or not isinstance(topic, str):
         return None
     understood = headers if isinstance(headers, list) else None
-    report = begin(Report, client, topic, key, value, understood, frame)
-    if report is not None:
-        report.sent = report.future = report.task = None
-    return report
+    write = open_write(AiokafkaWrite, traced, topic, key, value, understood, frame)
+    if write is not None:
+        write.sent = write.future = write.task = None
+    return write
 
 
-def _client_of(producer: Any) -> AiokafkaClient | None:
+def _traced_producer(producer: Any) -> AiokafkaProducer | None:
     """Return the client of a producer, from its first write on; None if it is not traced."""
-    client: AiokafkaClient | None = None if guard.broken else producer.__dict__.get(_CLIENT)
-    return client
+    traced: AiokafkaProducer | None = None if guard.is_off else producer.__dict__.get(_TRACED)
+    return traced
 
 
-def _client_for(producer: Any) -> AiokafkaClient | None:
+def _trace_producer(producer: Any) -> AiokafkaProducer | None:
     """Return the client of a producer that is about to write; None if it was never initialised."""
-    client = _client_of(producer)
-    if client is None and not guard.broken and "_message_accumulator" in producer.__dict__:
-        client = AiokafkaClient(producer)
-        setattr(producer, _CLIENT, client)
-    return client
+    traced = _traced_producer(producer)
+    if traced is None and not guard.is_off and "_message_accumulator" in producer.__dict__:
+        traced = AiokafkaProducer(producer)
+        setattr(producer, _TRACED, traced)
+    return traced
 
 
 def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
-    report = _sending.get()
-    if not isinstance(report, Report):
+    write = _sending.get()
+    if not isinstance(write, AiokafkaWrite):
         return _originals["append"](self, *args, **kwargs)
     try:
-        kwargs = {**kwargs, "headers": _headers(report, args, kwargs.get("headers"))}
+        kwargs = {**kwargs, "headers": _headers(write, args, kwargs.get("headers"))}
     except Exception as own:  # noqa: BLE001 - the agent's own
-        guard.caught(own, report)
+        guard.caught(own, write)
     future = _originals["append"](self, *args, **kwargs)
     if future is not None:  # else the batch is full, and there will be another
         try:
-            _follow(self, report, self.record_count - 1)
+            _close_with(self, write, self.record_count - 1)
         except Exception as own:  # noqa: BLE001 - the agent's own
-            guard.caught(own, report)
+            guard.caught(own, write)
     return future
 
 
-def _headers(report: Report, args: tuple[Any, ...], headers: Any) -> Any:
+def _headers(write: AiokafkaWrite, args: tuple[Any, ...], headers: Any) -> Any:
     """Return what the record is to carry; the client may ask again, for another batch."""
-    if report.sent is None and isinstance(headers, list):  # the client refuses anything else
-        sent = report.headers(headers)
-        if sent is not None and _is_too_large(report, args, sent):
-            report.sent_without_header()
+    if write.sent is None and isinstance(headers, list):  # the client refuses anything else
+        sent = write.headers(headers)
+        if sent is not None and _is_too_large(write, args, sent):
+            write.sent_without_header()
         else:
-            report.sent = sent
-    return headers if report.sent is None else report.sent
+            write.sent = sent
+    return headers if write.sent is None else write.sent
 
 
-def _is_too_large(report: Report, args: tuple[Any, ...], headers: Headers) -> bool:
+def _is_too_large(write: AiokafkaWrite, args: tuple[Any, ...], headers: Headers) -> bool:
     """Whether a record that the client has found small enough is so no longer."""
-    client: Any = report.client
-    most: int = client.most_bytes
+    traced: Any = write.producer
+    most: int = traced.most_bytes
     key, value = args[:2]
     if len(headers) == 1 and len(key or b"") + len(value or b"") < most - _ROOM:
         return False
@@ -273,25 +274,25 @@ def _is_too_large(report: Report, args: tuple[Any, ...], headers: Headers) -> bo
 
 
 async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
-    reports: list[Report] = []
+    writes: list[AiokafkaWrite] = []
     try:
         batch: Any = args[0] if args else kwargs.get("batch")
         topic = args[1] if len(args) > 1 else kwargs.get("topic")
         frame = sys._getframe(1)  # noqa: SLF001 - as above
         # The records are encoded already: a span is possible, propagation is not.
         for _ in range(batch.record_count() if hasattr(batch, "record_count") else 0):
-            report = _open(self, topic, _UNKNOWN, None, None, frame)
-            if report is not None:
-                reports.append(report)
+            write = _open(self, topic, _UNKNOWN, None, None, frame)
+            if write is not None:
+                writes.append(write)
     except Exception as own:  # noqa: BLE001 - the agent's own
-        guard.caught(own, *reports)
-        reports = []
-    token = _sending.set(reports)
+        guard.caught(own, *writes)
+        writes = []
+    token = _sending.set(writes)
     try:
         return await _originals["send_batch"](self, *args, **kwargs)
     except BaseException as error:
-        for report in reports:
-            report.raised(error)
+        for write in writes:
+            write.raised(error)
         raise
     finally:
         _sending.reset(token)
@@ -299,21 +300,21 @@ async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _append_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
     batch = _originals["_append_batch"](self, *args, **kwargs)
-    reports = _sending.get()
-    if isinstance(reports, list):
-        with guard.abandoning(*reports):
-            for index, report in enumerate(reports):
-                _follow(batch, report, index)
+    writes = _sending.get()
+    if isinstance(writes, list):
+        with guard.abandoning(*writes):
+            for index, write in enumerate(writes):
+                _close_with(batch, write, index)
     return batch
 
 
 async def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with Taking(flush(_client_of(self)), error_type, guard):
+    with flush_span(guard, _traced_producer(self), error_type):
         return await _originals["flush"](self, *args, **kwargs)
 
 
 _METHODS = {
-    **transactions(_originals, _client_of, _client_for, guard),
+    **transactions(_originals, _traced_producer, _trace_producer, guard),
     "send": _send,
     "send_batch": _send_batch,
     "flush": _flush,

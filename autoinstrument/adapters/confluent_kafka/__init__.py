@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.process.notices import tell
 
-from . import consumer, consumption, layers, producer, writes
-from .writes import CLIENT
+from . import consumer, layers, producer, traced_consumer, writes
+from .writes import TRACED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def install(module: ModuleType) -> None:
 def uninstall() -> None:
     """Put the client's own classes back; what was made of ours in the meantime stands aside."""
     layers.patches.undo()
-    writes.guard.broken = consumption.guard.broken = True
+    writes.guard.is_off = traced_consumer.guard.is_off = True
 
 
 def _replace_classes(module: Any) -> None:
@@ -43,7 +43,7 @@ def _replace_classes(module: Any) -> None:
     if not isinstance(original, type):
         tell("client-unsupported", f"{DISTRIBUTION}: another agent has put a proxy over Producer")
         return
-    if hasattr(original, CLIENT):
+    if hasattr(original, TRACED):
         return
     version = module.version()
     text = version if isinstance(version, str) else version[0]
@@ -51,7 +51,7 @@ def _replace_classes(module: Any) -> None:
         oldest = ".".join(map(str, OLDEST))
         tell("client-unsupported", f"{DISTRIBUTION} {text} is not traced; {oldest} and later are")
         return
-    writes.guard.broken = consumption.guard.broken = False
+    writes.guard.is_off = traced_consumer.guard.is_off = False
     module.Producer = _replaced(original, producer.subclass)
     module.Consumer = _replaced(module.Consumer, consumer.subclass)
     share = getattr(module, "ShareConsumer", None)  # from version 2.14 on

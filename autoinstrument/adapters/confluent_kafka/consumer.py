@@ -12,14 +12,14 @@ from autoinstrument.process.settings import settings
 from autoinstrument.tracing.batch import Batch
 
 from .commits import committing, methods, watch_commits
-from .consumption import ConfluentConsumption, consumption_of, guard
 from .statistics import watch_statistics
-from .writes import CLIENT, initialize
+from .traced_consumer import ConfluentConsumer, guard, traced_consumer
+from .writes import TRACED, initialize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autoinstrument.tracing.consumer import Consumption
+    from autoinstrument.tracing.consumer import TracedConsumer
     from autoinstrument.tracing.unit import Unit
     from autoinstrument.tracing.workers import Worker
 
@@ -43,7 +43,7 @@ def subclass_of_share(consumer: type) -> type:
 
 def _subclass(consumer: type, methods: dict[str, Callable[..., Any]]) -> type:
     names: dict[str, Any] = {
-        "__slots__": (CLIENT, "__weakref__"),
+        "__slots__": (TRACED, "__weakref__"),
         "__module__": consumer.__module__,
         "__doc__": consumer.__doc__,
     }
@@ -63,14 +63,14 @@ def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     with guard:
         if settings().consumers:
             configuration = {**(given[0] if given else {}), **kwargs}
-            consumption = _described(self, configuration)
-            consumption.awaited = awaited
-            object.__setattr__(self, CLIENT, consumption)
+            traced = _described(self, configuration)
+            traced.awaited = awaited
+            object.__setattr__(self, TRACED, traced)
 
 
-def _described(consumer: Any, configuration: dict[str, Any]) -> ConfluentConsumption:
+def _described(consumer: Any, configuration: dict[str, Any]) -> ConfluentConsumer:
     servers = configuration.get("bootstrap.servers") or configuration.get("metadata.broker.list")
-    return ConfluentConsumption(
+    return ConfluentConsumer(
         consumer,
         client_id=str(configuration.get("client.id", "rdkafka")),
         servers=str(servers or ""),
@@ -79,28 +79,28 @@ def _described(consumer: Any, configuration: dict[str, Any]) -> ConfluentConsump
 
 
 def _poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-    consumption = consumption_of(self)
-    if consumption is None or consumption.passive:
+    traced = traced_consumer(self)
+    if traced is None or traced.passive:
         return _original.poll(self, *args, **kwargs)
-    who = None
+    worker = None
     try:
-        who = consumption.next()
+        worker = traced.before_poll()
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
     message = _original.poll(self, *args, **kwargs)
-    if message is not None and who is not None:
+    if message is not None and worker is not None:
         try:
-            take(consumption, message, who)
+            begin_processing(traced, message, worker)
         except Exception as error:  # noqa: BLE001 - the agent's own
             guard.caught(error)
     return message
 
 
-def take(consumption: Consumption, message: Any, who: Worker) -> None:
+def begin_processing(traced: TracedConsumer, message: Any, worker: Worker) -> None:
     """Make the unit of work of a message current, if it is a message."""
     if message is not None and message.error() is None:
-        consumption.take(
-            who,
+        traced.begin_processing(
+            worker,
             message.topic(),
             message.partition(),
             message.offset(),
@@ -111,36 +111,33 @@ def take(consumption: Consumption, message: Any, who: Worker) -> None:
 
 
 def _consume(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-    consumption = consumption_of(self)
-    if consumption is None or consumption.passive:
+    traced = traced_consumer(self)
+    if traced is None or traced.passive:
         return _original.consume(self, *args, **kwargs)
-    who = None
+    worker = None
     with guard:
-        who = consumption.next()
+        worker = traced.before_poll()
     messages = _original.consume(self, *args, **kwargs)
     with guard:
-        if who is not None:
-            return take_batch(consumption, messages, who)
+        if worker is not None:
+            return begin_batch(traced, messages, worker)
     return messages
 
 
-def take_batch(consumption: Consumption, messages: list[Any], who: Worker) -> list[Any]:
+def begin_batch(traced: TracedConsumer, messages: list[Any], worker: Worker) -> list[Any]:
     """Return the messages as a list that makes the unit of work of each current in its turn."""
     if not messages:
         return messages
     kind = type(messages[0])
     records = [message for message in messages if message.error() is None]
-    consumption.received(who, records, kind.topic, kind.headers)
-    units: list[Unit] = []
-    consumption.hold(who, units)
-    held = partial(consumption.holds, who, units)
-    return Batch(messages, partial(_begin, consumption), units, held, guard)
+    units = traced.received(worker, records, kind.topic, kind.headers)
+    return Batch(messages, partial(_open_unit, traced), units)
 
 
-def _begin(consumption: Consumption, message: Any) -> Unit | None:
+def _open_unit(traced: TracedConsumer, message: Any) -> Unit | None:
     if message.error() is not None:
         return None
-    return consumption.begin(
+    return traced.open_unit(
         message.topic(),
         message.partition(),
         message.offset(),
@@ -151,14 +148,14 @@ def _begin(consumption: Consumption, message: Any) -> Unit | None:
 
 
 def _close(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-    consumption = consumption_of(self)
+    traced = traced_consumer(self)
     with guard:
-        if consumption is not None:
-            consumption.closed()
+        if traced is not None:
+            traced.before_close()
     result = _original.close(self, *args, **kwargs)  # which may still call `on_commit`
     with guard:
-        if consumption is not None:
-            consumption.answer_no_more()
+        if traced is not None:
+            traced.answer_no_more()
     return result
 
 
@@ -167,35 +164,35 @@ def _share_init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     with guard:
         if settings().consumers:
             configuration = {**(args[0] if args else {}), **kwargs}
-            object.__setattr__(self, CLIENT, _described(self, configuration))
+            object.__setattr__(self, TRACED, _described(self, configuration))
 
 
 def _share_poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-    consumption, who = consumption_of(self), None
+    traced, worker = traced_consumer(self), None
     with guard:
-        if consumption is not None:
-            who = consumption.next()
+        if traced is not None:
+            worker = traced.before_poll()
     messages = _original_share.poll(self, *args, **kwargs)
     with guard:
-        if consumption is not None and who is not None and hasattr(messages, "_records"):
+        if traced is not None and worker is not None and hasattr(messages, "_records"):
             # Its iterator is the list's, which has no public name.
-            messages._records = take_batch(consumption, messages._records, who)  # noqa: SLF001 - see above
+            messages._records = begin_batch(traced, messages._records, worker)  # noqa: SLF001 - see above
     return messages
 
 
 def _share_close(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     with guard:
-        consumption = consumption_of(self)
-        if consumption is not None:
-            consumption.closed()
+        traced = traced_consumer(self)
+        if traced is not None:
+            traced.before_close()
     return _original_share.close(self, *args, **kwargs)
 
 
 def watch_coroutines(consumer: Any, replace: Callable[[type, str, Any], None]) -> None:
     """Make units of work current in the coroutine that awaits, not in the client's own thread."""
     replace(consumer, "__init__", _passive(consumer.__init__))
-    replace(consumer, "poll", _awaiting(consumer.poll, take))
-    replace(consumer, "consume", _awaiting(consumer.consume, take_batch))
+    replace(consumer, "poll", _awaiting(consumer.poll, begin_processing))
+    replace(consumer, "consume", _awaiting(consumer.consume, begin_batch))
     replace(consumer, "commit", _committing(consumer.commit))
     replace(consumer, "close", _closing(consumer.close))
 
@@ -204,24 +201,24 @@ def _passive(init: Any) -> Any:
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         with guard:
-            consumption = consumption_of(self._consumer)
-            if consumption is not None:
-                consumption.passive = True
+            traced = traced_consumer(self._consumer)
+            if traced is not None:
+                traced.passive = True
 
     return initialize
 
 
-def _awaiting(method: Any, take: Callable[[Consumption, Any, Worker], Any]) -> Any:
+def _awaiting(method: Any, begin_processing: Callable[[TracedConsumer, Any, Worker], Any]) -> Any:
     async def awaiting(self: Any, *args: Any, **kwargs: Any) -> Any:
-        consumption = consumption_of(self._consumer)
-        if consumption is None:
+        traced = traced_consumer(self._consumer)
+        if traced is None:
             return await method(self, *args, **kwargs)
-        who = None
+        worker = None
         with guard:
-            who = consumption.next()
+            worker = traced.before_poll()
         result = await method(self, *args, **kwargs)
         with guard:
-            taken = None if who is None else take(consumption, result, who)
+            taken = None if worker is None else begin_processing(traced, result, worker)
             return result if taken is None else taken
         return result
 
@@ -230,10 +227,10 @@ def _awaiting(method: Any, take: Callable[[Consumption, Any, Worker], Any]) -> A
 
 def _committing(method: Any) -> Any:
     async def commit(self: Any, *args: Any, **kwargs: Any) -> Any:
-        consumption = consumption_of(self._consumer)
-        if consumption is None:
+        traced = traced_consumer(self._consumer)
+        if traced is None:
             return await method(self, *args, **kwargs)
-        with committing(consumption, args, kwargs):
+        with committing(traced, args, kwargs):
             return await method(self, *args, **kwargs)
 
     return commit
@@ -242,9 +239,9 @@ def _committing(method: Any) -> Any:
 def _closing(method: Any) -> Any:
     async def close(self: Any, *args: Any, **kwargs: Any) -> Any:
         with guard:
-            consumption = consumption_of(self._consumer)
-            if consumption is not None:
-                consumption.closed()
+            traced = traced_consumer(self._consumer)
+            if traced is not None:
+                traced.before_close()
         return await method(self, *args, **kwargs)
 
     return close

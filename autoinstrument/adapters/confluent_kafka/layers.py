@@ -17,7 +17,7 @@ from autoinstrument.tracing.errors import PURGED, SERIALIZATION
 from . import producer as c_layer
 from .consumer import watch_coroutines
 from .errors import exception_type
-from .writes import OPENED, client_of, guard, open_report
+from .writes import OPENED, guard, open_confluent_write, traced_producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,15 +87,15 @@ def _record_failure(  # noqa: PLR0913, PLR0917 - one call, looked back at
     frame: FrameType,
 ) -> None:
     """Open and close the write of a message that never reached the layer below."""
-    client, topic = client_of(producer), args[0] if args else kwargs.get("topic")
-    if client is None or not isinstance(topic, str) or _recorded_below(error):
+    traced, topic = traced_producer(producer), args[0] if args else kwargs.get("topic")
+    if traced is None or not isinstance(topic, str) or _recorded_below(error):
         return
     value = kwargs.get("value", OPENED)  # its place among the arguments differs by class
-    report = open_report(client, topic, value, None, kwargs.get("headers"), frame)
-    if report is None:
+    write = open_confluent_write(traced, topic, value, None, kwargs.get("headers"), frame)
+    if write is None:
         return
-    report.started, report.ticks = begun
-    report.failed(exception_type(error, otherwise=SERIALIZATION), str(error))
+    write.started, write.ticks = begun
+    write.failed(exception_type(error, otherwise=SERIALIZATION), str(error))
 
 
 def _recorded_below(error: Exception) -> bool:
@@ -113,14 +113,14 @@ def _opening(add_message: Any) -> Any:
     def opening(self: Any, msg_data: dict[str, Any], future: Any) -> Any:
         with guard:
             # The buffer refuses headers: a span is possible, propagation is not.
-            client = client_of(self._kafka_executor._producer)  # noqa: SLF001 - the buffer's producer has no public name
-            report = None
-            if client is not None and isinstance(msg_data.get("topic"), str):
+            traced = traced_producer(self._kafka_executor._producer)  # noqa: SLF001 - the buffer's producer has no public name
+            write = None
+            if traced is not None and isinstance(msg_data.get("topic"), str):
                 value, key = msg_data.get("value"), msg_data.get("key")
                 frame = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the caller
-                report = open_report(client, msg_data["topic"], value, key, None, frame)
-            if report is not None:
-                msg_data[OPENED] = report
+                write = open_confluent_write(traced, msg_data["topic"], value, key, None, frame)
+            if write is not None:
+                msg_data[OPENED] = write
         return add_message(self, msg_data, future)
 
     return opening

@@ -10,16 +10,15 @@ from functools import update_wrapper
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.producer import deciding, flush
-from autoinstrument.tracing.step import Taking
+from autoinstrument.tracing.producer import deciding, flush_span
 from autoinstrument.tracing.transactions import Transaction
-from autoinstrument.tracing.write import begin
+from autoinstrument.tracing.write import open_write
 
 from .batches import batches
 from .errors import exception_type, is_too_large
 from .statistics import watch_statistics
 from .transactions import transactions
-from .writes import CLIENT, ConfluentClient, Report, client_of, guard, initialize
+from .writes import TRACED, ConfluentProducer, ConfluentWrite, guard, initialize, traced_producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +36,7 @@ def subclass(producer: type) -> type:
     _original = producer
     # The C type has neither a __dict__ nor weak references: a slot adds only what is needed.
     names: dict[str, Any] = {
-        "__slots__": (CLIENT, "__weakref__"),
+        "__slots__": (TRACED, "__weakref__"),
         "__module__": producer.__module__,
         "__doc__": producer.__doc__,
     }
@@ -55,7 +54,7 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     with guard:
         configuration = {**(given[0] if given else {}), **kwargs}
         # A subclass's own __setattr__ need not know of it.
-        object.__setattr__(self, CLIENT, ConfluentClient(self, configuration))
+        object.__setattr__(self, TRACED, ConfluentProducer(self, configuration))
 
 
 def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Producer.c
@@ -71,42 +70,43 @@ def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Prod
     *more: Any,
     **unknown: Any,
 ) -> Any:
-    report = sent = None
+    write = sent = None
     try:
-        client = None if guard.broken else getattr(self, CLIENT, None)
-        if client is not None and isinstance(topic, str) and not (more or unknown):
+        traced = None if guard.is_off else getattr(self, TRACED, None)
+        if traced is not None and isinstance(topic, str) and not (more or unknown):
             understood = headers if isinstance(headers, _HEADERS) else None
-            report = begin(Report, client, topic, key, value, understood, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
-            if report is not None:
+            frame = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the caller
+            write = open_write(ConfluentWrite, traced, topic, key, value, understood, frame)
+            if write is not None:
                 # In C `callback`, even None, wins over its alias.
                 chosen = on_delivery if callback is _ABSENT else callback
-                report.callback = client.on_delivery if chosen is None else chosen
+                write.callback = traced.on_delivery if chosen is None else chosen
                 if understood is headers:  # else the client refuses them
-                    sent = report.headers(headers)
+                    sent = write.headers(headers)
     except Exception as error:  # noqa: BLE001 - the agent's own
-        if report is None:
+        if write is None:
             guard.caught(error)
         else:
-            report.given_up(error)
-            report = None
-    if report is None:
+            write.given_up(error)
+            write = None
+    if write is None:
         given = topic, value, key, partition, callback, on_delivery, timestamp, headers
         return _produce_untraced(self, given, more, unknown)
     produce = _original.produce
     try:
         # By place, since names take C 0.5 us to find.
-        return produce(self, topic, value, key, partition, report, None, timestamp, sent or headers)
+        return produce(self, topic, value, key, partition, write, None, timestamp, sent or headers)
     except Exception as error:
         if sent is None or not is_too_large(error):
-            report.raised(error)
+            write.raised(error)
             raise
     # Without our header it may fit. It is not too late: the client has kept nothing.
     with guard:
-        report.sent_without_header()
+        write.sent_without_header()
     try:
-        return produce(self, topic, value, key, partition, report, None, timestamp, headers)
+        return produce(self, topic, value, key, partition, write, None, timestamp, headers)
     except Exception as error:
-        report.raised(error)
+        write.raised(error)
         raise
 
 
@@ -123,27 +123,27 @@ def _produce_untraced(
 
 
 def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
-    client = client_of(self)
-    if client is None:
+    traced = traced_producer(self)
+    if traced is None:
         return _original.poll(self, *args, **kwargs)
-    client.serves()
+    traced.serves()
     try:
         return _original.poll(self, *args, **kwargs)
     finally:
-        client.served = perf_counter_ns()
+        traced.served = perf_counter_ns()
 
 
 def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
-    client = client_of(self)
-    if client is None:
+    traced = traced_producer(self)
+    if traced is None:
         return _original.flush(self, *args, **kwargs)
     unreported = _unreported(self)
-    client.serves()
+    traced.serves()
     try:
-        with Taking(flush(client), exception_type, guard):
+        with flush_span(guard, traced, exception_type):
             remaining = _original.flush(self, *args, **kwargs)
     finally:
-        client.served = perf_counter_ns()
+        traced.served = perf_counter_ns()
     if remaining == 0:
         _confirm_nothing(unreported)
     return remaining
@@ -151,7 +151,7 @@ def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
     unreported = _unreported(self)
-    with deciding(guard, client_of(self), Transaction.aborted):
+    with deciding(guard, traced_producer(self), Transaction.aborted):
         result = _original.close(self, *args, **kwargs)
         _confirm_nothing(unreported)
     return result
@@ -159,7 +159,7 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _leave(self: Any, *args: Any) -> Any:
     unreported = _unreported(self)
-    with deciding(guard, client_of(self), Transaction.aborted):
+    with deciding(guard, traced_producer(self), Transaction.aborted):
         result = _original.__exit__(self, *args)
         _confirm_nothing(unreported)
     return result
@@ -167,8 +167,8 @@ def _leave(self: Any, *args: Any) -> Any:
 
 def _unreported(producer: Any) -> set[OpenWrite]:
     """Return the open writes of which only an error would be reported."""
-    client = client_of(producer)
-    return client.open.copy() if client is not None and client.only_errors else set()
+    traced = traced_producer(producer)
+    return traced.open.copy() if traced is not None and traced.only_errors else set()
 
 
 def _confirm_nothing(writes: set[OpenWrite]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument.tracing.producer import committing, deciding
 from autoinstrument.tracing.transactions import Transaction
 
-from .writes import client_of, guard
+from .writes import guard, traced_producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,17 +19,17 @@ def transactions(original: Any) -> dict[str, Callable[..., Any]]:
     def begin_transaction(self: Any, *args: Any) -> Any:
         result = original.begin_transaction(self, *args)
         with guard:
-            client = client_of(self)
-            if client is not None:
-                client.begin_transaction()
+            traced = traced_producer(self)
+            if traced is not None:
+                traced.begin_transaction()
         return result
 
     def commit_transaction(self: Any, *args: Any) -> Any:
-        with committing(guard, client_of(self), _can_abort):
+        with committing(guard, traced_producer(self), _can_abort):
             return original.commit_transaction(self, *args)
 
     def abort_transaction(self: Any, *args: Any) -> Any:
-        with deciding(guard, client_of(self), Transaction.aborted):
+        with deciding(guard, traced_producer(self), Transaction.aborted):
             return original.abort_transaction(self, *args)
 
     return {

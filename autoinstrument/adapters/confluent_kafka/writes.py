@@ -1,4 +1,4 @@
-"""What a write of confluent-kafka is: the producer's client, and the report that closes it."""
+"""A producer of confluent-kafka and its writes, each the callback of its own delivery report."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import attach, detach, get_current
 
 from autoinstrument.process.guard import is_interruption
-from autoinstrument.tracing.part import Part
-from autoinstrument.tracing.producer import Client
-from autoinstrument.tracing.write import Write, begin
+from autoinstrument.tracing.guard import TracingGuard
+from autoinstrument.tracing.producer import TracedProducer
+from autoinstrument.tracing.write import Write, open_write
 
 from .errors import error_type, exception_type
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType
 
-CLIENT = "__autoinstrument__"
+TRACED = "__autoinstrument__"
 """The one attribute that is ours; not to be taken for one of those that the client documents."""
 OPENED = "autoinstrument"
 """Where a message that AIOProducer buffers keeps its open write."""
 
 _LATE = 200_000  # ns: no broker answers sooner; a program that polls as it writes never comes here
 
-guard = Part("the tracing of confluent-kafka's producer")
+guard = TracingGuard("the tracing of confluent-kafka's producer")
 
 
-class ConfluentClient(Client):
+class ConfluentProducer(TracedProducer):
     """A producer, with what its configuration says about delivery reports."""
 
     guard = guard
@@ -64,31 +64,31 @@ class ConfluentClient(Client):
         """Note that the application lets reports be served, and how long it had not."""
         self.unserved = perf_counter_ns() - self.served if self.open else 0
 
-    def note_delay(self, report: Report) -> None:
+    def note_delay(self, write: ConfluentWrite) -> None:
         """Tell for how long no answer could come for want of a poll.
 
         Only with the first report that a poll serves, as each note costs, and it is the oldest.
         """
         unserved, self.unserved = self.unserved, 0
-        late = min(unserved, self.served + unserved - report.ticks)
+        late = min(unserved, self.served + unserved - write.ticks)
         if late > _LATE:
-            report.note({"autoinstrument.unserved": late})
+            write.note({"autoinstrument.unserved": late})
 
 
-class Report(Write):
+class ConfluentWrite(Write):
     """The write of one message, which is itself the callback for its delivery report."""
 
     __slots__ = ("callback",)
 
-    client: ConfluentClient
+    producer: ConfluentProducer
     callback: Callable[[Any, Any], Any] | None
 
     def __call__(self, error: Any, message: Any) -> None:
         """Record the answer, then call the application in the context of its own call."""
         try:
             if error is None:
-                if self.client.unserved > _LATE:
-                    self.client.note_delay(self)
+                if self.producer.unserved > _LATE:
+                    self.producer.note_delay(self)
                 self.acknowledged(message.partition(), message.offset())
             else:
                 partition = None if message is None else message.partition()
@@ -126,25 +126,25 @@ class Report(Write):
             guard.caught(own, self)
 
 
-def open_report(  # noqa: PLR0913, PLR0917 - what a write consists of
-    client: ConfluentClient,
+def open_confluent_write(  # noqa: PLR0913, PLR0917 - what a write consists of
+    traced: ConfluentProducer,
     topic: str,
     value: Any,
     key: Any,
     headers: Any,
     frame: FrameType,
-) -> Report | None:
+) -> ConfluentWrite | None:
     """Begin the write of one message; headers of a kind that the client refuses are not read."""
     understood = headers if isinstance(headers, (list, dict)) else None
-    report = begin(Report, client, topic, key, value, understood, frame)
-    if report is not None:
-        report.callback = None
-    return report
+    write = open_write(ConfluentWrite, traced, topic, key, value, understood, frame)
+    if write is not None:
+        write.callback = None
+    return write
 
 
-def client_of(producer: Any) -> ConfluentClient | None:
+def traced_producer(producer: Any) -> ConfluentProducer | None:
     """Return the client of a producer; None for one that was never initialised, or not traced."""
-    return None if guard.broken else getattr(producer, CLIENT, None)
+    return None if guard.is_off else getattr(producer, TRACED, None)
 
 
 def initialize(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

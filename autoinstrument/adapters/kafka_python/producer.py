@@ -18,10 +18,9 @@ from autoinstrument.adapters.python_clients.errors import error_type
 from autoinstrument.process.exit import begin_exit, exit_has_begun
 from autoinstrument.process.notices import tell
 from autoinstrument.tracing.errors import CLOSED
-from autoinstrument.tracing.part import Part
-from autoinstrument.tracing.producer import Client, flush
-from autoinstrument.tracing.step import Taking
-from autoinstrument.tracing.write import Write, begin
+from autoinstrument.tracing.guard import TracingGuard
+from autoinstrument.tracing.producer import TracedProducer, flush_span
+from autoinstrument.tracing.write import Write, open_write
 
 from .transactions import transactions
 
@@ -37,10 +36,10 @@ _SEND = ("self", "topic", "value", "key", "headers", "partition", "timestamp_ms"
 _APPEND = ("self", "tp", "timestamp_ms", "key", "value", "headers")
 _HEADERS = _APPEND.index("headers") - 1  # among the arguments, without self
 _WITH_HEADERS = (0, 11)  # of the broker
-_CLIENT = "_autoinstrument"  # the one attribute of a producer that is ours
+_TRACED = "_autoinstrument"  # the one attribute of a producer that is ours
 _ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 
-guard = Part("the tracing of kafka-python's producer")
+guard = TracingGuard("the tracing of kafka-python's producer")
 patches = Patches()
 _originals = patches.original
 
@@ -48,7 +47,7 @@ _originals = patches.original
 class _Sending(threading.local):
     """What this thread is in the midst of sending: the serializers come before the headers."""
 
-    report: Report | None = None
+    write: KafkaPythonWrite | None = None
     producer: Any = None
 
 
@@ -81,7 +80,7 @@ def _parameters(method: Any) -> tuple[str, ...]:
     return names
 
 
-class KafkaPythonClient(Client):
+class KafkaPythonProducer(TracedProducer):
     """A producer, as its configuration describes it."""
 
     guard = guard
@@ -103,7 +102,7 @@ class KafkaPythonClient(Client):
         atexit.register(begin_exit)
 
 
-class Report(Write):
+class KafkaPythonWrite(Write):
     """The write of one message, which follows the future that the client gives for it."""
 
     __slots__ = ("sent",)
@@ -147,28 +146,28 @@ class Report(Write):
 
 
 def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
-    report = None
+    write = None
     try:
         topic, value, key, headers = _bound(*args, **kwargs)
     except TypeError:  # one is given twice, as the client will say
         topic, value, key, headers = args[0], None, None, None
     try:
-        report = _open(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+        write = _open(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
-    if report is None:
+    if write is None:
         return _originals["send"](self, *args, **kwargs)
-    outer = _sending.report, _sending.producer  # a serializer may send, too
-    _sending.report, _sending.producer = report, self
+    outer = _sending.write, _sending.producer  # a serializer may send, too
+    _sending.write, _sending.producer = write, self
     try:
         future = _originals["send"](self, *args, **kwargs)
     except BaseException as error:
-        report.raised(error)
+        write.raised(error)
         raise
     finally:
-        _sending.report, _sending.producer = outer
-    with guard.abandoning(report):
-        report.follow(future)
+        _sending.write, _sending.producer = outer
+    with guard.abandoning(write):
+        write.follow(future)
     return future
 
 
@@ -185,53 +184,53 @@ def _bound(
 
 def _open(  # noqa: PLR0913, PLR0917 - what a write consists of
     producer: Any, topic: Any, value: Any, key: Any, headers: Any, frame: FrameType
-) -> Report | None:
-    client = _client_for(producer)
-    if client is None or not isinstance(topic, str):
+) -> KafkaPythonWrite | None:
+    traced = _trace_producer(producer)
+    if traced is None or not isinstance(topic, str):
         return None
     understood = headers if isinstance(headers, list) else None
-    report = begin(Report, client, topic, key, value, understood, frame)
-    if report is not None:
-        report.sent = None
-    return report
+    write = open_write(KafkaPythonWrite, traced, topic, key, value, understood, frame)
+    if write is not None:
+        write.sent = None
+    return write
 
 
-def _client_of(producer: Any) -> KafkaPythonClient | None:
+def _traced_producer(producer: Any) -> KafkaPythonProducer | None:
     """Return the client of a producer, from its first write on; None if it is not traced."""
-    client: KafkaPythonClient | None = None if guard.broken else producer.__dict__.get(_CLIENT)
-    return client
+    traced: KafkaPythonProducer | None = None if guard.is_off else producer.__dict__.get(_TRACED)
+    return traced
 
 
-def _client_for(producer: Any) -> KafkaPythonClient | None:
+def _trace_producer(producer: Any) -> KafkaPythonProducer | None:
     """Return the client of a producer that is about to write; None if it was never initialised."""
-    client = _client_of(producer)
-    if client is None and not guard.broken and "_accumulator" in producer.__dict__:
-        client = KafkaPythonClient(producer)
-        setattr(producer, _CLIENT, client)
-    return client
+    traced = _traced_producer(producer)
+    if traced is None and not guard.is_off and "_accumulator" in producer.__dict__:
+        traced = KafkaPythonProducer(producer)
+        setattr(producer, _TRACED, traced)
+    return traced
 
 
 def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
-    report = _sending.report
-    if report is not None and len(args) > _HEADERS:
+    write = _sending.write
+    if write is not None and len(args) > _HEADERS:
         try:
-            args = (*args[:_HEADERS], _headers(report, args), *args[_HEADERS + 1 :])
+            args = (*args[:_HEADERS], _headers(write, args), *args[_HEADERS + 1 :])
         except Exception as own:  # noqa: BLE001 - the agent's own
-            guard.caught(own, report)
+            guard.caught(own, write)
     return _originals["append"](self, *args, **kwargs)
 
 
-def _headers(report: Report, args: tuple[Any, ...]) -> Headers:
+def _headers(write: KafkaPythonWrite, args: tuple[Any, ...]) -> Headers:
     """Return what the record is to carry, which the serializers may have had a hand in."""
     *_, key, value, headers = args[: _HEADERS + 1]
-    if report.sent is None:  # the client may ask twice, for another batch
-        client: Any = report.client
-        sent = report.headers(headers) if client.takes_headers else None
+    if write.sent is None:  # the client may ask twice, for another batch
+        traced: Any = write.producer
+        sent = write.headers(headers) if traced.takes_headers else None
         if sent is not None and _is_too_large(key, value, sent):
-            report.sent_without_header()
+            write.sent_without_header()
             sent = None
-        report.sent = headers if sent is None else sent
-    return report.sent
+        write.sent = headers if sent is None else sent
+    return write.sent
 
 
 def _is_too_large(key: bytes | None, value: bytes | None, headers: Headers) -> bool:
@@ -278,19 +277,19 @@ def _add_errback(self: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
 def _get(self: Any, *args: Any, **kwargs: Any) -> Any:
     with guard:
         for callback in self._callbacks or () if not self.is_done else ():
-            report = getattr(callback, "__self__", None)
-            if isinstance(report, Report):
-                report.client.waits("get")
+            write = getattr(callback, "__self__", None)
+            if isinstance(write, KafkaPythonWrite):
+                write.producer.waits("get")
     return _originals["get"](self, *args, **kwargs)
 
 
 def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with Taking(flush(_client_of(self)), error_type, guard):
+    with flush_span(guard, _traced_producer(self), error_type):
         return _originals["flush"](self, *args, **kwargs)
 
 
 _FUTURE = {"add_callback": _add_callback, "add_errback": _add_errback, "get": _get}
 _METHODS = {
-    **transactions(_originals, _client_of, _client_for, guard),
+    **transactions(_originals, _traced_producer, _trace_producer, guard),
     "flush": _flush,
 }

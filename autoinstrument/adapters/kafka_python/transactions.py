@@ -11,41 +11,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autoinstrument.process.guard import Guard
-    from autoinstrument.tracing.producer import Client
+    from autoinstrument.tracing.producer import TracedProducer
 
 
 def transactions(
     originals: dict[str, Callable[..., Any]],
-    client_of: Callable[[Any], Client | None],
-    client_for: Callable[[Any], Client | None],
+    traced_producer: Callable[[Any], TracedProducer | None],
+    trace_producer: Callable[[Any], TracedProducer | None],
     guard: Guard,
 ) -> dict[str, Callable[..., Any]]:
     """Return the replacements for the methods of a producer that decide on what it has written.
 
-    `client_of` finds what is traced of a producer, and `client_for` makes it where need be.
+    `traced_producer` finds what is traced of a producer; `trace_producer` makes it where need be.
     """
 
     def begin_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = originals["begin_transaction"](self, *args, **kwargs)
         with guard:
-            client = client_for(self)
-            if client is not None:
-                client.begin_transaction()
+            traced = trace_producer(self)
+            if traced is not None:
+                traced.begin_transaction()
         return result
 
     def commit_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
         def can_abort(_: Exception) -> bool:
             return bool(self._transaction_manager.has_abortable_error())
 
-        with committing(guard, client_of(self), can_abort):
+        with committing(guard, traced_producer(self), can_abort):
             return originals["commit_transaction"](self, *args, **kwargs)
 
     def abort_transaction(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with deciding(guard, client_of(self), Transaction.aborted):
+        with deciding(guard, traced_producer(self), Transaction.aborted):
             return originals["abort_transaction"](self, *args, **kwargs)
 
     def close(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with deciding(guard, client_of(self), Transaction.end):
+        with deciding(guard, traced_producer(self), Transaction.end):
             return originals["close"](self, *args, **kwargs)
 
     return {

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument.tracing.batch import Batch
 
 if TYPE_CHECKING:
-    from autoinstrument.tracing.consumer import Consumption
+    from autoinstrument.tracing.consumer import TracedConsumer
     from autoinstrument.tracing.headers import Headers
     from autoinstrument.tracing.unit import Unit
     from autoinstrument.tracing.workers import Worker
 
 
-def take(consumption: Consumption, record: Any, who: Worker) -> None:
-    """Make the unit of work of a record current until the next poll of `who`."""
-    consumption.take(
-        who,
+def begin_processing(traced: TracedConsumer, record: Any, worker: Worker) -> None:
+    """Make the unit of work of a record current until the next poll of `worker`."""
+    traced.begin_processing(
+        worker,
         record.topic,
         record.partition,
         record.offset,
@@ -28,17 +28,14 @@ def take(consumption: Consumption, record: Any, who: Worker) -> None:
     )
 
 
-def take_batches(consumption: Consumption, batches: Any, who: Worker) -> None:
+def begin_batches(traced: TracedConsumer, batches: Any, worker: Worker) -> None:
     """Let the lists in `batches`, a dict by partition, make each record's unit current in turn."""
     every = [record for records in batches.values() for record in records]
-    consumption.received(who, every, _topic, _headers)
-    units: list[Unit] = []
-    consumption.hold(who, units)
-    held = partial(consumption.holds, who, units)
-    begin = partial(_begin, consumption)
+    units = traced.received(worker, every, _topic, _headers)
+    begin = partial(_open_unit, traced)
     for partition, records in batches.items():
         if records:
-            batches[partition] = Batch(records, begin, units, held, consumption.guard)
+            batches[partition] = Batch(records, begin, units)
 
 
 _topic = attrgetter("topic")
@@ -48,8 +45,8 @@ def _headers(record: Any) -> Headers:
     return list(record.headers or ())
 
 
-def _begin(consumption: Consumption, record: Any) -> Unit | None:
-    return consumption.begin(
+def _open_unit(traced: TracedConsumer, record: Any) -> Unit | None:
+    return traced.open_unit(
         record.topic,
         record.partition,
         record.offset,

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from autoinstrument.process.guard import Guard
 
-from .consumer import consumptions
-from .producer import clients
+from .consumer import traced_consumers
+from .producer import traced_producers
 
 if TYPE_CHECKING:
     from autoinstrument.process.guard import Abandoned
 
-    from .consumer import Consumption
-    from .producer import Client
+    from .consumer import TracedConsumer
+    from .producer import TracedProducer
 
 _dropped = 0
 """Spans, of this process; the guards of all clients add to it."""
 
 
-class Part(Guard):
+class TracingGuard(Guard):
     """A client's producers, or its consumers, traced as long as that does not fail repeatedly."""
 
     __slots__ = ()
@@ -32,7 +32,7 @@ class Part(Guard):
     def stand_aside(self) -> None:
         """Trace no more, and leave nothing open that nobody would close."""
         super().stand_aside()
-        every: list[Client | Consumption] = [*clients(), *consumptions()]
+        every: list[TracedProducer | TracedConsumer] = [*traced_producers(), *traced_consumers()]
         for each in every:
             if each.guard is self:
                 _drop(each.abandon())

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.consumer import Consumption
-from autoinstrument.tracing.part import Part
+from autoinstrument.tracing.consumer import TracedConsumer
+from autoinstrument.tracing.guard import TracingGuard
 
-from .writes import CLIENT
+from .writes import TRACED
 
 if TYPE_CHECKING:
     from collections import deque
 
-    from autoinstrument.tracing.step import Taking
+    from autoinstrument.tracing.step import CallSpan
 
 
-guard = Part("the tracing of confluent-kafka's consumer")
+guard = TracingGuard("the tracing of confluent-kafka's consumer")
 
 
-class ConfluentConsumption(Consumption):
+class ConfluentConsumer(TracedConsumer):
     """A consumer; `passive` where a class above it knows the coroutine that works.
 
     `awaited` are the commits that the application's `on_commit` has yet to be told of, in order.
@@ -26,7 +26,7 @@ class ConfluentConsumption(Consumption):
 
     guard = guard
     passive = False
-    awaited: deque[Taking] | None = None
+    awaited: deque[CallSpan] | None = None
 
     def end(self, error: BaseException | None = None) -> None:
         """End all that is open, and the commits that will have no answer."""
@@ -52,6 +52,6 @@ class ConfluentConsumption(Consumption):
             self.awaited.clear()
 
 
-def consumption_of(consumer: Any) -> ConfluentConsumption | None:
+def traced_consumer(consumer: Any) -> ConfluentConsumer | None:
     """Return what is traced of a consumer; None for one that is not traced."""
-    return None if guard.broken else getattr(consumer, CLIENT, None)
+    return None if guard.is_off else getattr(consumer, TRACED, None)
