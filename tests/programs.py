@@ -76,6 +76,18 @@ class Run:
         return sorted(found, key=lambda span: span.start)
 
     @property
+    def places(self) -> list[tuple[int, int]]:
+        """The partition and offset of each message that a span says was written."""
+        return [
+            (
+                int(span.attributes["messaging.destination.partition.id"]),
+                span.attributes["messaging.kafka.offset"],
+            )
+            for span in self.writes
+            if span.status_code == "UNSET"
+        ]
+
+    @property
     def roots(self) -> list[Span]:
         """The spans that the agent opened around a write."""
         return [span for span in self.spans if "code.function.name" in span.attributes]

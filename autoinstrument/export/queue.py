@@ -16,6 +16,7 @@ from opentelemetry import context as context_api
 from autoinstrument.logs.lines import LogLines, wants_line
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
+from autoinstrument.process.signals import hold_signals
 from autoinstrument.tracing import guard
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class Finisher:
             self._lock.release()
 
     def _run(self) -> None:
+        hold_signals()
         token = context_api.attach(_suppressing())
         try:
             while not self._closing:

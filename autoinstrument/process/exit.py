@@ -15,10 +15,13 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
+from . import sudden_ends
 from .guard import Guard
 from .notices import tell
+from .signals import hold_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +29,12 @@ if TYPE_CHECKING:
 _guard = Guard("the end of the process")
 _finishers: list[Callable[[], object]] = []
 _flushers: list[Callable[[], object]] = []
-_original_exit = os._exit
 # The process's one end. Who calls `watch` gives what stands here until then.
 _watching = False
 _begun = False
 _decide_open: Callable[[BaseException | None], object] = bool
 _forget_open: Callable[[], object] = bool
-# Seconds before `os._exit`, by which nobody expects to wait: for the application's flush, which is
+# Seconds before an end by which nobody expects to wait: for the application's flush, which is
 # its own affair, and for our export, whose beginning takes imports.
 _PATIENCE_WITH_FLUSH = 1.0
 _PATIENCE_WITH_EXPORT = 2.0
@@ -49,6 +51,7 @@ def watch(decide: Callable[[BaseException | None], object], forget: Callable[[],
         return
     _watching, _decide_open, _forget_open = True, decide, forget
     atexit.unregister(logging.shutdown)  # which `end` does: its warnings have a log to go to
+    sudden_ends.watch(_end_at_once, _begin_again)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_begin_again)
 
@@ -67,7 +70,6 @@ def exit_has_begun() -> bool:
 def at_the_end(finish: Callable[[], object]) -> None:
     """Call `finish` at an orderly end, after every open write has been decided on."""
     _finishers.append(finish)
-    _take_part_in_exit()
 
 
 def before_shutdown_of(provider: Any) -> None:
@@ -77,7 +79,6 @@ def before_shutdown_of(provider: Any) -> None:
     if hasattr(provider, "force_flush"):
         patience = int(_PATIENCE_WITH_FLUSH * 1000)  # milliseconds, as the SDK counts
         _flushers.append(lambda: provider.force_flush(patience))
-        _take_part_in_exit()
 
 
 def _decide_in_shutdown_of(provider: Any) -> bool:
@@ -103,30 +104,39 @@ def _decide_in_shutdown_of(provider: Any) -> bool:
     return True
 
 
-def _take_part_in_exit() -> None:
-    """Come before `os._exit`, by which multiprocessing children end: no atexit handler runs."""
-    if os._exit is _original_exit:
-        os._exit = _exit_after_the_end
-
-
-def _exit_after_the_end(status: int) -> NoReturn:
-    _decide()
+def _end_at_once() -> None:
+    """End within some seconds, whatever signal handlers raise meanwhile: nobody would catch it."""
+    with suppress(BaseException):
+        _decide()
     if not _run_in_time(_finishers, _PATIENCE_WITH_EXPORT):
-        tell("export-failed", "the program left by os._exit() before its last export had an answer")
+        tell("export-failed", "the program ended at once, before its last export had an answer")
     _run_in_time(_flushers, _PATIENCE_WITH_FLUSH)
-    _original_exit(status)
 
 
 def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
     """Run the steps, whether they respect a limit or not; whether they have come to their end."""
-    # Named as the finisher's: what exporters log in a thread of that name is told as a warning.
-    thread = threading.Thread(target=_run, args=(steps,), name="autoinstrument", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:  # the interpreter is shutting down
-        return not steps
-    thread.join(seconds)
-    return not thread.is_alive()
+    if not steps:
+        return True
+    begun, finished = threading.Lock(), threading.Event()
+
+    def run() -> None:
+        if begun.acquire(blocking=False):
+            hold_signals()
+            _run(steps)
+            finished.set()
+
+    deadline = monotonic() + seconds
+    while not finished.is_set() and monotonic() < deadline:
+        try:
+            if not begun.locked():
+                # Named as the finisher's: what exporters log there is told as a warning.
+                threading.Thread(target=run, name="autoinstrument", daemon=True).start()
+            finished.wait(deadline - monotonic())
+        except RuntimeError:  # noqa: PERF203 - this is an end; the interpreter is shutting down
+            break
+        except BaseException:  # noqa: BLE001, S112 - a signal handler's, as often as it likes
+            continue
+    return finished.is_set()
 
 
 def end() -> None:

@@ -1,0 +1,105 @@
+"""The ends that a program makes itself, at which no handler of `atexit` runs.
+
+`os._exit` is how children of multiprocessing end. A signal whose handler is the default one is how
+uvicorn ends: it puts that handler back and raises the signal again. `os.exec...` puts another
+program in this one's place. What is done before leaves all of that as it is: the function is called
+once, with its own arguments, and if the process goes on after all, its result is returned.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
+import os
+import sys
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Signals whose default action leaves the process running, or only stops it.
+_HARMLESS = {
+    getattr(_signal, f"SIG{name}", 0)
+    for name in ("CHLD", "CLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "WINCH", "INFO")
+} | {0}
+
+
+def watch(end: Callable[[], object], go_on: Callable[[], object]) -> None:
+    """Call `end` before this process ends so, and `go_on` if it has not; called once a process."""
+    for module, name, is_end in (
+        (os, "_exit", _always),
+        (os, "abort", _always),
+        (os, "execv", _can_be_executed),
+        (os, "execve", _can_be_executed),
+        (os, "kill", _kills),
+        (os, "killpg", _kills_group),
+        (_signal, "raise_signal", _ends),
+        (_signal, "pthread_kill", _kills_thread),
+    ):
+        original = getattr(module, name, None)
+        if original is not None:
+            _replace(module, name, original, _ending(original, is_end, end, go_on))
+
+
+def _replace(module: Any, name: str, original: Any, replacement: Any) -> None:
+    setattr(module, name, replacement)
+    public = sys.modules.get("signal")  # which has taken over all that `_signal` has
+    if module is _signal and getattr(public, name, None) is original:
+        setattr(public, name, replacement)
+
+
+def _ending(
+    original: Callable[..., Any],
+    is_end: Callable[..., bool],
+    end: Callable[[], object],
+    go_on: Callable[[], object],
+) -> Callable[..., Any]:
+    @wraps(original)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            if not is_end(*args, **kwargs):
+                return original(*args, **kwargs)
+        except (TypeError, ValueError, OSError):  # wrong arguments, as the function itself will say
+            return original(*args, **kwargs)
+        try:
+            try:
+                end()
+            finally:  # a handler's exception must not come out where the process was to end
+                result = original(*args, **kwargs)
+        finally:
+            go_on()
+        return result
+
+    return called
+
+
+def _always(*_: Any, **__: Any) -> bool:
+    return True
+
+
+def _can_be_executed(path: Any, *_: Any, **__: Any) -> bool:
+    return isinstance(path, int) or os.access(path, os.X_OK)  # an open file, or a path
+
+
+def _kills(pid: int, signal: int) -> bool:
+    return (pid in {0, -1, os.getpid()} or pid == -_group()) and _ends(signal)
+
+
+def _kills_group(pgid: int, signal: int) -> bool:
+    return pgid in {0, _group()} and _ends(signal)
+
+
+def _kills_thread(_: int, signal: int) -> bool:
+    return _ends(signal)
+
+
+def _ends(signalnum: int) -> bool:
+    """Whether a signal to this process ends it: by default, and not blocked."""
+    if signalnum in _HARMLESS or _signal.getsignal(signalnum) != _signal.SIG_DFL:
+        return False
+    mask = getattr(_signal, "pthread_sigmask", None)
+    return mask is None or signalnum not in mask(_signal.SIG_BLOCK, [])
+
+
+def _group() -> int:
+    return os.getpgrp() if hasattr(os, "getpgrp") else 0
