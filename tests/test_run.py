@@ -129,6 +129,18 @@ def test_the_locale_is_the_users(installed: Interpreter) -> None:
     assert set(without) <= set(seen)
 
 
+@pytest.mark.parametrize("options", [[], ["--report"], ["--record", "here.jsonl"]])
+def test_an_operator_switches_the_agent_off_without_touching_a_command(
+    run: Run, tmp_path: Path, options: list[str]
+) -> None:
+    """AUTOINSTRUMENT_ENABLED=0 in the environment wins: the command runs as if it stood alone."""
+    show = "import os; print(*sorted(n for n in os.environ if n.startswith('AUTOINSTRUMENT')))"
+    command = ("--", sys.executable, "-c", show)
+    ended = run(*options, *command, cwd=tmp_path, AUTOINSTRUMENT_ENABLED="0")
+    assert ended.stdout == "AUTOINSTRUMENT_ENABLED\n"
+    assert (ended.stderr, ended.returncode, list(tmp_path.iterdir())) == ("", 0, [])
+
+
 @pytest.mark.parametrize("given", ["", "/a:/b", "/a::/b"])
 def test_the_users_pythonpath_stays_behind_ours(run: Run, tmp_path: Path, given: str) -> None:
     """It is not given an empty entry, which would be the current directory."""

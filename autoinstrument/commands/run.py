@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SUMMARY = "run a command with the agent in every Python process that it starts"
 _FORWARDED = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 _BY_KEYBOARD = ("SIGINT", "SIGQUIT")
+_SWITCH = "AUTOINSTRUMENT_ENABLED"
 _WRONG_USAGE, _NOT_EXECUTABLE, _NOT_FOUND = 2, 126, 127
 
 
@@ -42,10 +43,12 @@ def start(command: list[str], record: str | None = None, *, report: bool = False
     """Replace this process by the command; return only if that fails, or with `report`.
 
     Returns the command's exit code, 128+n if signal n ended it, 2 without a command, 126 or 127 if
-    it cannot be started (as `env` does).
+    it cannot be started (as `env` does). AUTOINSTRUMENT_ENABLED=0 has the command run alone.
     """
     if not any(command[:1]):  # an empty name is none
         return _refuse("no command given; usage: autoinstrument run -- COMMAND...", _WRONG_USAGE)
+    if os.environ.get(_SWITCH, "").strip() == "0":  # an operator's word, who cannot touch commands
+        return _start_without(command)
     if report and not record:
         record = _fresh_folder()
         try:
@@ -67,6 +70,18 @@ def start(command: list[str], record: str | None = None, *, report: bool = False
     return code
 
 
+def _start_without(command: list[str]) -> int:
+    environment = dict(os.environ)
+    if _is_coerced_locale():
+        environment.pop("LC_CTYPE", None)
+    try:
+        if os.name != "nt":
+            _replace(command, environment)
+        return _wait_for(command, environment)
+    except OSError as error:
+        return _refuse_command(command, error)
+
+
 def startup_folder() -> str:
     """Return the folder for PYTHONPATH, which holds the agent's `sitecustomize.py`."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -86,7 +101,7 @@ def with_agent(environment: Mapping[str, str], record: str | None) -> dict[str, 
     if environment.get("PYTHONPATH"):  # an empty entry would be the current directory
         path.append(environment["PYTHONPATH"])
     added["PYTHONPATH"] = os.pathsep.join(path)
-    added["AUTOINSTRUMENT_ENABLED"] = "1"
+    added[_SWITCH] = "1"
     record = record or environment.get("AUTOINSTRUMENT_RECORD", "").strip()
     if record:
         added["AUTOINSTRUMENT_RECORD"] = _absolute(record)
