@@ -38,10 +38,12 @@ ORDER = list(inspect.signature(AIOKafkaProducer.send).parameters)[1:]
 loops = threading.local()
 def wait(awaitable):
     return loops.one.run_until_complete(awaitable)
-def connect(bootstrap, timeout=None):
+def connect(bootstrap, timeout=None, transactional_id=None):
     loops.one = asyncio.new_event_loop()
     atexit.register(loops.one.close)
-    options = {{"acks": "all", "request_timeout_ms": timeout}} if timeout else {{}}
+    options = {{"transactional_id": transactional_id}}
+    if timeout:
+        options.update(acks="all", request_timeout_ms=timeout)
     async def start():
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap, **options)
         await producer.start()
@@ -54,6 +56,9 @@ def answer(future):
     return metadata.partition, metadata.offset
 def close(producer):
     wait(producer.stop())
+begin = lambda producer: wait(producer.begin_transaction())
+commit = lambda producer: wait(producer.commit_transaction())
+abort = lambda producer: wait(producer.abort_transaction())
 def consume(bootstrap, topic, count, handle):
     async def read():
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")

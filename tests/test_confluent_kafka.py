@@ -35,9 +35,16 @@ class TestContract(Contract):
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 ORDER = ["topic", "value", "key", "partition", "callback", "on_delivery", "timestamp", "headers"]
 DEFAULTS = {"partition": -1, "timestamp": 0}
-def connect(bootstrap, timeout=None):
-    once = {"acks": "all", "retries": 0, "message.timeout.ms": timeout} if timeout else {}
-    return Producer({"bootstrap.servers": bootstrap, "log_level": 0, **once})
+def connect(bootstrap, timeout=None, transactional_id=None):
+    options = {"bootstrap.servers": bootstrap, "log_level": 0}
+    if timeout:
+        options.update({"acks": "all", "retries": 0, "message.timeout.ms": timeout})
+    if transactional_id:
+        options["transactional.id"] = transactional_id
+    producer = Producer(options)
+    if transactional_id:
+        producer.init_transactions()
+    return producer
 def write(producer, *args, **kwargs):
     reports = []
     given = lambda error, message: reports.append((error, message))
@@ -58,6 +65,9 @@ def answer(handle):
     return message.partition(), message.offset()
 def close(producer):
     getattr(producer, "close", producer.flush)()
+begin = lambda producer: producer.begin_transaction()
+commit = lambda producer: producer.commit_transaction()
+abort = lambda producer: producer.abort_transaction()
 def consume(bootstrap, topic, count, handle):
     consumer = Consumer({"bootstrap.servers": bootstrap, "log_level": 0, "group.id": topic})
     consumer.assign([TopicPartition(topic, 0, 0)])

@@ -26,27 +26,30 @@ warnings.simplefilter("ignore")
 from kafka import KafkaProducer
 config = {"bootstrap_servers": sys.argv[1], "api_version": (2, 0), "linger_ms": 0}
 """
+_IS_2_0 = version("kafka-python").startswith("2.0.")  # no transactions, and not the code
 
 
 class TestContract(Contract):
     """The contract, through futures."""
 
-    other_causes: ClassVar = (
-        {"refused by the broker": "UNKNOWN_SERVER_ERROR"}
-        if version("kafka-python").startswith("2.0.")
-        else {}
-    )
+    has_transactions: ClassVar = not _IS_2_0
+    other_causes: ClassVar = {"refused by the broker": "UNKNOWN_SERVER_ERROR"} if _IS_2_0 else {}
     facade = f"""{HEAD}
 import inspect
 from kafka import KafkaConsumer, TopicPartition
 ORDER = list(inspect.signature(KafkaProducer.send).parameters)[1:]
-def connect(bootstrap, timeout=None):
-    options = {{}}
+def connect(bootstrap, timeout=None, transactional_id=None):
+    options = {{"api_version": (2, 0)}}
     if timeout:
         options.update(acks="all", retries=0, request_timeout_ms=timeout)
         if "delivery_timeout_ms" in KafkaProducer.DEFAULT_CONFIG:
             options.update(delivery_timeout_ms=2 * timeout, enable_idempotence=False)
-    return KafkaProducer(bootstrap_servers=bootstrap, api_version=(2, 0), **options)
+    if transactional_id:
+        options.update(api_version=None, transactional_id=transactional_id)
+    producer = KafkaProducer(bootstrap_servers=bootstrap, **options)
+    if transactional_id:
+        producer.init_transactions()
+    return producer
 def write(producer, *args, **kwargs):
     return producer.send(*args, **kwargs)
 def answer(future):
@@ -54,6 +57,9 @@ def answer(future):
     return metadata.partition, metadata.offset
 def close(producer):
     producer.close()
+begin = lambda producer: producer.begin_transaction()
+commit = lambda producer: producer.commit_transaction()
+abort = lambda producer: producer.abort_transaction()
 def consume(bootstrap, topic, count, handle):
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     consumer.assign([TopicPartition(topic, 0)])

@@ -3,14 +3,14 @@
 Provisional: what a facade has to offer, and which claims there are, may change in any release.
 
 It takes `pip install 'autoinstrument[testing]'`, pytest, and an Apache Kafka. Here is all that a
-test module needs for a client whose producer says nothing of each message, and without a consumer:
+test module needs for a client that does no more than send its messages:
 
     import pytest
     from autoinstrument.testing import Contract
 
     class TestMyKafka(Contract):
         answers_each_message = False
-        consumes = False
+        has_transactions = consumes = False
         facade = """
     from mykafka import Producer
     ORDER = ["topic", "value", "key", "headers"]

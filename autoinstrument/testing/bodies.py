@@ -73,6 +73,15 @@ except Exception as error:
     print(type(error).__name__, error)
 """
 
+TRANSACTIONS = """
+producer = connect(sys.argv[1], transactional_id=sys.argv[2])
+for end in commit, abort:
+    begin(producer)
+    answer(write(producer, sys.argv[2], value=b"v"))
+    end(producer)
+close(producer)
+"""
+
 CONSUMING = """
 from opentelemetry import trace
 def current():

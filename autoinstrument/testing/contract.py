@@ -59,6 +59,8 @@ class Contract:
     - `answer(handle)`, which waits for the record's (partition, offset), and raises what the client
       has for a failure, if `answers_each_message`;
     - `close(producer)`, which waits for what is open;
+    - `begin(producer)`, `commit(producer)` and `abort(producer)`, each of a transaction, if
+      `has_transactions`; the producer is `connect(bootstrap, transactional_id=...)`;
     - `consume(bootstrap, topic, count, handle)`, if `consumes`: it reads `count` messages from the
       beginning of a topic with one partition, calls `handle(value)` where the application would
       handle each, and closes the consumer.
@@ -71,6 +73,8 @@ class Contract:
     """It tells of each message where it is in the log, or why it is not."""
     refuses_when_closed: ClassVar[bool] = True
     """Its producer raises, or answers with a failure, what is written after `close`."""
+    has_transactions: ClassVar[bool] = True
+    """Its producer can write in transactions."""
     consumes: ClassVar[bool] = True
     """It has a consumer, which the adapter traces as well."""
     other_causes: ClassVar[Mapping[str, str]] = {}
@@ -146,6 +150,18 @@ class Contract:
         """It is a span as well, which says why."""
         self._assert_fails("closed", "closed", bootstrap, tmp_path)
 
+    def test_a_transaction_decides_what_was_written(self, bootstrap: str, tmp_path: Path) -> None:
+        """What was committed is written; what was aborted has failed, although it is in the log."""
+        done, records = self._written_by(
+            bodies.TRANSACTIONS, bootstrap, tmp_path, partitions=1, read_committed=True
+        )
+        assert len(records) == 1
+        self._assert_one_to_one(done, records)
+        _, aborted = done.writes
+        cause = aborted.attributes["error.type"]
+        assert (aborted.status_code, cause) == ("ERROR", "transaction_aborted")
+        assert _OFFSET not in aborted.attributes
+
     def test_a_consumed_message_is_a_unit_of_work(self, bootstrap: str, tmp_path: Path) -> None:
         """One process span a message, child of its writer, current while it is handled."""
         topic = Broker(bootstrap).topic(partitions=1)
@@ -170,14 +186,20 @@ class Contract:
         return f"import sys\nDEFAULTS = {{}}\n{self.facade}\n{answer}\n{body}"
 
     def _written_by(
-        self, body: str, bootstrap: str, folder: Path, partitions: int = 3
+        self,
+        body: str,
+        bootstrap: str,
+        folder: Path,
+        *,
+        partitions: int = 3,
+        read_committed: bool = False,
     ) -> tuple[Run, list[Record]]:
         """Run a program on a topic of its own; return what it wrote as well, as the log has it."""
         broker = Broker(bootstrap)
         topic = broker.topic(partitions=partitions)
         done = Programs(folder).run(self._program(body), bootstrap, topic)
         assert done.code == 0, done.stderr
-        return done, broker.records(topic)
+        return done, broker.records(topic, read_committed=read_committed)
 
     def _assert_fails(self, fault: str, cause: str, bootstrap: str, folder: Path) -> None:
         config, size = _FAULTS[fault]
@@ -228,6 +250,7 @@ _TAKES = {
     "test_a_foreign_traceparent_stays_and_our_own_is_replaced": "takes_headers",
     "test_a_fault_has_the_same_name_with_any_client": "answers_each_message",
     "test_a_write_to_a_closed_producer_has_failed": "refuses_when_closed",
+    "test_a_transaction_decides_what_was_written": "has_transactions",
     "test_a_consumed_message_is_a_unit_of_work": "consumes",
 }
 """The ability without which a claim cannot be made."""
