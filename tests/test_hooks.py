@@ -390,6 +390,32 @@ def test_an_adapter_that_fails_stands_aside_alone(
 
 
 @pytest.mark.usefixtures("contained")
+def test_an_adapter_says_why_it_leaves_a_client_alone(
+    folder: Path,
+    adapter: Adapter,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is no failure, and is asked again when the module is executed anew."""
+    from autoinstrument.adapter import Client, Unsupported
+
+    _write(folder / "victim.py", "")
+    refusing = _importable(monkeypatch, "refusing")
+    refusing.error = Unsupported("send() is not there")
+    _hook(refusing, adapter)
+    victim = _import()
+    importlib.reload(victim)
+    assert refusing.modules == adapter.modules == [victim, victim]
+    (record,) = caplog.records
+    assert record.getMessage().endswith("refusing: send() is not there (client-unsupported)")
+    client = Client("victim-client", "victim", oldest=(2, 3))
+    client.require("2.3.0")
+    client.require("10.0")
+    with pytest.raises(Unsupported, match=r"version 2\.2\.9 is not traced; 2\.3 and later are"):
+        client.require("2.2.9")
+
+
+@pytest.mark.usefixtures("contained")
 @pytest.mark.parametrize("debug", ["0", "1"])
 def test_a_failure_has_its_traceback_where_that_is_asked_for(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, debug: str

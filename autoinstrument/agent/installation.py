@@ -66,10 +66,18 @@ class Installation:
 
     def _install(self, adapter: str, module: ModuleType) -> None:
         _reach_dependencies()
-        from .pipeline import tie  # noqa: PLC0415 - it imports OpenTelemetry
+        from autoinstrument.adapter import Unsupported  # noqa: PLC0415 - it imports OpenTelemetry
+
+        from .pipeline import tie  # noqa: PLC0415 - as above
 
         tie()
-        import_module(adapter).install(module)
+        imported = import_module(adapter)
+        try:
+            imported.install(module)
+        except Unsupported as reason:
+            name = imported.CLIENT.distribution if hasattr(imported, "CLIENT") else adapter
+            tell("client-unsupported", f"{name}: {reason}", about=adapter)
+            return
         if adapter not in self.called:
             self.called.append(adapter)
 

@@ -37,7 +37,7 @@ def lines(told: list[Notice], borrowed: str) -> list[Line]:
         except Exception as error:  # noqa: BLE001 - somebody else's adapter may raise anything
             found.append(_unusable(name, error))
             continue
-        distribution = getattr(adapter, "DISTRIBUTION", modules[0].partition(".")[0])
+        distribution = _distribution(adapter, modules[0].partition(".")[0])
         served.add(distribution)
         if _is_here(modules[0].partition(".")[0], borrowed):
             found.append(_Client(adapter, distribution, modules).line(told))
@@ -93,12 +93,13 @@ class _Client:
         return Line("ok", self._name, f"{known} is traced, in {', '.join(early + self._hooked)}")
 
     def _is_too_old(self) -> bool:
-        oldest = getattr(self._adapter, "OLDEST", ())
+        client = getattr(self._adapter, "CLIENT", None)
+        oldest = () if client is None else client.oldest
         numbers = [int(number) for number in re.findall(r"\d+", self._version or "")]
         return bool(numbers) and tuple(numbers[: len(oldest)]) < tuple(oldest)
 
     def _too_old(self) -> Line:
-        oldest = ".".join(map(str, self._adapter.OLDEST))
+        oldest = ".".join(map(str, self._adapter.CLIENT.oldest))
         return Line(
             "problem",
             "client-unsupported",
@@ -135,6 +136,11 @@ class _Client:
             and not issubclass(bound, kind)
             for name, kind in vars(module).items()
         )
+
+
+def _distribution(adapter: Any, otherwise: str) -> str:
+    client = getattr(adapter, "CLIENT", None)
+    return otherwise if client is None else str(client.distribution)
 
 
 def _version(distribution: str) -> str | None:

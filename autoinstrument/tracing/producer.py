@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from autoinstrument.process.guard import Guard
 
+    from .client import Client
+
 _TOPICS_REMEMBERED = 1000
 _MOST_WAITED_FOR = 64  # one a thread: with more open, somebody has written several before waiting
 
@@ -56,17 +58,17 @@ class TracedProducer:
     `producer` is not kept: when it is collected, what it has not delivered is lost.
     """
 
-    package: str
-    """The client's own, whose frames are not the application's."""
+    client: Client
     guard: Guard
     """What contains the agent's failures at its writes."""
 
     def __init__(
         self, producer: Any, *, client_id: str, servers: str, unconfirmed: bool = False
     ) -> None:
-        self.unconfirmed = unconfirmed
+        self.package = self.client.package
+        self.unconfirmed = unconfirmed or not self.client.has_answers
         self.has_roots = settings().root_spans
-        self.propagates = settings().propagate
+        self.propagates = settings().propagate and self.client.has_headers
         self.open: set[OpenWrite] = set()
         self.lost = 0
         """How many writes have got no answer by the end of the process."""

@@ -9,8 +9,7 @@ from . import consumer, producer
 if TYPE_CHECKING:
     from types import ModuleType
 
-DISTRIBUTION = "aiokafka"
-OLDEST = (0, 10)
+CLIENT = producer.CLIENT
 
 
 def install(module: ModuleType) -> None:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapters.patches import Patches
+from autoinstrument.adapter import Guard, Patches, TracedConsumer, commit_span, wants_consumers
 from autoinstrument.adapters.python_clients.errors import error_type
 from autoinstrument.adapters.python_clients.records import begin_batches, begin_processing
-from autoinstrument.process.settings import settings
-from autoinstrument.tracing.consumer import TracedConsumer, commit_span
-from autoinstrument.tracing.guard import TracingGuard
 
 if TYPE_CHECKING:
-    from autoinstrument.tracing.workers import Worker
+    from autoinstrument.adapter import Worker
 
 _TRACED = "_autoinstrument"  # the one attribute of a consumer that is ours
 
-guard = TracingGuard("the tracing of aiokafka's consumer")
+guard = Guard("the tracing of aiokafka's consumer")
 patches = Patches()
 _originals = patches.original
 
 
 def install(consumer: Any) -> None:
     """Make the messages of the class `AIOKafkaConsumer` units of work."""
-    if getattr(consumer.getone, "__wrapped__", None) is None and settings().consumers:
+    if getattr(consumer.getone, "__wrapped__", None) is None and wants_consumers():
         for name, replacement in _METHODS.items():
             patches.replace(consumer, name, replacement)
 

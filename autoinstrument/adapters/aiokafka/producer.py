@@ -12,13 +12,18 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapters.patches import Patches
+from autoinstrument.adapter import (
+    PROPAGATED,
+    Client,
+    Guard,
+    Patches,
+    TracedProducer,
+    Write,
+    flush_span,
+    open_write,
+    require_parameters,
+)
 from autoinstrument.adapters.python_clients.errors import error_type
-from autoinstrument.process.notices import tell
-from autoinstrument.tracing.guard import TracingGuard
-from autoinstrument.tracing.headers import PROPAGATED
-from autoinstrument.tracing.producer import TracedProducer, flush_span
-from autoinstrument.tracing.write import Write, open_write
 
 from .transactions import transactions
 
@@ -26,7 +31,8 @@ if TYPE_CHECKING:
     from asyncio import Future, Task
     from types import FrameType
 
-    from autoinstrument.tracing.headers import Headers
+    from autoinstrument.adapter import Headers
+
 
 _SEND = ("self", "topic", "value", "key", "partition", "timestamp_ms", "headers")
 _SEND_BATCH = ("self", "batch", "topic")
@@ -35,7 +41,8 @@ _TRACED = "_autoinstrument"  # the one attribute of a producer that is ours
 _ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 _UNKNOWN = object()  # a value that is not None, as far as one knows
 
-guard = TracingGuard("the tracing of aiokafka's producer")
+CLIENT = Client("aiokafka", "aiokafka", oldest=(0, 10))
+guard = Guard("the tracing of aiokafka's producer")
 patches = Patches()
 _originals = patches.original
 _sending: ContextVar[AiokafkaWrite | list[AiokafkaWrite] | None] = ContextVar(
@@ -56,10 +63,7 @@ def install(module: Any) -> None:
         (batch.append, _APPEND),
         (accumulator._append_batch, ("self", "builder", "tp")),  # noqa: SLF001 - where a batch gets its future
     ):
-        if method.__code__.co_varnames[: len(expected)] != expected:
-            name = method.__qualname__
-            tell("client-unsupported", f"aiokafka: {name} has other parameters than expected")
-            return
+        require_parameters(method, *expected)
     patches.replace(batch, "append", _append)
     patches.replace(accumulator, "_append_batch", _append_batch)
     for name, replacement in _METHODS.items():
@@ -70,7 +74,7 @@ class AiokafkaProducer(TracedProducer):
     """A producer, as its own client describes it."""
 
     guard = guard
-    package = "aiokafka"
+    client = CLIENT
 
     def __init__(self, producer: Any) -> None:
         servers = getattr(producer.client, "_bootstrap_servers", "")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.producer import committing, deciding
-from autoinstrument.tracing.transactions import Transaction
+from autoinstrument.adapter import Transaction, committing, deciding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autoinstrument.process.guard import Guard
-    from autoinstrument.tracing.producer import TracedProducer
+    from autoinstrument.adapter import Guard, TracedProducer
 
 
 def transactions(

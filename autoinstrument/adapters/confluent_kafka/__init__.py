@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.process.notices import tell
+from autoinstrument.adapter import Unsupported
 
 from . import consumer, layers, producer, traced_consumer, writes
 from .writes import TRACED
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-DISTRIBUTION = "confluent-kafka"
-OLDEST = (2, 3)
+CLIENT = writes.CLIENT
 
 replaced: dict[type, type] = {}
 """What the application should have in the place of the client's own classes; made once."""
@@ -41,16 +40,11 @@ def uninstall() -> None:
 def _replace_classes(module: Any) -> None:
     original = module.Producer
     if not isinstance(original, type):
-        tell("client-unsupported", f"{DISTRIBUTION}: another agent has put a proxy over Producer")
-        return
+        raise Unsupported("another agent has put a proxy over Producer")
     if hasattr(original, TRACED):
         return
     version = module.version()
-    text = version if isinstance(version, str) else version[0]
-    if tuple(int(part) for part in text.split(".")[:2]) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        tell("client-unsupported", f"{DISTRIBUTION} {text} is not traced; {oldest} and later are")
-        return
+    CLIENT.require(version if isinstance(version, str) else version[0])
     writes.guard.is_off = traced_consumer.guard.is_off = False
     module.Producer = _replaced(original, producer.subclass)
     module.Consumer = _replaced(module.Consumer, consumer.subclass)

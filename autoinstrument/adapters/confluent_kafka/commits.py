@@ -6,7 +6,7 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.consumer import acknowledge_span, commit_span
+from autoinstrument.adapter import acknowledge_span, commit_span
 
 from .errors import exception_type
 from .traced_consumer import guard, traced_consumer
@@ -14,7 +14,7 @@ from .traced_consumer import guard, traced_consumer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from autoinstrument.tracing.step import CallSpan
+    from autoinstrument.adapter import CallSpan
 
     from .traced_consumer import ConfluentConsumer
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.process.settings import settings
-from autoinstrument.tracing.batch import Batch
+from autoinstrument.adapter import Batch, wants_consumers
 
 from .commits import committing, methods, watch_commits
 from .statistics import watch_statistics
@@ -19,9 +18,8 @@ from .writes import TRACED, initialize
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autoinstrument.tracing.consumer import TracedConsumer
-    from autoinstrument.tracing.unit import Unit
-    from autoinstrument.tracing.workers import Worker
+    from autoinstrument.adapter import TracedConsumer, Unit, Worker
+
 
 _original: Any
 _original_share: Any = None
@@ -56,12 +54,12 @@ def _subclass(consumer: type, methods: dict[str, Callable[..., Any]]) -> type:
 def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     given, awaited = args, None
     with guard:
-        if settings().consumers:
+        if wants_consumers():
             args, awaited = watch_commits(args)
             args = watch_statistics(args, kwargs, guard)
     initialize(_original, self, args, kwargs)
     with guard:
-        if settings().consumers:
+        if wants_consumers():
             configuration = {**(given[0] if given else {}), **kwargs}
             traced = _described(self, configuration)
             traced.awaited = awaited
@@ -162,7 +160,7 @@ def _close(self: Any, /, *args: Any, **kwargs: Any) -> Any:
 def _share_init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     initialize(_original_share, self, args, kwargs)
     with guard:
-        if settings().consumers:
+        if wants_consumers():
             configuration = {**(args[0] if args else {}), **kwargs}
             object.__setattr__(self, TRACED, _described(self, configuration))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoinstrument.tracing.errors import (
+from autoinstrument.adapter import (
     AUTHENTICATION,
     CLOSED,
     CONNECTION,

@@ -11,8 +11,7 @@ from functools import wraps
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapters.patches import Patches
-from autoinstrument.tracing.errors import PURGED, SERIALIZATION
+from autoinstrument.adapter import PURGED, SERIALIZATION, Patches
 
 from . import producer as c_layer
 from .consumer import watch_coroutines

@@ -10,9 +10,7 @@ from functools import update_wrapper
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.producer import deciding, flush_span
-from autoinstrument.tracing.transactions import Transaction
-from autoinstrument.tracing.write import open_write
+from autoinstrument.adapter import Transaction, deciding, flush_span, open_write
 
 from .batches import batches
 from .errors import exception_type, is_too_large
@@ -23,7 +21,8 @@ from .writes import TRACED, ConfluentProducer, ConfluentWrite, guard, initialize
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autoinstrument.tracing.producer import OpenWrite
+    from autoinstrument.adapter import OpenWrite
+
 
 _ABSENT: Any = object()  # what the application has not given, where None is another answer
 _HEADERS = (list, dict, type(None))

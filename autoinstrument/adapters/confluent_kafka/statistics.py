@@ -8,14 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.metrics.current import metrics
-from autoinstrument.metrics.kinds import Kind
-from autoinstrument.metrics.statistics import Statistics
-from autoinstrument.process.settings import settings
+from autoinstrument.adapter import Kind, Statistics, publish, wants_metrics
 
 if TYPE_CHECKING:
-    from autoinstrument.metrics.kinds import Gauges
-    from autoinstrument.process.guard import Guard
+    from autoinstrument.adapter import Gauges, Guard
 
 _QUEUED = Kind("librdkafka.queue.messages", "{message}", "Waiting in the producer.")
 _QUEUED_BYTES = Kind("librdkafka.queue.size", "By", "Waiting in the producer.")
@@ -35,7 +31,7 @@ def watch_statistics(
     interval = configuration.get("statistics.interval.ms", kwargs.get("statistics.interval.ms"))
     given = configuration.get("stats_cb")
     is_on = interval is not None and str(interval).isdigit() and int(interval) > 0
-    if not (is_on and settings().metrics) or "stats_cb" in kwargs:
+    if not (is_on and wants_metrics()) or "stats_cb" in kwargs:
         return args
     if given is not None and not callable(given):
         return args  # the client will say what is wrong
@@ -44,7 +40,7 @@ def watch_statistics(
     def told(text: str) -> Any:
         with guard:
             statistics.gauges = _gauges(json.loads(text))
-            metrics().statistics.add(statistics)
+            publish(statistics)
         return None if given is None else given(text)
 
     return ({**configuration, "stats_cb": told}, *args[1:])

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.consumer import TracedConsumer
-from autoinstrument.tracing.guard import TracingGuard
+from autoinstrument.adapter import Guard, TracedConsumer
 
 from .writes import TRACED
 
 if TYPE_CHECKING:
     from collections import deque
 
-    from autoinstrument.tracing.step import CallSpan
+    from autoinstrument.adapter import CallSpan
 
 
-guard = TracingGuard("the tracing of confluent-kafka's consumer")
+guard = Guard("the tracing of confluent-kafka's consumer")
 
 
 class ConfluentConsumer(TracedConsumer):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.producer import committing, deciding
-from autoinstrument.tracing.transactions import Transaction
+from autoinstrument.adapter import Transaction, committing, deciding
 
 from .writes import guard, traced_producer
 

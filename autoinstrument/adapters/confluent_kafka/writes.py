@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, detach, get_current
 
-from autoinstrument.process.guard import is_interruption
-from autoinstrument.tracing.guard import TracingGuard
-from autoinstrument.tracing.producer import TracedProducer
-from autoinstrument.tracing.write import Write, open_write
+from autoinstrument.adapter import Client, Guard, TracedProducer, Write, is_interruption, open_write
 
 from .errors import error_type, exception_type
 
@@ -25,14 +22,15 @@ OPENED = "autoinstrument"
 
 _LATE = 200_000  # ns: no broker answers sooner; a program that polls as it writes never comes here
 
-guard = TracingGuard("the tracing of confluent-kafka's producer")
+CLIENT = Client("confluent-kafka", "confluent_kafka", oldest=(2, 3))
+guard = Guard("the tracing of confluent-kafka's producer")
 
 
 class ConfluentProducer(TracedProducer):
     """A producer, with what its configuration says about delivery reports."""
 
     guard = guard
-    package = "confluent_kafka"
+    client = CLIENT
 
     def __init__(self, producer: Any, configuration: Mapping[str, Any]) -> None:
         topic_level = configuration.get("default.topic.config") or {}

@@ -9,8 +9,7 @@ from . import consumer, producer
 if TYPE_CHECKING:
     from types import ModuleType
 
-DISTRIBUTION = "kafka-python"
-OLDEST = (2, 0, 2)
+CLIENT = producer.CLIENT
 
 
 def install(module: ModuleType) -> None:

@@ -13,14 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, detach, get_current
 
-from autoinstrument.adapters.patches import Patches
+from autoinstrument.adapter import (
+    CLOSED,
+    Client,
+    Guard,
+    Patches,
+    TracedProducer,
+    Write,
+    begin_exit,
+    exit_has_begun,
+    flush_span,
+    open_write,
+    require_parameters,
+)
 from autoinstrument.adapters.python_clients.errors import error_type
-from autoinstrument.process.exit import begin_exit, exit_has_begun
-from autoinstrument.process.notices import tell
-from autoinstrument.tracing.errors import CLOSED
-from autoinstrument.tracing.guard import TracingGuard
-from autoinstrument.tracing.producer import TracedProducer, flush_span
-from autoinstrument.tracing.write import Write, open_write
 
 from .transactions import transactions
 
@@ -30,7 +36,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from autoinstrument.tracing.headers import Headers
+    from autoinstrument.adapter import Headers
+
 
 _SEND = ("self", "topic", "value", "key", "headers", "partition", "timestamp_ms")
 _APPEND = ("self", "tp", "timestamp_ms", "key", "value", "headers")
@@ -39,7 +46,8 @@ _WITH_HEADERS = (0, 11)  # of the broker
 _TRACED = "_autoinstrument"  # the one attribute of a producer that is ours
 _ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 
-guard = TracingGuard("the tracing of kafka-python's producer")
+CLIENT = Client("kafka-python", "kafka", oldest=(2, 0, 2))
+guard = Guard("the tracing of kafka-python's producer")
 patches = Patches()
 _originals = patches.original
 
@@ -60,10 +68,7 @@ def install(module: Any) -> None:
     if getattr(producer.send, "__wrapped__", None) is not None:
         return
     for method, expected in (producer.send, _SEND), (accumulator.append, _APPEND):
-        if _parameters(method)[: len(expected)] != expected:
-            name = method.__qualname__
-            tell("client-unsupported", f"kafka-python: {name} has other parameters than expected")
-            return
+        require_parameters(method, *expected)
     patches.replace(accumulator, "append", _append)
     for name, replacement in _METHODS.items():
         if hasattr(producer, name):  # transactions from version 2.1 on
@@ -74,17 +79,11 @@ def install(module: Any) -> None:
     patches.replace(producer, "send", _send)
 
 
-def _parameters(method: Any) -> tuple[str, ...]:
-    code = method.__code__
-    names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
-    return names
-
-
 class KafkaPythonProducer(TracedProducer):
     """A producer, as its configuration describes it."""
 
     guard = guard
-    package = "kafka"
+    client = CLIENT
 
     def __init__(self, producer: Any) -> None:
         config = producer.config
@@ -95,7 +94,8 @@ class KafkaPythonProducer(TracedProducer):
             servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
             unconfirmed=config["acks"] == 0,
         )
-        self.takes_headers = (config["api_version"] or _WITH_HEADERS) >= _WITH_HEADERS
+        if (config["api_version"] or _WITH_HEADERS) < _WITH_HEADERS:
+            self.propagates = False
         # The producer closes itself at exit, by force after a second, which is registered with its
         # construction: what comes before that is registered anew after each.
         atexit.unregister(begin_exit)
@@ -224,8 +224,7 @@ def _headers(write: KafkaPythonWrite, args: tuple[Any, ...]) -> Headers:
     """Return what the record is to carry, which the serializers may have had a hand in."""
     *_, key, value, headers = args[: _HEADERS + 1]
     if write.sent is None:  # the client may ask twice, for another batch
-        traced: Any = write.producer
-        sent = write.headers(headers) if traced.takes_headers else None
+        sent = write.headers(headers)
         if sent is not None and _is_too_large(key, value, sent):
             write.sent_without_header()
             sent = None

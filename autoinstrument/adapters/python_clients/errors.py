@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoinstrument.tracing.errors import (
+from autoinstrument.adapter import (
     AUTHENTICATION,
     CANCELLED,
     CLOSED,

@@ -6,13 +6,10 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.tracing.batch import Batch
+from autoinstrument.adapter import Batch
 
 if TYPE_CHECKING:
-    from autoinstrument.tracing.consumer import TracedConsumer
-    from autoinstrument.tracing.headers import Headers
-    from autoinstrument.tracing.unit import Unit
-    from autoinstrument.tracing.workers import Worker
+    from autoinstrument.adapter import Headers, TracedConsumer, Unit, Worker
 
 
 def begin_processing(traced: TracedConsumer, record: Any, worker: Worker) -> None:

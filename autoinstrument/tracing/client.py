@@ -1,0 +1,32 @@
+"""The client that an adapter is for: where it comes from, and what it can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class Unsupported(Exception):  # noqa: N818 - what it says of the client, which is no error
+    """The installed client cannot be traced, for this reason; an adapter raises it in `install`."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """What there is to know of a client without looking into it."""
+
+    distribution: str
+    """Its name on the package index."""
+    package: str
+    """The name that it is imported by: its frames are passed over when a root span is named."""
+    oldest: tuple[int, ...] = ()
+    """The first version that the adapter can trace."""
+    has_headers: bool = True
+    """Whether messages have headers; without them a write has a span, but no reader joins it."""
+    has_answers: bool = True
+    """Whether each message is answered; if not, what is acknowledged is recorded as unconfirmed."""
+
+    def require(self, version: str) -> None:
+        """Raise `Unsupported` if `version`, a text like "2.3.0", is older than the oldest."""
+        numbers = tuple(int(part) for part in version.split(".")[: len(self.oldest)])
+        if numbers < self.oldest:
+            oldest = ".".join(map(str, self.oldest))
+            raise Unsupported(f"version {version} is not traced; {oldest} and later are")
