@@ -10,7 +10,7 @@ help:
 	@echo "make soak    send a million messages past exporters in four states"
 	@echo "make bench   measure everything beside another agent, on Apache Kafka: 10 minutes"
 	@echo "make full    test the wheel on every Python here, and soak: what CI has no time for"
-	@echo "make readme  write the README's tables of what the code knows"
+	@echo "make tables  write the tables of the help pages that the code knows"
 	@echo "make lint    check the style, the types and the order of imports"
 	@echo "make wheel   build dist/"
 	@echo "make clean   remove all that was made here; Apache Kafka stays in ~/.cache/autoinstrument"
@@ -32,8 +32,8 @@ full:
 
 test-setup: .venv/test kafka
 
-readme: .venv/test
-	@$(BIN)/python tests/readme.py
+tables: .venv/test
+	@$(BIN)/python tests/tables.py
 
 lint: .venv/lint
 	@$(BIN)/ruff check
@@ -89,4 +89,4 @@ kafka: .venv/pip
 	  echo "Maven (mvn) could not fetch Apache Kafka: tests on it are skipped."; \
 	fi
 
-.PHONY: help demo test soak bench full test-setup readme lint wheel clean kafka
+.PHONY: help demo test soak bench full test-setup tables lint wheel clean kafka

@@ -1,4 +1,4 @@
-"""What the README says is so."""
+"""What the README and the help pages say is so."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from interpreters import REPOSITORY
-from readme import written
+from tables import pages
 
+from autoinstrument.help import document, subjects
 from autoinstrument.process.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,37 +39,38 @@ _DIFFERS = (
 """What differs from run to run, or from place to place, and what stands for it."""
 
 
-@pytest.fixture(scope="module")
-def readme() -> str:
-    """Return the README's text."""
-    return (REPOSITORY / "README.md").read_text()
-
-
-def test_the_readme_shows_the_output_of_the_demo(
-    readme: str, installed: Interpreter, tmp_path: Path
-) -> None:
-    """Line by line but for what differs each time; it starts the demo, as its reader will."""
+def test_the_readme_shows_parts_of_the_demos_output(installed: Interpreter, tmp_path: Path) -> None:
+    """Line by line, except for what differs each time; it starts the demo, as its reader will."""
     ended = installed.run_command("autoinstrument", "demo", cwd=tmp_path, COLUMNS="112")
-    shown = re.search(r"^```console\n(# A Kafka broker.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    readme = (REPOSITORY / "README.md").read_text()
+    shown = re.search(r"(?sm)<!-- Parts of .*?-->\n```console\n(.*?)^```$", readme)
     assert shown is not None
-    # A terminal shows both streams; the one line on stderr has a place of its own.
-    lines = [line for line in _masked(shown[1]) if line not in ended.stderr.splitlines()]
-    assert lines == _masked(ended.stdout)
-    assert len(_masked(shown[1])) == len(lines) + len(ended.stderr.splitlines())
+    rest = "\n".join(_masked(ended.stdout))
+    for part in shown[1].split("\n...\n"):
+        before, found, rest = rest.partition("\n".join(_masked(part)))
+        assert found, f"{part}\nis not in\n{before}"
 
 
-def test_the_readmes_tables_are_those_of_the_code(readme: str) -> None:
-    """Messages and findings, in the words of the code; `make readme` writes them."""
-    assert written(readme) == readme
+def test_the_tables_of_the_help_are_those_of_the_code() -> None:
+    """Messages and findings, in the words of the code; `make tables` writes them."""
+    for page, text in pages().items():
+        assert page.read_text(encoding="utf-8") == text
 
 
-def test_the_readme_lists_each_setting(readme: str) -> None:
-    """Every variable that is read, and none besides."""
-    listed = set(re.findall(r"^\| `AUTOINSTRUMENT_([A-Z_]+)` ", readme, re.MULTILINE))
+def test_the_help_lists_each_setting() -> None:
+    """Every variable that is read, and no other."""
+    listed = set(re.findall(r"^\| `AUTOINSTRUMENT_([A-Z_]+)` ", document("settings"), re.MULTILINE))
     variables = {"semconv_names": "SPAN_NAMES", "link_consumers": "LINKS"}
     variables |= {"keep_failures": "KEEP", "keep_slower_than": "KEEP", "receives": "CONSUMERS"}
     read = {variables.get(name, name.upper()) for name in Settings.__dataclass_fields__}
     assert listed == {*read, "ENABLED", "DISABLE"}
+
+
+def test_the_readme_links_to_each_help_subject() -> None:
+    """A document that nobody is led to might as well not be there."""
+    readme = (REPOSITORY / "README.md").read_text()
+    linked = re.findall(r"\[(\w+)\]\(autoinstrument/help/(\w+)\.md\)", readme)
+    assert sorted(linked) == [(subject, subject) for subject in subjects()]
 
 
 @pytest.mark.parametrize("document", ["README.md", "tests/watermill.md"])
@@ -82,6 +84,24 @@ def test_each_file_and_test_that_a_document_names_is_there(document: str) -> Non
     named = re.findall(r"`(test_\w+)`", text)
     assert named
     assert [name for name in named if f"def {name}(" not in tests] == []
+
+
+@pytest.mark.parametrize("subject", subjects())
+def test_each_path_and_test_that_a_help_page_names_is_there(subject: str) -> None:
+    """Paths are those of the repository; `tests/file.py::test` is what pytest accepts."""
+    paths = re.compile(r"`((?:autoinstrument|examples|tests)/[\w./]+)(?:::(\w+))?`")
+    named = paths.findall(document(subject))
+    for path, test in named:
+        assert (REPOSITORY / path).exists(), path
+        assert not test or f"def {test}(" in (REPOSITORY / path).read_text(), test
+    assert len(named) > 20 or subject != "promises"
+
+
+@pytest.mark.parametrize("subject", subjects())
+def test_each_subject_that_a_help_page_names_is_one(subject: str) -> None:
+    """`autoinstrument help SUBJECT`, wherever a page sends its reader."""
+    named = re.findall(r"`autoinstrument help (\w+)`", document(subject))
+    assert {*named} <= subjects().keys()
 
 
 def _masked(text: str) -> list[str]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INTERRUPTED = 130  # what shells say of a program that Ctrl-C has ended
-_COMMANDS = ("run", "report", "doctor", "demo", "bench")
+_COMMANDS = ("run", "report", "doctor", "demo", "bench", "help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""A report on a terminal: colours and a progress bar where the stream can, and rich is there."""
+"""Output on a terminal: colours and a progress bar, if rich is installed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _WORTH_A_BAR = 32 << 20
+_WIDEST = 120
 _STYLES = {
     r"(?m)^  [a-z-]+(?=: )|(?<=^Found, as the top says: )[a-z, -]+": "bold red",
     r"(?m)^    Do:": "bold green",
@@ -29,9 +30,28 @@ def show(text: str, *, coloured: bool = True) -> int:
 
     A reader that has seen enough ends it quietly.
     """
+    return _show(text, _paint if coloured else None)
+
+
+def show_markdown(text: str, columns: int) -> int:
+    """Write a Markdown document to stdout, laid out on a terminal; return as `show` does."""
+    width = min(columns, _WIDEST)
+
+    def lay_out(text: str) -> None:
+        from rich.console import Console  # noqa: PLC0415 - an extra
+        from rich.markdown import Markdown  # noqa: PLC0415 - an extra
+        from rich.theme import Theme  # noqa: PLC0415 - an extra
+
+        theme = Theme({"markdown.code": "cyan"})  # rich's own has a black background
+        Console(width=width, theme=theme).print(Markdown(text))
+
+    return _show(text, lay_out)
+
+
+def _show(text: str, draw: Callable[[str], None] | None) -> int:
     try:
-        if coloured and has_colours(sys.stdout):
-            _paint(text)
+        if draw is not None and has_colours(sys.stdout):
+            draw(text)
             sys.stdout.flush()
         else:
             write(text)
