@@ -75,7 +75,10 @@ def said(tmp_path: Path, mock_broker: Callable[..., MockBroker]) -> Callable[...
 
 def test_a_command_on_a_terminal_ends_with_one_line(said: Callable[..., str]) -> None:
     """It counts the writes and names the next command; a forked child adds nothing."""
-    line = r"autoinstrument: 2 writes, 1 of them failed; see: autoinstrument report \S+\.jsonl\r\n"
+    line = (
+        r"autoinstrument: 2 writes, 1 failed; for the report, run: "
+        r"autoinstrument report \S+\.jsonl\r\n"
+    )
     assert re.fullmatch(line, said())
 
 
@@ -90,4 +93,4 @@ def test_a_recording_far_from_a_folder_that_is_gone_has_its_whole_name(
     """Nothing is relative to where the program has ended."""
     path = tmp_path / "r.jsonl"
     line = said(GONE="1", AUTOINSTRUMENT_RECORD=str(path))
-    assert line.endswith(f"see: autoinstrument report {path}\r\n")
+    assert line.endswith(f"; for the report, run: autoinstrument report {path}\r\n")

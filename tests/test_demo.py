@@ -62,11 +62,9 @@ def test_the_demo_leads_to_a_next_command_that_works(
     installed: Interpreter, ended: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:
     """The recording outlives the demo, with each write, its outcome and who called."""
-    (told,) = [line for line in ended.stdout.splitlines() if line.startswith("Closer: ")]
-    command = told.removeprefix("Closer: ")
-    assert (
-        installed.run_command("sh", "-c", command, cwd=tmp_path).stdout == "Written: report.html\n"
-    )
+    (told,) = [line for line in ended.stdout.splitlines() if line.startswith("For details")]
+    command = told.removeprefix("For details, run: ")
+    assert installed.run_command("sh", "-c", command, cwd=tmp_path).stdout == "Wrote report.html\n"
     assert "<h1>37 messages written" in (tmp_path / "report.html").read_text()
     as_data = command.replace("--html report.html", "--json")
     data = json.loads(installed.run_command("sh", "-c", as_data).stdout)

@@ -618,7 +618,7 @@ def test_the_processes_of_a_service_have_one_finding_and_several_services_are_na
         lines.append(request(writes, service="shop", pid=pid))
     alone = report(recording(tmp_path / "shop.jsonl", lines))
     (finding,) = alone.findings
-    assert finding.headline.startswith("300 writes to profiles wait")
+    assert finding.headline.startswith("300 writes to profiles each wait")
     assert "shop" not in finding.evidence
     lines.append(request([write(error="no", error_type="queue_full")], service="mail"))
     both = report(recording(tmp_path / "both.jsonl", lines))
@@ -644,7 +644,7 @@ for number in range(2000):
 p.flush()
 """
     found = _findings(run(program, kafka.bootstrap, kafka.topic()))["queue-full"]
-    assert "found the client's own queue full" in found.headline
+    assert "found the client's queue full" in found.headline
     assert "Nothing is lost if the program then polls and writes again" in found.evidence
 
 
@@ -656,7 +656,7 @@ def test_who_meets_the_full_queue_again_and_again_may_lose_messages(
     full = [write(error="full", error_type="queue_full") for _ in range(refused)]
     writes = [write(ms=0) for _ in range(written)]
     (found,) = report(recording(tmp_path / "full.jsonl", [request([*full, *writes])])).findings
-    assert ("messages refused" in found.headline) is lost
+    assert ("was full and rejected" in found.headline) is lost
     assert ("Nothing is lost" in found.evidence) is not lost
     assert "kafka-python 2: buffer_memory" in found.remedy
 
@@ -682,7 +682,7 @@ def test_the_first_screen_says_it(run: Runner, kafka: Kafka) -> None:
         "Findings",
         "  lost-at-exit: 1 message without an answer when the program ended.",
     ]
-    assert shown[6].startswith("    Do: Call flush() before the program ends")
+    assert shown[6].startswith("    Fix: Call flush() before the program ends")
 
 
 def _taken(done: Run) -> float:

@@ -130,7 +130,7 @@ def test_the_page_shows_what_the_report_knows(browser: WebDriver, pipeline: str)
     graph = _text(opened, ".graph")
     assert "300, 50" in graph
     assert {"orders", "invoices"} <= set(graph.split())
-    assert _text(opened, "#count") == "300 found, the first 200 listed"
+    assert _text(opened, "#count") == "300 found, first 200 shown"
     assert opened.get_log("browser") == []
 
 
@@ -274,7 +274,7 @@ def test_ten_thousand_traces_are_a_page_of_a_megabyte(tmp_path: Path) -> None:
     found = report(recording(tmp_path / "many.jsonl", lines))
     text = page(found)
     assert len(text.encode()) < 1_000_000
-    assert "10,000 of the recording" in text
+    assert "10,000 traces from the recording" in text
 
 
 def test_traces_of_a_long_recording_are_from_all_of_it(tmp_path: Path) -> None:
@@ -333,6 +333,6 @@ def test_an_empty_recording_and_a_place_that_cannot_be_written(
     """A page of what is there; a sentence where there can be none."""
     empty = recording(tmp_path / "empty.jsonl", ['{"resourceMetrics":[]}\n'])
     assert main(["report", empty, "--html", str(tmp_path / "page.html")]) == 0
-    assert "No message was written" in (tmp_path / "page.html").read_text()
+    assert "No messages were written" in (tmp_path / "page.html").read_text()
     assert main(["report", empty, "--html", str(tmp_path / "no" / "page.html")]) == 1
     assert "page.html` cannot be written: No such file" in capsys.readouterr().err

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.once
 _DIFFERS = (
     (r"^(\s+)[\d.]+ (ms|s|us)  \S+\[\d\]@\d+ .*", "a slow write"),
     (r"profile\.refund +[0-9a-f]{32}", "profile.refund  a trace"),
-    (r"trace [0-9a-f]{32}$", "a trace"),
+    (r"pipeline: [0-9a-f]{32}$", "pipeline: a trace"),
     (r"WriteKafka profile\.\w+ +\|[ =]{30}\|.*", "a last write"),
     (r"\|[ =]{30}\| +[\d.]+ (us|ms|s)", "a bar and a time"),
     (r"(?<=[^\w.-])[\d.]+ (us|ms|s)\b", "a time"),

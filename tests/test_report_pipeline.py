@@ -65,7 +65,7 @@ def test_the_slowest_way_is_a_tree_in_the_order_of_time(tmp_path: Path) -> None:
         (3, "WriteKafka b", 10, 50),
     ]
     text = render(found)
-    assert f"Slowest way through the pipeline: trace {2:032x}\n" in text
+    assert f"Slowest trace through the pipeline: {2:032x}\n" in text
     assert "      WriteKafka b  |     =========================|   50.0 ms  failed\n" in text
 
 

@@ -117,9 +117,9 @@ def test_a_terminal_has_colours_and_the_same_words(
 def test_where_the_top_has_scrolled_away_the_end_names_the_findings(faulty: str) -> None:
     """The last screen says what was on the first, before the command to type next."""
     *_, found, closer = ESCAPE.sub("", on_terminal(report(faulty), lines=24)).splitlines()
-    assert found == "Found, as the top says: failures-by-cause."
-    assert closer.startswith("Closer: autoinstrument report ")
-    assert "Found, as the top says" not in on_terminal(report(faulty), lines=50)
+    assert found == "Findings above: failures-by-cause."
+    assert closer.startswith("For details, run: autoinstrument report ")
+    assert "Findings above" not in on_terminal(report(faulty), lines=50)
 
 
 def test_data_for_another_program_has_no_colours(faulty: str) -> None:

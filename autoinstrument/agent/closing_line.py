@@ -1,4 +1,4 @@
-"""The one line that a command started by `run` ends with, on a terminal."""
+"""The closing line of a command that `run` has started, on a terminal."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 
 def say(finisher: Finisher, exporters: Iterable[object]) -> None:
-    """Say what became of the writes, and what to type next; only on a terminal, only under `run`.
+    """Print the number of writes and the next command; only on a terminal, only under `run`.
 
     Of the processes that the command starts, only the first has the pid that `run` has noted.
     """
     noted = os.environ.get("AUTOINSTRUMENT_RUN") == str(os.getpid())
     if not noted or not finisher.exported or not sys.stderr or not sys.stderr.isatty():
         return
-    words = f"{finisher.exported} writes, {finisher.failed} of them failed"
+    plural = "" if finisher.exported == 1 else "s"
+    words = f"{finisher.exported} write{plural}, {finisher.failed} failed"
     path = next((each.path for each in exporters if isinstance(each, Recording)), None)
     if path is not None and path.exists():
-        words += f"; see: autoinstrument report {quote(_shown(path))}"
+        words += f"; for the report, run: autoinstrument report {quote(_shown(path))}"
     sys.stderr.write(f"autoinstrument: {words}\n")
 
 

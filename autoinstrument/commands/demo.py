@@ -25,11 +25,11 @@ _INTERRUPTED = 130
 
 
 class _DemoError(Exception):
-    """Why the demo cannot go on, in words for the user."""
+    """Why the demo cannot continue; the message is for the user."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing: there is nothing to choose."""
+    """Declare no arguments."""
 
 
 def execute(parsed: argparse.Namespace) -> int:  # noqa: ARG001 - there is nothing in it
@@ -58,12 +58,12 @@ def _show() -> int:
 
 
 def _run_pipeline(broker: str, record: str) -> None:
-    _say("# A Kafka broker for this demo only: librdkafka's own. Yours can stand in its place.")
+    _say("# An embedded Kafka broker (librdkafka's mock) for this demo. Your own would do as well.")
     _say(f"$ BROKER={broker} RECORD={shlex.quote(record)}")
-    _say("\n# A producer. Nothing in it knows of autoinstrument.")
+    _say("\n# A producer. It knows nothing about autoinstrument.")
     _run("producer.py", broker, record)
-    _say("\n# A service, likewise. It writes each event on to the topic of its category.")
-    _say("# There is no topic for refunds, so one of its writes fails.")
+    _say("\n# A service, unchanged as well. It forwards each event to the topic of its category.")
+    _say("# There is no topic for refunds, so one write fails.")
     _run("profile_service", broker, record, "--count", "21")
 
 
@@ -80,9 +80,9 @@ def _run(program: str, broker: str, record: str, *options: str) -> None:
             command, env=unsettled(), stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False
         ).returncode
     except subprocess.TimeoutExpired:
-        raise _DemoError(f"{program} has not ended within {_PATIENCE} s") from None
+        raise _DemoError(f"{program} did not end within {_PATIENCE} s") from None
     if code:
-        raise _DemoError(f"{program} has ended with exit code {code}")
+        raise _DemoError(f"{program} ended with exit code {code}")
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""`autoinstrument report`: show what a recording says."""
+"""`autoinstrument report`: show what a recording contains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from autoinstrument.report.model import Report
 
-SUMMARY = "show what was written, what is wrong with it, and what to do"
+SUMMARY = "show what was written, what is wrong, and how to fix it"
 
 _WIDEST = 120
 _NEEDED = {"jinja2", "matplotlib"}
@@ -40,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a recording, file or folder (default: $AUTOINSTRUMENT_RECORD or .autoinstrument)",
     )
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="print data instead of text")
-    shown.add_argument("--html", metavar="FILE", help="write a page to open in a browser")
+    shown.add_argument("--json", action="store_true", help="print JSON instead of text")
+    shown.add_argument("--html", metavar="FILE", help="write a page for a browser")
     shown.add_argument(
-        "--follow", action="store_true", help="show what is being written, until Ctrl-C"
+        "--follow", action="store_true", help="show what is being written until you press Ctrl-C"
     )
 
 
@@ -79,7 +79,7 @@ def write_page(path: str, file: str) -> int:
     missing = sorted(name for name in _NEEDED if importlib.util.find_spec(name) is None)
     if missing:
         return _refuse(
-            f"a page needs {' and '.join(missing)}: pip install 'autoinstrument[report]'"
+            f"the page needs {' and '.join(missing)}: pip install 'autoinstrument[report]'"
         )
     found = _reported(path)
     if found is None:
@@ -90,7 +90,7 @@ def write_page(path: str, file: str) -> int:
         Path(file).write_text(page(found), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         return _refuse(f"`{file}` cannot be written: {error.strerror}")
-    return screen.show(f"Written: {foreign(file)}\n", coloured=False)
+    return screen.show(f"Wrote {foreign(file)}\n", coloured=False)
 
 
 def _reported(path: str) -> Report | None:

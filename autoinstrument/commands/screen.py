@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _WORTH_A_BAR = 32 << 20
 _WIDEST = 120
 _STYLES = {
-    r"(?m)^  [a-z-]+(?=: )|(?<=^Found, as the top says: )[a-z, -]+": "bold red",
-    r"(?m)^    Do:": "bold green",
+    r"(?m)^  [a-z-]+(?=: )|(?<=^Findings above: )[a-z, -]+": "bold red",
+    r"(?m)^    Fix:": "bold green",
     r"(?m)^(Findings|Pipeline|Failures by cause|Slowest .*|Last failed writes)$": "bold",
     r"\b[0-9a-f]{32}\b": "cyan",
     r"\b[A-Z]+(_[A-Z]+)+\b|\bfailed$|(?<=, )[0-9,]+ failed\b": "red",

@@ -1,6 +1,7 @@
-"""What a user should do something about: each function is one finding, named for its slug.
+"""The findings: each function finds one kind of problem, and is named for its slug.
 
-A function's first sentence is what the README says of it. Each threshold has its reason beside it.
+The first sentence of its docstring describes the finding in the help. Each threshold has its reason
+beside it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _OWN_FINDING = ("lost_at_exit", "queue_full", "transaction_aborted")
 
 
 class Facts(NamedTuple):
-    """What there is to go by."""
+    """What the findings are based on."""
 
     services: tuple[str, ...]
     topics: tuple[Topic, ...]
@@ -45,7 +46,7 @@ class Facts(NamedTuple):
 
 
 def findings(facts: Facts) -> tuple[Finding, ...]:
-    """Return what there is to tell of a recording, gravest first."""
+    """Return the findings of a recording, most severe first."""
     return tuple(
         Finding(slug, told.headline, evidence, told.remedy, told.traces, told.numbers)
         for slug, find in FINDINGS.items()
@@ -55,7 +56,7 @@ def findings(facts: Facts) -> tuple[Finding, ...]:
 
 
 def _of(evidence: str, services: Iterable[str], known: tuple[str, ...]) -> str:
-    """Return the evidence with who is to look at it, where there are several."""
+    """Return the evidence, with the services concerned if the recording has several."""
     names = list(services)
     if not names or len(known) == 1:
         return evidence
@@ -73,21 +74,21 @@ class _Told(NamedTuple):
 
 
 def _lost_at_exit(facts: Facts) -> Iterator[_Told]:
-    """Messages had no answer when the program ended: nobody knows whether they were written."""
+    """Messages had no answer when the program ended, and may be lost."""
     causes = [cause for cause in facts.causes if cause.error_type == "lost_at_exit"]
     if causes:
         lost = sum(cause.count for cause in causes)
         yield _Told(
-            f"{counted(lost, 'message')} without an answer when the program ended.",
-            f"{_share(causes, facts)}; whether they were written is not known.",
-            "Call flush() before the program ends, also when it is told to stop (kafka-python:"
-            " close(), aiokafka: await stop()).",
+            f"{counted(lost, 'message')} had no answer when the program ended.",
+            f"{_share(causes, facts)}; they may or may not have been written.",
+            "Call flush() before the program ends, including when it is asked to stop"
+            " (kafka-python: close(), aiokafka: await stop()).",
             *_failed(facts, "lost_at_exit"),
         )
 
 
 def _failures_by_cause(facts: Facts) -> Iterator[_Told]:
-    """Writes failed, each cause with its remedy."""
+    """Writes failed; each cause has its own fix."""
     by_type: dict[str, list[Cause]] = {}
     for cause in facts.causes:
         if cause.error_type not in _OWN_FINDING:
@@ -97,67 +98,69 @@ def _failures_by_cause(facts: Facts) -> Iterator[_Told]:
         yield _Told(
             f"{counted(failed, 'write')} to {_names(cause.topic for cause in causes)} failed:"
             f" {_name(error_type)}.",
-            f"In the client's words: {shortened(causes[0].description, _LONGEST_WORDS) or 'none'}",
+            f"Error message: {shortened(causes[0].description, _LONGEST_WORDS) or 'none'}",
             REMEDIES.get(error_type, LOOK),
             *_failed(facts, error_type),
         )
 
 
 def _queue_full(facts: Facts) -> Iterator[_Told]:
-    """The client's own queue was full, and it refused messages: lost unless written again."""
+    """The client's queue was full, so it rejected messages, which are lost unless written again."""
     causes = [cause for cause in facts.causes if cause.error_type == "queue_full"]
     if causes:
         refused = sum(cause.count for cause in causes)
         names = {cause.topic for cause in causes}
         written = sum(topic.written for topic in facts.topics if topic.name in names)
-        told = f"{counted(refused, 'message')} refused by the client's own full queue."
-        said = "The queue empties as the brokers answer and the program polls."
+        told = f"The client's queue was full and rejected {counted(refused, 'message')}."
+        said = "The queue drains as the brokers answer and the program polls."
         if refused <= _AGAIN * written:
-            told = f"{counted(refused, 'call')} found the client's own queue full."
+            told = f"{counted(refused, 'call')} found the client's queue full."
             said = "Nothing is lost if the program then polls and writes again, as it should."
         yield _Told(
             told,
             f"{_share(causes, facts)}. {said}",
-            "On BufferError call poll() and write again; poll as you write; or raise"
+            "On BufferError, call poll() and write again; poll while writing; or raise"
             " queue.buffering.max.messages (kafka-python 2: buffer_memory; 3 has no such setting).",
             *_failed(facts, "queue_full"),
         )
 
 
 def _unflushed_transaction(facts: Facts) -> Iterator[_Told]:
-    """A program ended inside a transaction, which the broker takes back."""
+    """A program ended inside a transaction, which the broker then aborts."""
     open_, undecided = facts.evidence.uncommitted, facts.evidence.undecided
     if open_.count:
         yield _Told(
-            f"{counted(open_.count, 'message')} of a transaction that was never committed.",
+            f"{counted(open_.count, 'message')} of a transaction"
+            f" {'was' if open_.count == 1 else 'were'} never committed.",
             f"The program ended before commit_transaction(); topics: {_names(open_.topics)}.",
-            "Commit, or abort, before the program ends; close what writes in a `finally`.",
+            "Commit or abort before the program ends, in a `finally` block for example.",
             tuple(open_.traces),
             open_.services,
         )
     if undecided.count:
         yield _Told(
-            f"{counted(undecided.count, 'message')} of a transaction whose end is not known.",
-            f"The commit had no answer, or too many messages; topics: {_names(undecided.topics)}.",
-            "Repeat commit_transaction() when its error is retriable; keep transactions small.",
+            f"The outcome of {counted(undecided.count, 'message')} of a transaction is unknown.",
+            f"The commit had no answer, or there were too many messages; topics:"
+            f" {_names(undecided.topics)}.",
+            "Retry commit_transaction() if its error is retriable; keep transactions small.",
             tuple(undecided.traces),
             undecided.services,
         )
 
 
 def _synchronous_writes(facts: Facts) -> Iterator[_Told]:
-    """Each write waits for the answer to the one before, instead of going out with others."""
+    """Each write waits for the answer to the previous one, so that nothing is batched."""
     for found in waiting(facts.evidence):
-        by = f", by {found.by}{'' if found.by == 'await' else '()'}" if found.by else ""
+        by = f" ({found.by}{'' if found.by == 'await' else '()'})" if found.by else ""
         gain = f"up to {significant(found.before / max(1, found.after), 2)} times as fast"
         if found.connecting > _MOSTLY * found.observed:
-            gain = f"the first write has waited {duration(found.connecting)} for its connection"
+            gain = f"the first write waited {duration(found.connecting)} for its connection"
         yield _Told(
-            f"{counted(found.writes, 'write')} to {_names(found.topics)} wait for one answer after"
-            f" the other{by}.",
+            f"{counted(found.writes, 'write')} to {_names(found.topics)} each wait for the answer"
+            f" to the previous one{by}.",
             f"{found.waited / found.observed:.0%} of the time is spent waiting:"
             f" {duration(found.waited)} of {duration(found.observed)}. Without waiting,"
-            f" {duration(found.before)} would be some {duration(found.after)} at best: {gain}.",
+            f" {duration(found.before)} would be about {duration(found.after)} at best: {gain}.",
             WITHOUT_WAITING.get(found.by, WITHOUT_WAITING[""]),
             found.traces,
             [found.service] if found.service else [],
@@ -166,15 +169,15 @@ def _synchronous_writes(facts: Facts) -> Iterator[_Told]:
 
 
 def _reports_unserved(facts: Facts) -> Iterator[_Told]:
-    """The program produces but seldom polls, so that its answers come late."""
+    """The program rarely polls, so that its delivery reports come late."""
     unserved, periods = facts.evidence.unserved, facts.evidence.unserved_for
     if sum(periods) >= _UNSERVED:
         yield _Told(
             f"Delivery reports wait up to {duration(max(periods))} for the program to poll.",
             f"{counted(len(periods), 'such pause')} of 100 ms or more, {duration(sum(periods))} in"
-            f" all; topics: {_names(unserved.topics)}. The latencies below contain them.",
-            "Call poll(0.1) again and again in a thread of its own, or poll(0) also while the"
-            " program does something else: right after produce() is too early for its own answer.",
+            f" total; topics: {_names(unserved.topics)}. The latencies below include them.",
+            "Call poll(0.1) repeatedly in a separate thread, or poll(0) also while the program does"
+            " other work: right after produce() is too early for the report of that message.",
             tuple(unserved.traces),
             unserved.services,
         )
@@ -196,23 +199,24 @@ def _hot_partition(facts: Facts) -> Iterator[_Told]:
             continue  # many keys and one partition: the topic has no other
         named = f"the key {_name(key)!r}" if key else "an empty key"
         remedy = (
-            "Use a key with many values, or none: without a key messages are spread."
+            "Use a key with many values, or none: messages without a key go to all partitions."
             if key
-            else "Give no key (None) instead of an empty one: messages without one are spread."
+            else "Use no key (None) instead of an empty one: messages without a key go to all"
+            " partitions."
         )
         if max(keys.partitions) == 0:
-            remedy += " If it is the topic's only partition, add others first."
+            remedy += " If the topic has only one partition, add others first."
         yield _Told(
             f"{count / keys.keyed:.0%} of the messages to {_name(topic)} have {named}.",
             f"Partition {partition} has {number(there)} of {number(keys.keyed)} messages with a"
-            " key, and one consumer has all of them.",
+            " key, and a single consumer must read them all.",
             remedy,
             tuple(keys.traces),
         )
 
 
 def _slow_acks(facts: Facts) -> Iterator[_Told]:
-    """The broker takes long to acknowledge."""
+    """The broker is slow to acknowledge writes."""
     excused = facts.evidence.unserved.topics
     for topic in facts.topics:
         latency = topic.latency
@@ -223,11 +227,11 @@ def _slow_acks(facts: Facts) -> Iterator[_Told]:
         if latency.p50 >= _SLOW_MEDIAN or (latency.p99 >= _SLOW_TAIL and topic.written >= _MANY):
             yield _Told(
                 f"Writes to {_name(topic.name)} are acknowledged slowly.",
-                f"Half take {duration(latency.p50)} or more, one in a hundred"
-                f" {duration(latency.p99)}.",
-                "Compare with the round trip to the brokers: if that is short, look at"
-                " their request queue, disks and in-sync replicas; if the program writes in bursts,"
-                " at linger.ms, batch.size and compression.",
+                f"Half of them take {duration(latency.p50)} or more, and one in a hundred takes"
+                f" {duration(latency.p99)} or more.",
+                "Measure the round trip to the brokers. If it is short, check their request queues,"
+                " disks and in-sync replicas. If the program writes in bursts, check linger.ms,"
+                " batch.size and compression.",
                 (),
             )
 
@@ -238,7 +242,7 @@ def _period(topic: Topic) -> int:
 
 
 def _broken_trace(facts: Facts) -> Iterator[_Told]:
-    """Consumed messages carry no trace context, so that their traces begin in the middle."""
+    """Consumed messages carry no trace context, so that their traces start at the consumer."""
     consumed = facts.evidence.consumed
     cases = {
         topic: case
@@ -251,47 +255,49 @@ def _broken_trace(facts: Facts) -> Iterator[_Told]:
         yield _Told(
             f"{number(orphans)} of {counted(whole, 'message')} from {_names(cases)} carry no trace"
             " context.",
-            "Their traces begin with their consumption, and not with who wrote them.",
-            "Run what writes them under the agent, or have it send a traceparent header; look for"
-            " AUTOINSTRUMENT_PROPAGATE=0, for what copies messages without headers, and for writers"
-            " that carry none: AIOProducer, produce_batch() and aiokafka's send_batch().",
+            "Their traces start at the consumer, not at the producer.",
+            "Run the producer under the agent, or have it send a traceparent header. Look for"
+            " AUTOINSTRUMENT_PROPAGATE=0, for code that copies messages without their headers, and"
+            " for calls that send none: AIOProducer, produce_batch() and aiokafka's send_batch().",
             tuple(trace for case in cases.values() for trace in case.traces)[:MOST_TRACES],
             {service for case in cases.values() for service in case.services},
         )
 
 
 def _oversized_headers(facts: Facts) -> Iterator[_Told]:
-    """Messages are so near to the size limit that the trace context does not fit in."""
+    """Messages are so close to the size limit that the trace context does not fit."""
     omitted, refused = facts.evidence.header_omitted, facts.evidence.header_refused
     if omitted.count:
         yield _Told(
-            f"{counted(omitted.count, 'message')} went out without trace context: too large.",
-            f"They fit the client's limit only without its 70 bytes; topics:"
+            f"{counted(omitted.count, 'message')} had no room for the trace context.",
+            f"The context takes 70 bytes, which would exceed the client's limit; topics:"
             f" {_names(omitted.topics)}.",
-            "Raise message.max.bytes (kafka-python, aiokafka: max_request_size) a little.",
+            "Raise message.max.bytes slightly (kafka-python, aiokafka: max_request_size).",
             tuple(omitted.traces),
             omitted.services,
         )
     if refused.count:
         yield _Told(
-            f"{counted(refused.count, 'message')} with trace context refused as too large.",
-            f"It adds 70 bytes, which may be what was too much; topics: {_names(refused.topics)}.",
-            "Raise the topic's max.message.bytes; AUTOINSTRUMENT_PROPAGATE=0 shows whether it was"
-            " the trace context.",
+            f"The broker rejected {counted(refused.count, 'message')} with trace context as too"
+            " large.",
+            f"The context takes 70 bytes, which may be what exceeded the limit; topics:"
+            f" {_names(refused.topics)}.",
+            "Raise the topic's max.message.bytes. AUTOINSTRUMENT_PROPAGATE=0 shows whether the"
+            " trace context was the cause.",
             tuple(refused.traces),
             refused.services,
         )
 
 
 def _acks_zero(facts: Facts) -> Iterator[_Told]:
-    """Messages are written with acks=0: nobody knows whether they arrive."""
+    """Messages are sent with acks=0, so that nobody knows whether they arrive."""
     case = facts.evidence.without_acks
     if case.count:
         yield _Told(
-            f"{counted(case.count, 'message')} sent with acks=0.",
-            f"The broker does not answer, so a lost message is lost silently; topics:"
+            f"The program sent {counted(case.count, 'message')} with acks=0.",
+            f"The broker does not answer, so that messages can be lost silently; topics:"
             f" {_names(case.topics)}.",
-            "Use acks=all, or acks=1, unless messages may be lost.",
+            "Use acks=all or acks=1, unless messages may be lost.",
             tuple(case.traces),
             case.services,
         )
@@ -313,7 +319,7 @@ FINDINGS: dict[str, Callable[[Facts], Iterator[_Told]]] = {
         _acks_zero,
     )
 }
-"""Gravest first: what is lost, what is slow, what is not seen."""
+"""Most severe first: what is lost, what is slow, what cannot be seen."""
 
 
 def _names(names: Iterable[str] | Counter[str]) -> str:

@@ -1,4 +1,4 @@
-"""What is being written now: a recording's new lines, and what they amount to."""
+"""A live view: the new lines of a recording, and their totals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Answer(NamedTuple):
 
 
 class Tail:
-    """The lines that come to the files of a recording, also to those that come later."""
+    """The new lines in the files of a recording, including files that appear later."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -42,7 +42,7 @@ class Tail:
         self._open(at_the_end=True)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the whole lines that have come since the last time."""
+        """Yield the complete lines that were added since the last call."""
         self._open(at_the_end=False)
         for key, (file, begun) in list(self._files.items()):
             *whole, rest = (begun + file.read()).split(b"\n")
@@ -77,7 +77,7 @@ def _files_at(path: str) -> tuple[Path, ...]:
 
 
 class Following:
-    """What has been written since one looks, and in the last 30 s."""
+    """What was written since the view was opened, and in the last 30 s."""
 
     def __init__(self, since: int) -> None:
         """`since` is in nanoseconds since 1970."""
@@ -96,7 +96,7 @@ class Following:
                 )
 
     def view(self, now: int, width: int) -> str:
-        """Return it as text, in lines of at most `width`."""
+        """Return the view as text, in lines of at most `width`."""
         recent: dict[str, Latencies] = defaultdict(Latencies)
         for each in self._answers:
             if each.outcome == "written" and each.ended > now - _WINDOW:
@@ -105,7 +105,7 @@ class Following:
         seconds = min(_WINDOW, max(_SECOND, now - self._since)) / _SECOND
         in_flight = self._tally.costs.in_flight
         head = [
-            f"{significant(written / seconds)} messages written a second",
+            f"{significant(written / seconds)} messages written per second",
             f"{number(in_flight)} in flight" if in_flight is not None else "",
             f"{number(sum(c for (_, o), c in self._totals.items() if o == 'failed'))} failed",
         ]
@@ -123,7 +123,7 @@ class Following:
             Column("p99", [_percentile(recent[topic], 99) for topic in shown]),
         ]
         body = table(columns, width) if shown else "  Nothing yet."
-        foot = "  per s, p50, p99: of the last 30 s. Ctrl-C ends."
+        foot = "  per s, p50, p99: last 30 s. Ctrl-C stops."
         return "\n".join([", ".join(filter(None, head)), "", body, foot]) + "\n"
 
     def _by_topic(self) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""The plots of a page, as SVG that takes its colours from the page."""
+"""The plots of the page, as SVG with the page's colours."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _SECOND, _DAY, _MONTH = 1 / 86_400, 1.0, 30.0
 
 
 def over_time(sample: Sample) -> str:
-    """Return each chosen write as a point: when it was called, how long the answer took."""
+    """Return the latency of each sampled write over time."""
     if not (sample.written or sample.failed):
         return ""
     with _drawn() as (axes, svg):
@@ -81,13 +81,13 @@ def _scatter(axes: Axes, sample: Sample) -> None:
     axes.set_yscale("log")
     axes.set_ylim(_limits([took for _, took in (*sample.written, *sample.failed)]))
     _durations(axes.yaxis)
-    axes.set_ylabel("call to answer")
+    axes.set_ylabel("latency")
     axes.grid(axis="y")
     _clock(axes, [started for started, _ in (*sample.written, *sample.failed)])
 
 
 def distribution(sample: Sample) -> str:
-    """Return how many writes took how long."""
+    """Return the distribution of latencies."""
     if not sample.durations:
         return ""
     with _drawn() as (axes, svg):
@@ -104,7 +104,7 @@ def _histogram(axes: Axes, sample: Sample) -> None:
     axes.set_xscale("log")
     axes.set_xlim(_limits(took))
     _durations(axes.xaxis)
-    axes.set_xlabel("call to acknowledgement")
+    axes.set_xlabel("latency")
     axes.set_ylabel("messages")
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

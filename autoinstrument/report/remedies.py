@@ -1,38 +1,38 @@
-"""What to do about a failure or a way of writing, by its name."""
+"""Fixes, by the kind of failure or the way of writing."""
 
 from __future__ import annotations
 
-LOOK = "The client's words and the trace say more; the broker's log has its side of it."
+LOOK = "See the error message and the trace, then the broker's log."
 REMEDIES = {
-    "MESSAGE_TOO_LARGE": "Split the message or compress it; else raise the topic's"
+    "MESSAGE_TOO_LARGE": "Split or compress the message; otherwise raise the topic's"
     " max.message.bytes and the client's own limit.",
-    "UNKNOWN_TOPIC_OR_PARTITION": "Create the topic, or look at its name.",
-    "REQUEST_TIMED_OUT": "The brokers answer too late: look at their load and their replicas.",
-    "NOT_LEADER_OR_FOLLOWER": "A partition has moved; raise the client's retries and timeouts.",
-    "NOT_ENOUGH_REPLICAS": "Fewer replicas are in sync than min.insync.replicas: look at the"
+    "UNKNOWN_TOPIC_OR_PARTITION": "Create the topic, or check its name.",
+    "REQUEST_TIMED_OUT": "The brokers answered too late: check their load and their replicas.",
+    "NOT_LEADER_OR_FOLLOWER": "A partition has moved: raise the client's retries and timeouts.",
+    "NOT_ENOUGH_REPLICAS": "Fewer replicas are in sync than min.insync.replicas: check the"
     " brokers.",
-    "TOPIC_AUTHORIZATION_FAILED": "Give the client's user the right to write to the topic.",
-    "INVALID_RECORD": "The topic refuses the record: a compacted topic needs a key.",
-    "delivery_timeout": "No broker has answered in time: look at the network and the brokers, then"
-    " at message.timeout.ms (kafka-python: delivery_timeout_ms).",
-    "connection": "The brokers could not be reached: look at the addresses and the network.",
-    "authentication": "Look at the client's credentials and its security.protocol.",
-    "serialization": "The serializer refuses what it is given: look at the exception.",
-    "purged": "The program has purged its own queue; it should not before flush().",
+    "TOPIC_AUTHORIZATION_FAILED": "Allow the client's user to write to the topic.",
+    "INVALID_RECORD": "The topic rejects the record: a compacted topic needs a key.",
+    "delivery_timeout": "No broker answered in time: check the network and the brokers, then"
+    " message.timeout.ms (kafka-python: delivery_timeout_ms).",
+    "connection": "The brokers could not be reached: check the addresses and the network.",
+    "authentication": "Check the client's credentials and its security.protocol.",
+    "serialization": "The serializer rejects its input: see the exception.",
+    "purged": "The program purged its own queue: call flush() first.",
     "closed": "The program writes after it has closed its producer.",
-    "fenced": "Another producer has the same transactional.id: give each its own.",
+    "fenced": "Another producer has the same transactional.id: give each one its own.",
 }
 """By `error.type`."""
 
 WITHOUT_WAITING = {
-    "flush": "Take flush() out of the loop: call poll(0) after each produce() and look at the"
-    " answers in on_delivery; flush() once, at the end or after a batch.",
-    "get": "Do not call get() on each future: use add_errback(), and flush() once at the end or"
-    " after a batch.",
-    "send_and_wait": "Use send(), which gives a future, and await the futures together, after a"
+    "flush": "Move flush() out of the loop: call poll(0) after each produce(), check the results"
+    " in on_delivery, and call flush() once, at the end or after a batch.",
+    "get": "Do not call get() on each future: use add_errback(), and call flush() once, at the end"
+    " or after a batch.",
+    "send_and_wait": "Use send(), which returns a future, and await the futures together after a"
     " batch.",
-    "await": "Do not await each future before the next send(): keep them, and await them together,"
-    " after a batch.",
-    "": "Begin the next writes before the answers to the last have come; wait once, after a batch.",
+    "await": "Do not await each future before the next send(): collect the futures and await them"
+    " together after a batch.",
+    "": "Start the next writes before the previous ones are answered; wait once, after a batch.",
 }
-"""By what a program waits with; empty where that was not seen."""
+"""By the call that waits; empty if it was not seen."""

@@ -1,4 +1,4 @@
-"""What text and page say in the same words."""
+"""Sentences that the text and the page share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_NAME = 60
 
 
 def writers(report: Report) -> str:
-    """Return the services, as many as a sentence holds, and how many processes there were."""
+    """Return the names of up to three services, and the number of processes."""
     names = [f"`{shortened(foreign(name), _LONGEST_NAME)}`" for name in report.services]
     if len(names) > _SERVICES:
         names[_SERVICES:] = [f"{number(len(names) - _SERVICES)} more"]
@@ -25,17 +25,17 @@ def writers(report: Report) -> str:
 
 
 def cost(cost: Cost | None) -> str:
-    """Return what the agent has taken, a sentence; empty where that is not known."""
+    """Return a sentence about the agent's overhead; empty if it is not known."""
     if cost is None:
         return ""
     call = "" if cost.call is None else f"{duration(cost.call)} in the call, "
     background = duration(cost.background or 0)
     dropped = f"; {counted(cost.dropped, 'span')} dropped" if cost.dropped else ""
-    return f"The agent's own cost an operation: {call}{background} in the background{dropped}."
+    return f"Agent overhead per operation: {call}{background} in the background{dropped}."
 
 
 def notes(report: Report) -> list[str]:
-    """Return what must be known to read the numbers, a sentence each."""
+    """Return the notes that a reader of the numbers needs, one sentence each."""
     left_out = ", ".join(
         counted(count, noun)
         for count, noun in (
@@ -47,25 +47,25 @@ def notes(report: Report) -> list[str]:
     )
     found = {
         _missing(report.sent): report.sent,
-        "Unconfirmed: the client itself cannot know, as with acks=0 or"
+        "Unconfirmed: the client cannot know whether the message was written, as with acks=0 or"
         " delivery.report.only.error=true.": report.count("unconfirmed"),
-        "Undecided: sent in a transaction whose commit or abort is not known.": report.count(
-            "undecided"
+        "Undecided: sent in a transaction whose outcome, commit or abort, is unknown.": (
+            report.count("undecided")
         ),
-        f"Sampled: of what the sampler dropped, {counted(report.kept, 'span')} kept as failed or"
-        " slow; the rest is in no number above.": report.kept,
-        f"No usable clock in {counted(report.untimed, 'span')} (no start, one before 2000, or"
-        " an end before it): counted, but in no time.": report.untimed,
-        f"Not understood, and in no number above: {left_out}.": left_out,
+        f"Sampled: {counted(report.kept, 'span')} kept as failed or slow; the numbers above do not"
+        " include the rest of what the sampler dropped.": report.kept,
+        f"{counted(report.untimed, 'span')} without usable timestamps (no start, a start before"
+        " 2000, or an end before the start): counted, but not timed.": report.untimed,
+        f"Could not be read, and is not included above: {left_out}.": left_out,
     }
     return [note for note, applies in found.items() if note and applies]
 
 
 def _missing(sent: Sent | None) -> str:
-    """Return how much of what was sent is not here; empty where that is nothing, or not known."""
+    """Return a sentence if messages that were sent are missing here, as far as that is known."""
     if sent is None or sent.is_complete:
         return ""
     return (
         f"The recording has {number(sent.recorded)} of {counted(sent.counted, 'message')} written:"
-        " it is sampled, or its beginning was deleted."
+        " it is sampled, or its oldest part was deleted."
     )

@@ -27,8 +27,8 @@ _NONE = "-"
 def render(report: Report, width: int = 100, height: float = math.inf) -> str:
     """Return `report` as text, in lines of at most `width` characters, 80 or more.
 
-    Only the next command may be longer, since the recording's path is in it. Of more than `height`
-    lines a terminal has lost the first: then the end names the findings once more.
+    Only the last line may be longer, since it has the recording's path. A terminal loses the first
+    of more than `height` lines, so that the end then names the findings once more.
     """
     width = max(width, _NARROWEST)
     sections = (
@@ -46,14 +46,14 @@ def render(report: Report, width: int = 100, height: float = math.inf) -> str:
     text = "\n\n".join(section for section in sections if section) + "\n\n"
     if report.findings and text.count("\n") >= height:
         slugs = dict.fromkeys(finding.slug for finding in report.findings)
-        text += _filled(f"Found, as the top says: {', '.join(slugs)}.", width) + "\n"
+        text += _filled(f"Findings above: {', '.join(slugs)}.", width) + "\n"
     recording = foreign(shlex.quote(report.path))
-    return f"{text}Closer: autoinstrument report {recording} --html report.html\n"
+    return f"{text}For details, run: autoinstrument report {recording} --html report.html\n"
 
 
 def _summary(report: Report, width: int) -> str:
     if not report.spans:
-        return "No message was written: the recording has no spans."
+        return "No messages were written: the recording has no spans."
     others = [
         f", {number(count)} {outcome}"
         for outcome in OUTCOMES[1:]
@@ -61,7 +61,7 @@ def _summary(report: Report, width: int) -> str:
     ]
     happened = f"{counted(report.count('written'), 'message')} written{''.join(others)}"
     if not report.topics:
-        happened = "No message was written"
+        happened = "No messages were written"
     seen = f"{counted(report.spans, 'span')} in {counted(report.files, 'file')}"
     if report.started and report.ended:
         happened += f"{',' if others else ''} in {duration(report.duration)}"
@@ -77,7 +77,7 @@ def _findings(findings: tuple[Finding, ...], width: int) -> str:
         lines.append(_filled(f"  {finding.slug}: {_foreign(finding.headline)}", width, 4))
         if len(lines) <= 3 * _EXPLAINED:
             lines.append(_filled(f"    {_foreign(finding.evidence)}", width, 4))
-            lines.append(_filled(f"    Do: {_foreign(finding.remedy)}", width, 8))
+            lines.append(_filled(f"    Fix: {_foreign(finding.remedy)}", width, 9))
     return "\n".join([*lines, *_more(len(findings) - _FINDINGS)])
 
 
@@ -109,7 +109,9 @@ def _topics(report: Report, width: int) -> str:
             leaves=4,
         ),
     ]
-    explained = "  p50 to max: call to acknowledgement; percentiles at most 1 % high."
+    explained = (
+        "  p50 to max: time from the call to the acknowledgement. Percentiles read at most 1% high."
+    )
     more = _more(len(report.topics) - len(shown))
     return "\n".join([table(columns, width), *more, _filled(explained, width)])
 
@@ -144,7 +146,7 @@ def _causes(report: Report, width: int) -> str:
         Column("failed", [number(cause.count) for cause in shown]),
         _words("error", [cause.error_type for cause in shown], least=24),
         _words("topic", [cause.topic for cause in shown], least=16),
-        _words("in the client's words", [cause.description or _NONE for cause in shown], least=32),
+        _words("error message", [cause.description or _NONE for cause in shown], least=32),
         Column("last trace", [cause.trace_id for cause in shown], right=False, leaves=1),
     ]
     more = _more(len(report.causes) - len(shown))

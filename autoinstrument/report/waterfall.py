@@ -1,4 +1,4 @@
-"""One trace as a waterfall: who called whom, and when."""
+"""One trace as a waterfall: which span called which, and when."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def _steps(
 
 
 def render(trace: Trace | None) -> str:
-    """Return the waterfall as text, a line a span; empty without a trace."""
+    """Return the waterfall as text, one line per span; empty without a trace."""
     if trace is None:
         return ""
     labels = [f"{'  ' * step.depth}{foreign(step.name)}" for step in trace.steps[:_SHOWN]]
     wide = min(max(map(len, labels)), _LONGEST_LABEL)
-    lines = [f"Slowest way through the pipeline: trace {trace.trace_id}"]
+    lines = [f"Slowest trace through the pipeline: {trace.trace_id}"]
     for label, step in zip(labels, trace.steps, strict=False):
         took = f"{duration(step.duration):>8}{'  failed' if step.error else ''}"
         lines.append(f"  {shortened(label, wide):{wide}}  |{_bar(step, trace.duration)}|  {took}")
