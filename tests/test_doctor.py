@@ -103,7 +103,7 @@ def distributions(folder: Path, **versions: str) -> str:
 def test_where_nothing_is_wrong_it_says_what_is_traced(doctor: Doctor) -> None:
     """The interpreter, the start, the client with its hooked modules, where the spans go."""
     found = doctor(**ON)
-    assert (found.code, found.stderr, found.data["verdict"]) == (0, "", "Nothing is wrong.")
+    assert (found.code, found.stderr, found.data["verdict"]) == (0, "", "No problems found.")
     assert sys.executable in found.line("python").what
     assert "autoinstrument.pth" in found.line("started").what
     client = found.line("confluent-kafka").what
@@ -175,7 +175,7 @@ def test_an_interpreter_without_the_start_file_is_not_traced_by_the_variable(
     found = doctor(bare.path, "app.py", **ON)
     line = found.line("start-file-missing")
     assert (found.code, line.status) == (1, "problem")
-    assert line.remedy.endswith(f"the service was given: {bare.path} -m pip install WHEEL")
+    assert line.remedy.endswith(f"the service uses: {bare.path} -m pip install WHEEL")
 
 
 def test_an_interpreter_without_the_start_file_is_traced_under_run(
@@ -450,8 +450,10 @@ def test_an_endpoint_that_takes_spans_is_asked_as_the_exporter_would(
     headers = {"OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=seed"}
     found = doctor(**otlp_endpoint.environment, **headers)
     assert found.code == 0
-    assert found.line("endpoint").what == f"{otlp_endpoint.url}/v1/traces answers 200"
-    assert "as OTEL_TRACES_EXPORTER says" in found.line("exporter").what
+    assert (
+        found.line("endpoint").what == f"{otlp_endpoint.url}/v1/traces answers with HTTP status 200"
+    )
+    assert "(OTEL_TRACES_EXPORTER)" in found.line("exporter").what
     (request,) = otlp_endpoint.requests
     assert (request.path, request.headers["x-tenant"]) == ("/v1/traces", "seed")
     assert otlp_endpoint.spans() == []
@@ -471,7 +473,9 @@ def test_an_endpoint_that_refuses_is_a_problem_and_no_secret_is_printed(
         ended = HERE.run("-m", "autoinstrument", "doctor", *options, cwd=tmp_path, **variables)
         assert ended.returncode == 1
         assert "endpoint-refuses" in ended.stdout
-        assert f"http://{address}/v1/traces answers 404" in " ".join(ended.stdout.split())
+        assert f"http://{address}/v1/traces answers with HTTP status 404" in " ".join(
+            ended.stdout.split()
+        )
         assert "hunter2" not in ended.stdout + ended.stderr
     assert otlp_endpoint.requests[0].headers["authorization"].startswith("Basic ")
 
@@ -519,7 +523,10 @@ def test_an_endpoint_that_is_no_url_is_a_problem(url: str) -> None:
 def test_a_target_of_grpc_that_is_no_address_is_a_problem() -> None:
     """A port has to be a number."""
     line = endpoints.grpc("me:hunter2@host:port", plain=True)
-    assert (line.slug, line.what) == ("endpoint-invalid", "host:port is no address of an endpoint")
+    assert (line.slug, line.what) == (
+        "endpoint-invalid",
+        "host:port is not a valid endpoint address",
+    )
 
 
 @pytest.fixture
@@ -577,7 +584,10 @@ def test_a_recording_that_cannot_be_written_is_a_problem(doctor: Doctor, tmp_pat
     """A path below a file, and a file that is something else, which is left as it was."""
     other = tmp_path / "notes.txt"
     other.write_text("mine")
-    for record, reason in (other / "folder", "Not a directory"), (other, "it is another file"):
+    for record, reason in (
+        (other / "folder", "Not a directory"),
+        (other, "it exists and is not a recording"),
+    ):
         found = doctor(AUTOINSTRUMENT_RECORD=str(record))
         assert (found.code, found.slugs("problem")) == (1, {"recording-unwritable"})
         assert f"{record} cannot be written: {reason}" in found.line("recording-unwritable").what
@@ -624,10 +634,10 @@ def test_an_exporter_that_only_the_sdk_can_encode_for_is_said_to_be(
 ) -> None:
     """It works as any other, and costs what the SDK costs."""
     exporter = OTLPSpanExporter()
-    assert "encoded by the SDK" not in destinations._destination(exporter)[0].what
+    assert "needs the SDK's slower encoder" not in destinations._destination(exporter)[0].what
     monkeypatch.setattr(destinations, "lean_transport", lambda _: None)
     line = destinations._destination(exporter)[0]
-    assert (line.status, "encoded by the SDK" in line.what) == ("ok", True)
+    assert (line.status, "needs the SDK's slower encoder" in line.what) == ("ok", True)
 
 
 def test_a_script_is_examined_in_the_interpreter_that_it_names(

@@ -680,7 +680,7 @@ def test_the_first_screen_says_it(run: Runner, kafka: Kafka) -> None:
     shown = render(report(done.recording)).splitlines()
     assert shown[3:5] == [
         "Findings",
-        "  lost-at-exit: 1 message without an answer when the program ended.",
+        "  lost-at-exit: 1 message had no answer when the program ended.",
     ]
     assert shown[6].startswith("    Fix: Call flush() before the program ends")
 

@@ -311,7 +311,7 @@ def test_a_report_that_cannot_be_kept_is_refused_first(run: Run, tmp_path: Path)
     (tmp_path / ".autoinstrument").touch()
     ended = run("--report", "--", "echo", "started", cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert re.fullmatch(r"autoinstrument run: \S+ cannot be made: .+\n", ended.stderr)
+    assert re.fullmatch(r"autoinstrument run: \S+ cannot be created: .+\n", ended.stderr)
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2"])

@@ -1,4 +1,4 @@
-"""`autoinstrument doctor`: what keeps spans from coming, and what to do about it."""
+"""`autoinstrument doctor`: what keeps spans from appearing, and how to fix it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from autoinstrument.doctor.line import Line
 
-SUMMARY = "say what is traced here, what is not and why, and what to do"
+SUMMARY = "show what is traced here and what is not, why, and how to fix it"
 
 _WIDEST = 120
 
@@ -21,12 +21,12 @@ _WIDEST = 120
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `[--json] [-- COMMAND...]`."""
     parser.usage = "%(prog)s [--json] [-- COMMAND...]"
-    parser.add_argument("--json", action="store_true", help="print data instead of text")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.add_argument(
         "command",
         metavar="COMMAND",
         nargs="...",
-        help="examine the Python that this command would start (default: the one that runs this)",
+        help="examine the Python that this command would start (default: the current one)",
     )
 
 

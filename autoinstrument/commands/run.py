@@ -26,11 +26,11 @@ _WRONG_USAGE, _NOT_EXECUTABLE, _NOT_FOUND = 2, 126, 127
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `[--record PATH] [--report] -- COMMAND...`."""
     parser.usage = "%(prog)s [--record PATH] [--report] -- COMMAND..."
-    parser.add_argument("--record", metavar="PATH", help="record into this file or folder")
+    parser.add_argument("--record", metavar="PATH", help="record spans into this file or folder")
     parser.add_argument(
-        "--report", action="store_true", help="print the report when the command has ended"
+        "--report", action="store_true", help="print the report after the command has ended"
     )
-    parser.add_argument("command", metavar="COMMAND", nargs="...", help="what to run")
+    parser.add_argument("command", metavar="COMMAND", nargs="...", help="the command to run")
 
 
 def execute(parsed: argparse.Namespace) -> int:
@@ -54,7 +54,7 @@ def start(command: list[str], record: str | None = None, *, report: bool = False
         try:
             os.makedirs(record)
         except OSError as error:
-            return _refuse(f"{record} cannot be made: {error.strerror}", 1)
+            return _refuse(f"{record} cannot be created: {error.strerror}", 1)
     environment = with_agent(os.environ, record)
     try:
         if not report and os.name != "nt":

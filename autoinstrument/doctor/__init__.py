@@ -1,4 +1,4 @@
-"""What can keep spans from a user, checked one by one: plain data, then text.
+"""Checks of everything that can keep spans from appearing: plain data, then text.
 
-`examination` starts the interpreter in question; `inside` and all that it calls run in there.
+`examination` starts the interpreter to be examined; `inside` and what it calls run in there.
 """

@@ -1,4 +1,4 @@
-"""Other agents that trace the same writes: installed, or active from the start."""
+"""Other agents that trace the same writes: installed, or active from startup."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AGENTS = {
 
 
 def lines(loaded: AbstractSet[str]) -> list[Line]:
-    """Return a line for each agent; `loaded` are the modules that the start has imported."""
+    """Return a line for each agent; `loaded` are the modules that startup imported."""
     found = [
         _active(name) if module in loaded else _installed(name, number)
         for name, module in _AGENTS.items()
@@ -43,7 +43,7 @@ def _version(distribution: str) -> str | None:
 
 def _installed(distribution: str, number: str | None) -> Line:
     return Line(
-        "ok", "other-agents", f"{distribution} {number} is installed; the start leaves it alone"
+        "ok", "other-agents", f"{distribution} {number} is installed, but not active at startup"
     )
 
 
@@ -52,6 +52,6 @@ def _active(distribution: str) -> Line:
         "warning",
         "other-agent",
         f"{distribution} starts with this interpreter",
-        "It may trace the same writes; of its spans and ours, a message should have one.",
-        "Switch its Kafka tracing off, or do not start it.",
+        "It may trace the same writes, so that a message would have two spans.",
+        "Turn its Kafka tracing off, or do not start it.",
     )

@@ -1,4 +1,4 @@
-"""Which Kafka clients are here, and are they traced? What is traced is imported to see it."""
+"""The Kafka clients that are installed, and whether they are traced, by importing them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class _Client:
         if self._is_too_old():
             return self._too_old()
         if not started():
-            return Line("ok", self._name, f"{known}, of which this version can trace the writes")
+            return Line("ok", self._name, f"{known} can be traced")
         return self._tried(known, told)
 
     def _tried(self, known: str, told: list[Notice]) -> Line:
@@ -104,7 +104,7 @@ class _Client:
             "problem",
             "client-unsupported",
             f"{self._name} {self._version} is not traced; {oldest} and later are",
-            "Its writes get no span.",
+            "Its writes have no spans.",
             f"{sys.executable} -m pip install '{self._name}>={oldest}'",
         )
 
@@ -156,8 +156,8 @@ def _disabled(known: str) -> Line:
         "client-disabled",
         f"{known} is not traced: AUTOINSTRUMENT_DISABLE or OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
         " names it",
-        "Its writes get no span.",
-        "Take it out of those variables where spans are wanted.",
+        "Its writes have no spans.",
+        "Remove it from that variable if you want spans.",
     )
 
 
@@ -165,7 +165,7 @@ def _none(served: set[str]) -> Line:
     return Line(
         "problem",
         "client-missing",
-        f"no Kafka client that can be traced is installed here ({', '.join(sorted(served))})",
+        f"no supported Kafka client is installed here ({', '.join(sorted(served))})",
         "There is nothing to trace in this interpreter.",
         "Examine the interpreter of the service: autoinstrument doctor -- COMMAND",
     )
@@ -175,10 +175,10 @@ def _early(known: str) -> Line:
     return Line(
         "problem",
         "imported-early",
-        f"{known} is imported while the interpreter starts, before the agent",
-        "Names that are bound already stay as they are: these writes get no span.",
-        "Find the .pth file or sitecustomize that imports it; `autoinstrument run` may come first."
-        " autoinstrument.activate() reaches the names of modules, and says what it cannot.",
+        f"{known} is imported at startup, before the agent starts",
+        "Names that are already bound do not change, so that these writes have no spans.",
+        "Find the .pth file or sitecustomize that imports it; `autoinstrument run` may start first."
+        " autoinstrument.activate() reaches names in modules, and returns what it cannot reach.",
     )
 
 
@@ -187,8 +187,8 @@ def _broken(known: str, error: Exception) -> Line:
         "problem",
         "client-broken",
         f"{known} cannot be imported: {type(error).__name__}: {error}",
-        "It fails without the agent, too.",
-        "Install the client again.",
+        "The import also fails without the agent.",
+        "Reinstall the client.",
     )
 
 
@@ -197,6 +197,6 @@ def _unusable(adapter: str, error: Exception) -> Line:
         "problem",
         "agent-failed",
         f"{adapter} cannot be imported: {type(error).__name__}: {error}",
-        "What it is for is not traced.",
+        "The client that it is for is not traced.",
         installing("--force-reinstall"),
     )

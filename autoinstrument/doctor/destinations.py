@@ -1,4 +1,4 @@
-"""Where spans go: which exporter, why that one, and whether it can do its work."""
+"""Where spans go: which exporter, why that one, and whether it works."""
 
 from __future__ import annotations
 
@@ -28,11 +28,17 @@ _OTLP = "opentelemetry.exporter.otlp.proto."
 
 
 def lines(told: list[Notice]) -> list[Line]:
-    """Return a line for each destination, and one for what answers there."""
+    """Return a line for each destination, and one for its endpoint."""
     provider = trace.get_tracer_provider()
     if not isinstance(provider, trace.ProxyTracerProvider):
         kind = f"{type(provider).__module__}.{type(provider).__qualname__}"
-        return [Line("ok", "exporter", f"spans go to the provider set at the start, a {kind}")]
+        return [
+            Line(
+                "ok",
+                "exporter",
+                f"spans go to the TracerProvider that was set at startup, a {kind}",
+            )
+        ]
     try:
         pipeline.current()  # as the first write would
         found = exporters()
@@ -49,9 +55,11 @@ def _destination(exporter: Any) -> list[Line]:
     module = type(exporter).__module__
     protocol = module.removeprefix(_OTLP).partition(".")[0] if module.startswith(_OTLP) else None
     name = f"OTLP over {protocol.upper() if protocol == 'http' else 'gRPC'}" if protocol else module
-    line = Line("ok", "exporter", f"{name}, as {_reason()} says, unless the program sets its own")
+    line = Line(
+        "ok", "exporter", f"{name} ({_reason()}), unless the program sets its own TracerProvider"
+    )
     if protocol and lean_transport(exporter) is None:
-        slowly = f"{line.what}; encoded by the SDK, as this version sends in a way of its own"
+        slowly = f"{line.what}; this version of the exporter needs the SDK's slower encoder"
         line = replace(line, what=slowly)
     target = getattr(exporter, "_endpoint", None)
     if protocol not in {"http", "grpc"} or not isinstance(target, str):
@@ -80,10 +88,10 @@ def _recording(recording: Recording) -> Line:
             "recording-unwritable",
             f"{where} cannot be written: {reason}",
             "The recording cannot be written; spans are dropped.",
-            "Name another place: AUTOINSTRUMENT_RECORD, or run --record.",
+            "Choose another place with AUTOINSTRUMENT_RECORD or `run --record`.",
         )
     why = "AUTOINSTRUMENT_RECORD" if settings().record else "no exporter is configured"
-    file = "the file" if recording.path == where else "a file for each process in"
+    file = "the file" if recording.path == where else "one file per process in"
     return Line("ok", "recording", f"{file} {where} ({why})")
 
 
@@ -93,7 +101,7 @@ def _unwritable(path: Path) -> str | None:
         if path.exists():
             with path.open("rb+") as file:
                 other = file.read(len(BEGINNING)) not in {b"", BEGINNING}
-            return "it is another file, not a recording" if other else None
+            return "it exists and is not a recording" if other else None
         folder = next(parent for parent in path.parents if parent.exists())
         with TemporaryFile(dir=folder):
             return None
@@ -105,9 +113,9 @@ def _none() -> Line:
     return Line(
         "warning",
         "no-exporter",
-        "OTEL_TRACES_EXPORTER=none, and no recording is asked for",
+        "OTEL_TRACES_EXPORTER=none, and AUTOINSTRUMENT_RECORD is not set",
         "Spans go nowhere.",
-        "Name an exporter there, or set AUTOINSTRUMENT_RECORD.",
+        "Name an exporter in OTEL_TRACES_EXPORTER, or set AUTOINSTRUMENT_RECORD.",
     )
 
 
@@ -116,7 +124,7 @@ def _unusable(error: Exception) -> Line:
     return Line(
         "problem",
         "agent-failed",
-        f"the pipeline of spans cannot be made: {words}",
+        f"the span pipeline cannot be built: {words}",
         "There are no spans.",
         "Correct the OTEL_* variables.",
     )

@@ -1,4 +1,4 @@
-"""Is somebody there who takes spans? An OTLP endpoint is asked with an empty export request."""
+"""Whether an OTLP endpoint accepts spans: it is sent an empty export request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TYPE, _SETTINGS = 3, 4  # the fourth byte of a frame is its type; a server begi
 
 
 def http(url: str) -> Line:
-    """Return what the OTLP/HTTP endpoint at `url` answers to an export of nothing."""
+    """Return what the OTLP/HTTP endpoint at `url` answers to an empty export request."""
     shown = without_credentials(url)
     try:
         status = _post(url)
@@ -35,16 +35,18 @@ def http(url: str) -> Line:
     except (InvalidURL, ValueError):
         return _invalid(shown)
     except HTTPException:
-        return _wrong_protocol(shown, "HTTP", "If it is gRPC's, OTEL_EXPORTER_OTLP_PROTOCOL=grpc.")
+        return _wrong_protocol(
+            shown, "HTTP", "If it is a gRPC endpoint, set OTEL_EXPORTER_OTLP_PROTOCOL=grpc."
+        )
     except OSError as error:
         return _unreachable(shown, error)
     return _answered(shown, status)
 
 
 def grpc(target: str, *, plain: bool) -> Line:
-    """Return whether somebody listens at `target`, a host and a port.
+    """Return whether a server listens at `target`, a host and a port.
 
-    If it is `plain`, without TLS, also whether it is HTTP/2 that is spoken there.
+    If the connection is `plain`, without TLS, also whether the server speaks HTTP/2.
     """
     parts = urlsplit(f"//{target}")
     try:
@@ -57,7 +59,7 @@ def grpc(target: str, *, plain: bool) -> Line:
     except ValueError:
         return _invalid(without_credentials(f"//{target}")[2:])
     if answer and answer[_TYPE] != _SETTINGS:
-        hint = "If it is HTTP's, OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf."
+        hint = "If it is an HTTP endpoint, set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf."
         return _wrong_protocol(shown, "gRPC", hint)
     return Line("ok", "endpoint", f"{shown} accepts connections")
 
@@ -116,29 +118,33 @@ def _greeted(connection: socket.socket) -> bytes:
 
 def _answered(shown: str, status: int) -> Line:
     if status < 300:  # noqa: PLR2004 - the first that is not success
-        return Line("ok", "endpoint", f"{shown} answers {status}")
+        return Line("ok", "endpoint", f"{shown} answers with HTTP status {status}")
     if 400 <= status < 500 and status not in _TEMPORARY:  # noqa: PLR2004 - a client's errors
         return Line(
-            "problem", "endpoint-refuses", f"{shown} answers {status}", _DROPPED, _correct(status)
+            "problem",
+            "endpoint-refuses",
+            f"{shown} answers with HTTP status {status}",
+            _DROPPED,
+            _correct(status),
         )
     return Line(
         "warning",
         "endpoint-error",
-        f"{shown} answers {status}",
-        "Spans are dropped, unless it recovers soon.",
-        "See what the collector logs.",
+        f"{shown} answers with HTTP status {status}",
+        "Spans are dropped unless the endpoint recovers soon.",
+        "See the collector's log.",
     )
 
 
 def _correct(status: int) -> str:
     if status in {401, 403}:
-        return "Give its credentials in OTEL_EXPORTER_OTLP_HEADERS."
+        return "Set its credentials in OTEL_EXPORTER_OTLP_HEADERS."
     if status in {404, 405}:
         return (
-            "Correct the path: to OTEL_EXPORTER_OTLP_ENDPOINT is added /v1/traces,"
-            " OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is."
+            "Correct the path: /v1/traces is appended to OTEL_EXPORTER_OTLP_ENDPOINT, but not to"
+            " OTEL_EXPORTER_OTLP_TRACES_ENDPOINT."
         )
-    return "See what the collector logs."
+    return "See the collector's log."
 
 
 def _wrong_protocol(shown: str, protocol: str, hint: str) -> Line:
@@ -150,7 +156,7 @@ def _invalid(shown: str) -> Line:
     return Line(
         "problem",
         "endpoint-invalid",
-        f"{shown} is no address of an endpoint",
+        f"{shown} is not a valid endpoint address",
         _DROPPED,
         "Write it as http://HOST:PORT in OTEL_EXPORTER_OTLP_ENDPOINT.",
     )

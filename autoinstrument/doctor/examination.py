@@ -1,4 +1,4 @@
-"""The examination from outside: the interpreter in question, started as the service would be."""
+"""The examination from outside: it starts the interpreter as the service would."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _LAUNCHERS = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin", "elas
 
 
 def examine(command: Sequence[str], with_agent: Mapping[str, str]) -> list[Line]:
-    """Return what was found in the interpreter that `command` starts; without one, in this one.
+    """Return the findings for the interpreter that `command` starts; without one, for this one.
 
-    It is started in the environment as it is, if the agent is switched on there, else in that of
+    It starts in the current environment if the agent is enabled there, otherwise in that of
     `autoinstrument run`, which is `with_agent`.
     """
     try:
@@ -54,15 +54,16 @@ def _switch() -> Line:
         return Line(
             "off",
             "not-enabled",
-            "AUTOINSTRUMENT_ENABLED is not set here; the rest is as under `autoinstrument run`",
-            "A program that is started without `run` is not traced.",
-            "Start it with: autoinstrument run -- COMMAND, or set AUTOINSTRUMENT_ENABLED=1.",
+            "AUTOINSTRUMENT_ENABLED is not set here; the other checks are those under"
+            " `autoinstrument run`",
+            "A program that starts without `run` is not traced.",
+            "Start it with `autoinstrument run -- COMMAND`, or set AUTOINSTRUMENT_ENABLED=1.",
         )
     return Line(
         "problem",
         "bad-setting",
         f"AUTOINSTRUMENT_ENABLED={value!r} is ignored; accepted: 1, 0",
-        "A program that is started without `run` is not traced.",
+        "A program that starts without `run` is not traced.",
         "Set it to 1.",
     )
 
@@ -75,9 +76,9 @@ def _launched(command: Sequence[str]) -> list[Line]:
         Line(
             "warning",
             "other-agent",
-            f"{name} starts another agent, which is not active in this examination",
-            "It may trace the same writes; of its spans and ours, a message should have one.",
-            "Leave it out, or switch its Kafka tracing off.",
+            f"{name} starts another agent, which was not active during these checks",
+            "It may trace the same writes, so that a message would have two spans.",
+            "Leave it out, or turn its Kafka tracing off.",
         )
     ]
 
@@ -99,7 +100,7 @@ def _found_in(python: Sequence[str], with_agent: Mapping[str, str]) -> list[Line
     except OSError as error:
         return [_dead(python[0], str(error.strerror))]
     except subprocess.TimeoutExpired:
-        return [_dead(python[0], f"it has not ended within {_PATIENCE} s")]
+        return [_dead(python[0], f"it did not end within {_PATIENCE} s")]
     for line in ended.stdout.splitlines():
         if line.startswith(_MARK):
             return [Line(**found) for found in json.loads(line.removeprefix(_MARK))]
@@ -115,8 +116,8 @@ def _not_known(slug: str, words: str) -> Line:
         "problem",
         slug,
         words,
-        "Nothing can be said about the interpreter of the service.",
-        "Name its interpreter: autoinstrument doctor -- /path/to/python",
+        "The interpreter of the service could not be examined.",
+        "Name the interpreter: autoinstrument doctor -- /path/to/python",
     )
 
 
@@ -124,9 +125,9 @@ def _too_old(python: str, version: str) -> Line:
     return Line(
         "problem",
         "python-unsupported",
-        f"{python} is Python {version}; the agent takes 3.10 or later",
-        "The agent is not started; the program runs as without it.",
-        "Run the service on a later Python.",
+        f"{python} is Python {version}; the agent needs 3.10 or later",
+        "The agent does not start; the program runs without it.",
+        "Run the service on a newer Python.",
     )
 
 
@@ -135,6 +136,6 @@ def _dead(python: str, reason: str) -> Line:
         "problem",
         "python-fails",
         f"{python} cannot be examined: {reason}",
-        "Nothing can be said about the interpreter of the service.",
-        "See that it starts: `python -c pass` in the same environment.",
+        "The interpreter of the service could not be examined.",
+        "Check that it starts: run `python -c pass` in the same environment.",
     )

@@ -1,4 +1,4 @@
-"""The examination itself, in the interpreter that is examined: what it finds goes to stdout."""
+"""The examination in the examined interpreter, which prints its findings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _incomplete(error: ImportError) -> Line:
     return Line(
         "problem",
         "dependency-missing",
-        f"what the agent needs cannot be imported: {error}",
+        f"a dependency of the agent cannot be imported: {error}",
         "No client can be traced.",
         installing(),
     )

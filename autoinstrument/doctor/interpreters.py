@@ -1,4 +1,4 @@
-"""Which interpreter a command starts, and with which of the options that decide on the start."""
+"""Which interpreter a command starts, and with which options that affect startup."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def interpreter(command: Sequence[str]) -> list[str]:
         return [words[0], *_options(words[1:])]
     raise NoInterpreterError(
         "command-unknown",
-        f"{found} is not a Python program: what it starts cannot be known",
+        f"{found} is not a Python program, so its interpreter is unknown",
     )
 
 

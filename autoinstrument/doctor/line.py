@@ -1,4 +1,4 @@
-"""One thing that was checked: plain data, which crosses from one interpreter to another as JSON."""
+"""The result of one check: plain data, passed from one interpreter to another as JSON."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from urllib.parse import unquote
 
 Status: TypeAlias = Literal["ok", "off", "warning", "problem"]
 STATUSES: tuple[Status, ...] = ("ok", "off", "warning", "problem")
-"""Mildest first: `off` is switched off on purpose, a `problem` costs spans that were asked for."""
+"""Mildest first: `off` was turned off on purpose, a `problem` costs wanted spans."""
 
 _SHORTEST_SECRET = 4  # characters; to hide shorter ones would spoil every word
 
 
 @dataclass(frozen=True)
 class Line:
-    """What was found, why it matters and what to do about it; nothing of the latter two if ok."""
+    """What was found, why it matters and how to fix it; the latter two are empty if ok."""
 
     status: Status
     slug: str
@@ -28,12 +28,12 @@ class Line:
 
 
 def installing(*options: str) -> str:
-    """Return the remedy of what an installation of the agent mends.
+    """Return the fix for what reinstalling the agent repairs.
 
-    It names no package: on an index, the name may be a stranger's.
+    It names no package: on an index, that name may belong to a stranger.
     """
     pip = " ".join([sys.executable, "-m pip install", *options])
-    return f"Install the wheel that the service was given: {pip} WHEEL"
+    return f"Install the wheel that the service uses: {pip} WHEEL"
 
 
 def without_secrets(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What earlier runs have dropped, as their recordings say."""
+"""Spans that earlier runs dropped, according to their recordings."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def lines() -> list[Line]:
         Line(
             "warning",
             "events-dropped",
-            f"{found.dropped:,} spans were dropped, as the recording in {where} says",
+            f"{found.dropped:,} spans were dropped, according to the recording in {where}",
             "Reports and traces are incomplete.",
-            "See whether the exporter is reachable; a longer queue: OTEL_BSP_MAX_QUEUE_SIZE.",
+            "Check that the exporter is reachable, or raise OTEL_BSP_MAX_QUEUE_SIZE.",
         )
     ]
 

@@ -1,4 +1,4 @@
-"""What the agent itself says while it is examined, in the words that a service would log."""
+"""The warnings that the agent logs during the examination."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 _MILD: dict[str, Status] = {"bad-setting": "warning", "other-agent": "warning"}
 _REMEDIES = {
-    "agent-failed": "Install it again with pip and --force-reinstall; if that does not help, it is"
-    " a bug: please report it with this output.",
-    "bad-setting": "Correct the variable, or unset it.",
-    "client-unsupported": "Install a version of the client that is traced.",
-    "exporter-missing": "Install it with the pip of the service's own interpreter.",
+    "agent-failed": "Reinstall it with pip and --force-reinstall. If that does not help, this is a"
+    " bug: please report it with this output.",
+    "bad-setting": "Correct or unset the variable.",
+    "client-unsupported": "Install a supported version of the client.",
+    "exporter-missing": "Install it with the pip of the service's interpreter.",
     "exporter-unusable": "Correct the OTEL_EXPORTER_* variables.",
-    "other-agent": "Let one of the two trace Kafka.",
+    "other-agent": "Turn off the Kafka tracing of one of the two.",
 }
 
 
@@ -47,7 +47,7 @@ class Notice(NamedTuple):
 
 @contextmanager
 def collected() -> Iterator[list[Notice]]:
-    """Collect what the agent tells within the block."""
+    """Collect the warnings that the agent logs within the block."""
     collecting = _Collecting()
     logger = logging.getLogger("autoinstrument")
     logger.addHandler(collecting)

@@ -1,4 +1,4 @@
-"""What is recorded of what happens, and whether its context goes on with the messages."""
+"""Which traces are recorded, and whether messages carry their context."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def sampler() -> Line:
     if not entry_points(group="opentelemetry_traces_sampler", name=name):
         accepted = sorted(entry_points(group="opentelemetry_traces_sampler").names)
         return _ignored("OTEL_TRACES_SAMPLER", ", ".join(accepted))
-    share = "" if ratio is None else f", a share of {ratio:g}"
-    return Line("ok", "sampler", f"traces are recorded as {name} says{share}")
+    share = "" if ratio is None else f" with ratio {ratio:g}"
+    return Line("ok", "sampler", f"{name}{share} decides which traces are recorded")
 
 
 def propagation() -> Line:
-    """Return what a message without headers would get."""
+    """Return which headers a message would get."""
     span = Operation()
     span.outer, span.ids, span.flags = Context(), bytes([1]) * 24, 1
     headers = injected(None, span, b"00-...")
     if settings().propagate and headers:
         names = ", ".join(name for name, _ in headers)
-        return Line("ok", "propagation", f"messages carry trace context, in the header {names}")
+        return Line("ok", "propagation", f"messages carry trace context in these headers: {names}")
     variable = "OTEL_PROPAGATORS" if settings().propagate else "AUTOINSTRUMENT_PROPAGATE"
     return Line(
         "off",
         "propagation-off",
-        f"messages carry no trace context, as {variable} says",
-        "A consumer begins a new trace.",
-        "Unset it where traces should go on in the consumer.",
+        f"messages carry no trace context because of {variable}",
+        "Consumers start new traces.",
+        "Unset it if traces should continue in the consumers.",
     )
 
 
@@ -65,13 +65,13 @@ def _ratio(name: str) -> float | None:
 
 def _off(name: str) -> Line:
     kept = bool(os.environ.get("AUTOINSTRUMENT_KEEP", "").strip()) or name in _RATIO
-    what = "only what AUTOINSTRUMENT_KEEP keeps" if kept else "nothing"
+    what = "only what AUTOINSTRUMENT_KEEP names" if kept else "nothing"
     return Line(
         "warning",
         "sampler-off",
         f"OTEL_TRACES_SAMPLER is {name}: {what} is recorded",
-        "There are no spans of ordinary writes.",
-        "Unset it where spans are wanted.",
+        "Ordinary writes have no spans.",
+        "Unset it if you want spans.",
     )
 
 
@@ -81,5 +81,5 @@ def _ignored(variable: str, accepted: str) -> Line:
         "bad-setting",
         f"{variable}={os.environ[variable]!r} is ignored; accepted: {accepted}",
         "Every trace is recorded.",
-        "Correct the variable, or unset it.",
+        "Correct or unset the variable.",
     )

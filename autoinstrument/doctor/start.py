@@ -1,6 +1,6 @@
 """Whether the agent starts in this interpreter, and if not, why not.
 
-Nothing but the standard library is imported here: it has to work where the agent does not.
+This module imports only the standard library, so that it works where the agent does not.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def lines() -> list[Line]:
         return [*found, _why_not()]
     start_file = _start_file()
     if start_file:
-        found.append(Line("ok", "started", f"the agent starts here, by {start_file}"))
+        found.append(Line("ok", "started", f"{start_file} starts the agent"))
     else:
         found += [
-            Line("ok", "started", f"the agent starts here, by the sitecustomize of {_home()}"),
+            Line("ok", "started", f"the sitecustomize of {_home()} starts the agent"),
             _not_installed("off"),
         ]
     return [*found, *_other_sitecustomize()]
 
 
 def started() -> bool:
-    """Whether the agent is there, waiting for a client."""
+    """Whether the agent is active and waits for a client."""
     return any(type(finder).__module__ == _FINDER for finder in sys.meta_path)
 
 
@@ -55,9 +55,9 @@ def _no_site() -> Line | None:
     return Line(
         "problem",
         "no-site",
-        "the interpreter runs with -S: it reads neither start files nor sitecustomize",
-        "The agent is not started.",
-        "Leave out -S.",
+        "the interpreter runs with -S, which skips .pth files and sitecustomize",
+        "The agent does not start.",
+        "Remove -S.",
     )
 
 
@@ -68,8 +68,8 @@ def _sdk_disabled() -> Line | None:
         "problem",
         "sdk-disabled",
         "OTEL_SDK_DISABLED=true",
-        "It switches all of OpenTelemetry off, and the agent with it.",
-        "Unset it where spans are wanted.",
+        "It turns off all of OpenTelemetry, and the agent with it.",
+        "Unset it if you want spans.",
     )
 
 
@@ -86,7 +86,7 @@ def _damaged() -> Line | None:
         "problem",
         "agent-failed",
         f"the agent cannot start{reason}",
-        "Its installation is damaged or not complete.",
+        "Its installation is damaged or incomplete.",
         installing("--force-reinstall"),
     )
 
@@ -99,9 +99,9 @@ def _shadowed() -> Line | None:
     return Line(
         "problem",
         "sitecustomize-shadowed",
-        f"{first} is executed in place of the agent's, which comes later on the path",
-        "An interpreter executes only the first sitecustomize; the agent is not started.",
-        f"Put {ours[0]} first in PYTHONPATH; the agent runs the other one afterwards.",
+        f"{first} runs instead of the agent's, which comes later on the path",
+        "Python runs only the first sitecustomize, so that the agent does not start.",
+        f"Put {ours[0]} first in PYTHONPATH; the agent then runs the other one as well.",
     )
 
 
@@ -112,10 +112,10 @@ def _skipped() -> Line | None:
     return Line(
         "problem",
         "start-file-skipped",
-        f"{start_file} is there, and was not executed",
-        "The agent is not started by it.",
-        f"{sys.executable} -v says what the interpreter did with it. `autoinstrument run` takes"
-        " another way.",
+        f"{start_file} exists, but did not run",
+        "The agent does not start.",
+        f"{sys.executable} -v shows what the interpreter did with it. `autoinstrument run` does not"
+        " need it.",
     )
 
 
@@ -126,14 +126,14 @@ def _not_installed(status: str) -> Line:
             "problem",
             "start-file-missing",
             f"{_START_FILE} is not in the site-packages of this interpreter{ignored}",
-            "The agent is not started.",
+            "The agent does not start.",
             installing(),
         )
     return Line(
         "off",
         "start-file-missing",
-        "autoinstrument is not installed in this interpreter; PYTHONPATH brings it in",
-        "A child that runs with -I or -E, or without this PYTHONPATH, is not traced.",
+        "autoinstrument is not installed in this interpreter, but is on PYTHONPATH",
+        "Child processes with -I, with -E or without this PYTHONPATH are not traced.",
         installing(),
     )
 
@@ -144,13 +144,13 @@ def _other_sitecustomize() -> list[Line]:
         return []
     module = sys.modules.get("sitecustomize")
     if module is not None and Path(str(module.__file__)) == other:
-        return [Line("ok", "sitecustomize", f"{other} is executed as well")]
+        return [Line("ok", "sitecustomize", f"{other} runs as well")]
     return [
         Line(
             "warning",
             "sitecustomize-broken",
             f"{other} raises an exception",
-            "What comes after it in that file is not done, without the agent either.",
+            "The rest of that file does not run, with or without the agent.",
             f"{sys.executable} {other} shows the exception.",
         )
     ]

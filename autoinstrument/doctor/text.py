@@ -1,4 +1,4 @@
-"""An examination as plain text and as data: pure, the worst last, beside the verdict."""
+"""An examination as plain text and as data; the worst comes last, next to the verdict."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def render(lines: Sequence[Line], width: int = 100) -> str:
 
 
 def verdict(lines: Sequence[Line]) -> str:
-    """Return one sentence: what is wrong or switched off, by slugs."""
+    """Return one sentence: what is wrong or turned off, by slugs."""
     slugs = {status: [line.slug for line in lines if line.status == status] for status in STATUSES}
     said = [
         f"{counted(len(slugs[status]), status)}: {_distinct(slugs[status])}"
@@ -49,7 +49,7 @@ def verdict(lines: Sequence[Line]) -> str:
         if slugs[status]
     ]
     if not slugs["problem"]:
-        said.insert(0, "Nothing is wrong")
+        said.insert(0, "No problems found")
     if slugs["off"]:
         said.append(f"off: {_distinct(slugs['off'])}")
     return f"{'; '.join(said)}."

@@ -1,4 +1,4 @@
-"""Where a unit of work is current in this interpreter, and where it is not."""
+"""Where a unit of work is current in this interpreter, and where not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoinstrument.process.settings import settings
 from .line import Line, without_secrets
 
 _INSTRUMENTATION = "opentelemetry.instrumentation.threading"
-_NOT_FOLLOWED = "a unit of work does not follow what is handed to threads and pools"
+_NOT_FOLLOWED = "units of work do not extend into threads and pools"
 _AWAITED = "aiokafka", "confluent_kafka.aio"
 
 
@@ -26,15 +26,15 @@ def lines() -> list[Line]:
 
 def _in_threads() -> Line:
     if threads.can_follow():
-        return Line("ok", "threads", "a unit of work follows what is handed to threads and pools")
+        return Line("ok", "threads", "units of work extend into threads and pools")
     error = _failure_of(_INSTRUMENTATION)
     remedy = f"{sys.executable} -m pip install opentelemetry-instrumentation-threading"
     return Line(
         "off",
         "threads",
         ": ".join(filter(None, [_NOT_FOLLOWED, error])),
-        "What is written there begins a trace of its own.",
-        "See to what the import complains of: nothing is missing." if error else remedy,
+        "Writes from there start new traces.",
+        "Fix the cause of the import error; no package is missing." if error else remedy,
     )
 
 
@@ -56,8 +56,8 @@ def _in_tasks() -> list[Line]:
         Line(
             "ok",
             "wait-for",
-            "a unit of work is current where a message is awaited, but not through"
-            " asyncio.wait_for: before Python 3.12 that has a task of its own",
+            "a unit of work is current where a message is awaited, except through asyncio.wait_for,"
+            " which has a task of its own before Python 3.12",
         )
     ]
 

@@ -64,7 +64,7 @@ def _telling(exporter: SpanExporter, send: Callable[[_Sent], bool]) -> Callable[
         has_arrived = send(what)
         if not has_arrived:
             name = type(exporter).__name__
-            tell("export-failed", f"{name} could not export its spans: see `autoinstrument doctor`")
+            tell("export-failed", f"{name} could not export spans: see `autoinstrument doctor`")
         return has_arrived
 
     return telling

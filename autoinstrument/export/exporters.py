@@ -72,7 +72,7 @@ def _load(signal: str, name: str) -> Any:
             if is_interruption(error):
                 raise
             words = f"{type(error).__name__}: {error}"
-            tell("exporter-unusable", f"the exporter {name!r} cannot be made: {words}", name)
+            tell("exporter-unusable", f"the exporter {name!r} cannot be created: {words}", name)
             return None
         _silence(exporter)
         return exporter

@@ -86,7 +86,7 @@ class Finisher:
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
             self._drop(operation)
-            tell("spans-dropped", f"{waiting} operations wait for their export; more are dropped")
+            tell("spans-dropped", f"the queue is full ({waiting} operations); more are dropped")
             return
         self._waiting.append(operation)
         if waiting == self._many:
@@ -116,7 +116,7 @@ class Finisher:
             given_up, self._unanswered = self._unanswered, 0
         if given_up:
             self.dropped += given_up
-            tell("export-failed", "the last export has no answer: see `autoinstrument doctor`")
+            tell("export-failed", "the last export was not answered: see `autoinstrument doctor`")
         with self._guard:
             self._log.finish()
         for destination in self._destinations:
@@ -124,7 +124,8 @@ class Finisher:
                 destination.shutdown()
         dropped = self.dropped + guard.dropped()
         if dropped:
-            tell("spans-dropped", f"operations without a span: {dropped}", about="total")
+            words = f"operations whose spans were dropped: {dropped}"
+            tell("spans-dropped", words, about="total")
 
     def _start(self) -> None:
         # Who has the lock starts it already: another thread, or this one, if a signal handler asks.

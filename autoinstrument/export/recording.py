@@ -86,7 +86,7 @@ class Recording:
         if is_file and file.read(len(BEGINNING)) in (b"", BEGINNING):
             return file
         file.close()
-        raise FileExistsError(errno.EEXIST, "it is another file, not a recording")
+        raise FileExistsError(errno.EEXIST, "it exists and is not a recording")
 
     def _rotate(self) -> None:
         with suppress(FileNotFoundError):  # another process that shares it has done so just now

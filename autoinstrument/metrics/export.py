@@ -65,7 +65,9 @@ class MetricExport:
             data = self._data(now, exporter)
             if exporter.export(data) is not MetricExportResult.SUCCESS:
                 name = type(exporter).__name__
-                words = f"{name} could not export; OTEL_METRICS_EXPORTER=none asks for no metrics"
+                words = (
+                    f"{name} could not export metrics; OTEL_METRICS_EXPORTER=none turns them off"
+                )
                 tell("export-failed", words, "metrics")
         for record in self._recordings:
             record(self._data(now))

@@ -109,7 +109,7 @@ def _end_at_once() -> None:
     with suppress(BaseException):
         _decide()
     if not _run_in_time(_finishers, _PATIENCE_WITH_EXPORT):
-        tell("export-failed", "the program ended at once, before its last export had an answer")
+        tell("export-failed", "the program ended at once, before its last export was answered")
     _run_in_time(_flushers, _PATIENCE_WITH_FLUSH)
 
 
