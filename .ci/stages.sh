@@ -99,8 +99,8 @@ oldest_clients() { # MINOR: test the wheel with the oldest client that each adap
 from importlib import import_module
 from autoinstrument.start.adapters import ADAPTERS
 for adapter in map(import_module, (f"autoinstrument.adapters.{name}" for name in ADAPTERS)):
-    version = ".".join(map(str, adapter.OLDEST))
-    print(f"{adapter.DISTRIBUTION}=={version}.*", end=" ")') || return
+    version = ".".join(map(str, adapter.CLIENT.oldest))
+    print(f"{adapter.CLIENT.distribution}=={version}.*", end=" ")') || return
   echo "$clients"
   read -ra clients <<< "$clients"
   wheel_tests "$1" "$whole" "${clients[@]}"
