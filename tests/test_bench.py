@@ -110,7 +110,7 @@ def test_figures_stand_beside_what_was_delivered(measured: Measure, sink: Sink, 
         assert outcome.spans["ours"] + late >= few.messages * (1 if of_reads else 2)
         assert outcome.spans["plain"] == outcome.spans["other"] == 0
         assert not outcome.other_traces
-    assert "Not traced: the other makes no span" in table(outcomes)
+    assert "Not traced: the other command makes no spans" in table(outcomes)
 
 
 def test_who_samples_nothing_has_no_spans(measured: Measure) -> None:
@@ -156,7 +156,7 @@ def test_a_broker_of_the_users_own_is_left_as_it_was(
     monkeypatch.setattr(running, "EXPORT_DELAY_MS", 1)
     options = ("--against", idle_agent, "--rounds", "2", "--broker", kafka.bootstrap)
     assert main(["bench", "service", *options]) == 0
-    assert "All 300 messages written are in the log." in capsys.readouterr().out
+    assert "The broker's log has all 300 messages written." in capsys.readouterr().out
     left = kafka._admin.list_topics(timeout=30).topics
     assert not [topic for topic in left if "autoinstrument-bench" in topic]
 
@@ -170,9 +170,9 @@ def test_a_broker_of_the_users_own_is_left_as_it_was(
         (["--rate", "0"], "--rate 0 is not accepted; accepted: 1 to 100,000"),
         (["--rate", "-5"], "--rate -5 is not accepted; accepted: 1 to 100,000"),
         (["--rate", "nan"], "--rate nan is not accepted; accepted: 1 to 100,000"),
-        (["--rate", "5", "read"], "--rate chooses the case itself; accepted: --rate, or read"),
+        (["--rate", "5", "read"], "--rate is a case of its own; accepted: --rate, or read"),
         (["nosuch"], "there is no case 'nosuch'; accepted: start, written, read, call"),
-        (["pipeline", "read"], "pipeline is measured alone, on the embedded broker"),
+        (["pipeline", "read"], "pipeline runs alone, on the embedded broker"),
         (["--picture", "a.gif"], "--picture 'a.gif' is neither .svg nor .png"),
         (["read", "--broker", "127.0.0.1:1"], "the broker at '127.0.0.1:1' does not answer"),
     ],
@@ -249,7 +249,10 @@ def test_rounds_that_differ_more_than_the_agents_are_no_result(outcome: Outcome)
     assert middle(outcome.figures["ours"]).spread > 20
     said = table([outcome])
     assert "no result" in said
-    assert "No result: the rounds differ by more than the two agents do; --rounds N" in said
+    assert (
+        "No result: the rounds differ by more than the two agents do; --rounds N adds rounds."
+        in said
+    )
 
 
 @pytest.mark.parametrize("kind", ["svg", "png"])
@@ -257,10 +260,10 @@ def test_the_outcome_is_a_table_and_a_picture(outcome: Outcome, tmp_path: Path, 
     """What each adds to the bare program, their ratio, and what is aimed at."""
     said = table([outcome])
     (row,) = [line for line in said.splitlines() if "keyed" in line]
-    cells = ["us a call", "1.0", "+1.0", "+10.0", "0.10", "0.06"]
+    cells = ["us per call", "1.0", "+1.0", "+10.0", "0.10", "0.06"]
     places = [row.index(cell) for cell in cells]
     assert places == sorted(places)
-    assert "All 30 messages written are in the log." in said
+    assert "The broker's log has all 30 messages written." in said
     picture = tmp_path / f"ratios.{kind}"
     draw([outcome], str(picture))
     assert picture.stat().st_size > 1000
@@ -269,7 +272,7 @@ def test_the_outcome_is_a_table_and_a_picture(outcome: Outcome, tmp_path: Path, 
 def test_messages_that_are_missing_in_the_log_are_told(outcome: Outcome) -> None:
     """A program that loses messages is fast: the table says how many."""
     outcome.delivered["ours"] -= 1
-    assert "ours wrote 10 messages, and the log has 9 of them." in table([outcome])
+    assert "ours wrote 10 messages, but the broker's log has 9 of them." in table([outcome])
 
 
 @pytest.fixture

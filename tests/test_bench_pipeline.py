@@ -97,35 +97,36 @@ def test_every_way_is_there() -> None:
 @pytest.mark.parametrize(
     ("took", "words"),
     [
-        ({"async": -80}, "1/5.00 of one written sync (base), 1/5.00 of one written sync (water"),
+        ({"async": -80}, "1/5.00 as long as one written sync (base), 1/5.00 as long as one wri"),
         ({"async_base": 150}, "2.50 times as long as one written sync (base), as long as one wri"),
         ({"async": 0.5}, "as long as one written sync (base), as long as one written sync (water"),
-        ({"sync": 1900}, "1/20 of one written sync (base), 1/20 of one written sync (watermillx)"),
+        ({"sync": 1900}, "1/20 as long as one written sync (base), 1/20 as long as one written"),
     ],
 )
 def test_the_conclusion_says_whether_async_pays(took: dict[str, float], words: str) -> None:
     """Faster, slower, or alike where rounds overlap; near and far each for itself."""
     outcome = _outcome(**{f"{name}_local": more for name, more in took.items()})
-    assert f"an event written async takes {words}" in _said(outcome, "Broker local: an event writ")
+    assert f"an event written async takes {words}" in _said(outcome, "Local broker: an event writ")
     far = _said(outcome, "Broker 20 ms away: an event writ")
     assert "takes as long as one written sync (base), as long as one written sync (water" in far
 
 
 def test_the_conclusion_says_what_the_layer_costs() -> None:
     """In both ways of writing, as a factor and in time."""
-    said = _said(_outcome(sync_watermillx=50, async_watermillx=-50), "Broker local: an event in")
+    said = _said(_outcome(sync_watermillx=50, async_watermillx=-50), "Local broker: an event in")
     assert said == (
-        "Broker local: an event in watermillx takes 1.50 times as long as one in the base runner"
-        " when written sync (+50 us), 1/2.00 of one in the base runner when written async (-50 us)."
+        "Local broker: an event in watermillx takes 1.50 times as long as one in the base runner"
+        " when written sync (+50 us), 1/2.00 as long as one in the base runner when written"
+        " async (-50 us)."
     )
 
 
 def test_the_conclusion_says_whether_a_sync_writer_can_be_tuned() -> None:
     """By how much, or that it makes no difference."""
-    assert _said(_outcome(), "A sync writer gains nothing by tuning")
-    assert _said(_outcome(sync_default_local=400), "A sync writer as configured") == (
-        "A sync writer as configured by default takes 5.00 times as long as a tuned one"
-        " (base, local), 5.00 times as long as a tuned one (watermillx, local); else as long."
+    assert _said(_outcome(), "Tuning gains a sync writer nothing")
+    assert _said(_outcome(sync_default_local=400), "A sync writer with") == (
+        "A sync writer with the default settings takes 5.00 times as long as a tuned one"
+        " (base, local), 5.00 times as long as a tuned one (watermillx, local); otherwise as long."
     )
 
 
@@ -138,30 +139,33 @@ def test_the_conclusion_says_what_monitoring_adds(agents: tuple[str, ...]) -> No
         outcome.seconds[way] = [seconds * 2 for seconds in rounds]
     theirs = "+101 and +101" if slower else "+201 and +201"
     sync, later = (f"+20 and {theirs[:4]}", f"+10 and {theirs[:4]}")
-    assert _said(outcome, "Broker local: monitoring") == (
-        f"Broker local: monitoring adds, ours and the other's, {sync} us an event with sync writes,"
-        f" {later} us an event with async writes (base)."
+    assert _said(outcome, "Local broker: auto") == (
+        f"Local broker: autoinstrument and the other agent add {sync} us per event with sync"
+        f" writes, {later} us per event with async writes (base)."
     )
 
 
 def test_the_conclusion_says_where_ours_or_async_lost() -> None:
     """By name; and that neither did, if so."""
-    assert _said(_outcome(ours=1, other=9, sync=5), "Neither did ours add more than the other")
-    said = _said(_outcome(async_far=900, sync_base_far_tuned_ours=50), "Lost: ")
+    assert _said(
+        _outcome(ours=1, other=9, sync=5), "Autoinstrument never added more than the other"
+    )
+    said = _said(_outcome(async_far=900, sync_base_far_tuned_ours=50), "Exceptions: ")
     assert said == (
-        "Lost: ours added more than the other: (sync base tuned 20 ms away); async took longer than"
-        " sync: (async base default 20 ms away), (async watermillx default 20 ms away),"
-        " (async base tuned 20 ms away), (async watermillx tuned 20 ms away)."
+        "Exceptions: autoinstrument added more than the other agent: (sync base tuned 20 ms away);"
+        " async took longer than sync: (async base default 20 ms away),"
+        " (async watermillx default 20 ms away), (async base tuned 20 ms away),"
+        " (async watermillx tuned 20 ms away)."
     )
 
 
 def test_the_conclusion_does_not_compare_with_an_agent_that_traces_nothing() -> None:
     """It adds little because it does nothing."""
     outcome = _outcome(ours=9, other=1)
-    assert _said(outcome, "Lost: ours added more")
+    assert _said(outcome, "Exceptions: autoinstrument added more")
     outcome.spans |= {way: 1 for way in outcome.spans if way.agent == "ours"}
-    assert _said(outcome, "The other has made no span")
-    assert _said(outcome, "Nowhere did async take longer than sync.")
+    assert _said(outcome, "The other command made no spans")
+    assert _said(outcome, "Async was never slower than sync.")
 
 
 def test_the_conclusion_says_what_was_not_delivered() -> None:
@@ -170,7 +174,7 @@ def test_the_conclusion_says_what_was_not_delivered() -> None:
     assert _said(outcome, "Everything was delivered.")
     way = Way("sync", "base", True, 0, "plain")  # noqa: FBT003 - tuned
     outcome.failed[way] = 2
-    assert _said(outcome, "2 writes seemed to fail")
+    assert _said(outcome, "Everything was delivered, but 2 writes reported a failure.")
     outcome.delivered[way], outcome.failed[way] = 7, 593
     said = _said(outcome, "NOT everything was delivered")
     assert said.endswith("prove nothing: 7 of 600 (sync base tuned local plain).")
@@ -193,4 +197,4 @@ def test_the_picture_and_the_data_have_every_way(tmp_path: Path) -> None:
 def test_it_is_measured_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """Its rounds take minutes, and its table is another."""
     assert main(["bench", "pipeline", "start"]) == 2
-    assert "pipeline is measured alone" in capsys.readouterr().err
+    assert "pipeline runs alone" in capsys.readouterr().err

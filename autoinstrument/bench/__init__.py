@@ -1,5 +1,5 @@
-"""What the agent costs, beside another agent: one program, interleaved rounds, added costs.
+"""What the agent costs, next to another agent: one program, interleaved rounds, added costs.
 
-`cases` says what is run, `workload` is the program, `running` runs it, `comparing` has the
-statistics, `text` and `picture` show them. Nothing here is imported by the agent.
+`cases` lists what is measured, `workload` is the program, `running` runs it, `comparing` has the
+statistics, `text` and `picture` show them. The agent imports nothing from here.
 """

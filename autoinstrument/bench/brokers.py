@@ -77,7 +77,7 @@ def given(address: str) -> Iterator[Broker]:
     except KafkaException as reason:
         words = reason.args[0].str()
         raise NotMeasured(
-            f"the broker at {address!r} does not answer as it should: {words}"
+            f"the broker at {address!r} does not answer as expected: {words}"
         ) from None
     try:
         yield broker

@@ -1,4 +1,4 @@
-"""The cases: what is measured, each as a row of the table.
+"""The cases to measure; each is a row of the table.
 
 A case is a *phase* of a program that has one client and one sampler. Cases that share a program
 are measured in the same process, one after the other.
@@ -48,7 +48,7 @@ class Phase:
     """A name of `workload.PHASES`."""
     messages: int = 0
     rate: float = 0
-    """Messages a second; 0 is as fast as it goes."""
+    """Messages per second; 0: as fast as possible."""
     key: bool = True
     headers: int = 0
     topics: tuple[str, ...] = ("out",)
@@ -78,15 +78,15 @@ class Case:
 
 
 GROUPS = {
-    "start": "the start of `python -c pass`",
-    "written": "CPU a written message at a steady rate, export included",
-    "read": "CPU a message read from a backlog one by one, export included",
+    "start": "startup of `python -c pass`",
+    "written": "CPU per written message at a steady rate, including export",
+    "read": "CPU per message read one by one from a backlog, including export",
     "call": "the call that writes, in a loop",
     "ceiling": "one producer thread that never sleeps",
     "service": f"a whole service: {len(SERVICE_TOPICS)} threads write, flush, read back and commit",
-    "memory": "memory of messages in flight, and of a million messages",
-    "latency": "how late a thread wakes while another writes 10,000 messages a second",
-    "rate": "the share of a core at a steady rate, export included",
+    "memory": "memory for messages in flight, and growth over a million messages",
+    "latency": "how late a thread wakes while another writes 10,000 messages per second",
+    "rate": "share of a core at a steady rate, including export",
 }
 """What can be asked for by name."""
 
@@ -126,7 +126,7 @@ def _written() -> list[Case]:
     usual = [
         Case(
             "written",
-            "2,000 a second",
+            "2,000 per second",
             "cpu",
             _steady(2000, 1.5),
             Program(client, sampling),
@@ -137,9 +137,9 @@ def _written() -> list[Case]:
         for client in CLIENTS
     ]
     one_percent = Case(
-        "written", "2,000 a second", "cpu", _steady(2000, 1.5), Program(sampling="1 %")
+        "written", "2,000 per second", "cpu", _steady(2000, 1.5), Program(sampling="1 %")
     )
-    slowly = Case("written", "200 a second", "cpu", _steady(200, 2), goal=0.15)
+    slowly = Case("written", "200 per second", "cpu", _steady(200, 2), goal=0.15)
     return [*usual, one_percent, slowly]
 
 
@@ -167,7 +167,7 @@ def _service() -> list[Case]:
     return [
         Case(
             "service",
-            "1,000 messages a thread",
+            "1,000 messages per thread",
             measure,
             phase,
             Program(CONFLUENT, sampling, "service"),
@@ -221,9 +221,9 @@ CASES = (
 
 
 def at_rate(rate: float) -> list[Case]:
-    """Return cases that give the share of a core at `rate` messages a second, for each client."""
+    """Return cases that give the share of a core at `rate` messages per second, for each client."""
     return [
-        Case("rate", f"{rate:,g} a second", "core", _steady(rate, 3), Program(client, sampling))
+        Case("rate", f"{rate:,g} per second", "core", _steady(rate, 3), Program(client, sampling))
         for client in CLIENTS
         for sampling in SAMPLINGS
     ]

@@ -1,6 +1,6 @@
-"""Measures cases: every variant does a phase before any does the next.
+"""Measures cases: every variant runs a phase before any variant runs the next.
 
-So noise meets all of them alike; who comes first changes from round to round.
+Noise then affects all of them alike. Their order changes from round to round.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class Bench:
                     started.measured(_WARM_UP, exports=False)
                 spans[variant.name] = self._sink.taken(variant.name)
             if not spans[OURS]:
-                raise NotMeasured(f"{client} has no spans under our agent: `doctor` says why")
+                raise NotMeasured(
+                    f"{client} has no spans under autoinstrument: `autoinstrument doctor` shows why"
+                )
             self._other_traces[client] = spans[OTHER] > 0
         return self._other_traces[client]
 

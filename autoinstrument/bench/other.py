@@ -1,4 +1,4 @@
-"""The other agent, for those who have none: OpenTelemetry's own, in an environment made for it."""
+"""The other agent by default: OpenTelemetry's own, in an environment created for it."""
 
 from __future__ import annotations
 
@@ -81,6 +81,6 @@ def _run(command: list[str], what: str) -> None:
     if ended.returncode:
         words = (ended.stderr or ended.stdout).strip().rpartition("\n")[2]
         raise NotMeasured(
-            f"{COMMAND} is not on the PATH, and {what} could not make an environment for it"
+            f"{COMMAND} is not on the PATH, and {what} could not create an environment for it"
             f" ({words}); --against names another agent's command"
         )

@@ -1,4 +1,4 @@
-"""What the rounds of a case have given: figures, beside what was delivered and received."""
+"""The results of a case's rounds: figures, with what was delivered and received."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class NotMeasured(Exception):  # noqa: N818 - it is an answer to the user, not a mishap
-    """Why a case or a command cannot be measured, in words for the user."""
+    """Why a case or a command cannot be measured; the message is for the user."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Measure:
 
 MEASURES = {
     "start": Measure("ms", lambda found: found["elapsed"] * 1e3),
-    "call": Measure("us a call", lambda found: found["in_calls"] / found["messages"] * 1e6),
+    "call": Measure("us per call", lambda found: found["in_calls"] / found["messages"] * 1e6),
     "cpu": Measure(
-        "us of CPU a message", lambda found: found["cpu"] / found["messages"] * 1e6, exports=True
+        "us CPU per message", lambda found: found["cpu"] / found["messages"] * 1e6, exports=True
     ),
-    "pace": Measure("us a message", lambda found: found["in_calls"] / found["messages"] * 1e6),
-    "wall": Measure("ms in all", lambda found: found["elapsed"] * 1e3),
-    "bytes": Measure("bytes a message", lambda found: found["bytes"] / found["messages"]),
-    "growth": Measure("MB more at the end", lambda found: found["bytes"] / 1e6, compares=False),
+    "pace": Measure("us per message", lambda found: found["in_calls"] / found["messages"] * 1e6),
+    "wall": Measure("ms in total", lambda found: found["elapsed"] * 1e3),
+    "bytes": Measure("bytes per message", lambda found: found["bytes"] / found["messages"]),
+    "growth": Measure("MB growth", lambda found: found["bytes"] / 1e6, compares=False),
     "late": Measure("ms late", lambda found: found["late"] * 1e3),
     "core": Measure(
         "% of a core", lambda found: found["cpu"] / found["elapsed"] * 100, exports=True

@@ -43,6 +43,6 @@ def draw(outcomes: list[Outcome], file: str) -> None:
         axes.text(found.high + 0.01, place, f"{found.value:.2g}", va="center", fontsize=8)
     axes.set_yticks(range(len(bars)), [name for name, _, _ in reversed(bars)], fontsize=8)
     axes.axvline(1, color="black", linewidth=1)
-    axes.set_xlabel("what autoinstrument adds, by what the other agent adds (1 = as much)")
+    axes.set_xlabel("cost of autoinstrument relative to the other agent (1 = equal)")
     axes.set_xlim(left=0)
     figure.savefig(file)

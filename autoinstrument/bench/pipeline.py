@@ -125,7 +125,7 @@ def _run(way: Way, agent: Variant, url: str) -> dict[str, Any]:
         delivered = in_log(broker, _TARGETS)
     found: dict[str, Any] = json.loads(said)
     if found.get("read", 0) != events:
-        raise NotMeasured(f"the service has read {found.get('read', 0)} of {events} events")
+        raise NotMeasured(f"the service read {found.get('read', 0)} of {events} events")
     return {**found, "delivered": delivered}
 
 

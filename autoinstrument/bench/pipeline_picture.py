@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from .pipeline import EVENTS, Outcome, Way
-from .pipeline_text import PLACES, RUNNERS, agents_of, of_layer, of_writes, per_event, place_of
+from .pipeline_text import PLACES, RUNNERS, agents_of, broker_of, of_layer, of_writes, per_event
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,13 +17,13 @@ _LETTERS_A_LINE = 130
 _AGENTS = {
     "plain": ("#000000", "o", "without monitoring"),
     "ours": ("#0072B2", "D", "autoinstrument"),
-    "plain-other": ("#999999", "o", "without, in the other agent's environment"),
+    "plain-other": ("#999999", "o", "without monitoring, in the other agent's environment"),
     "other": ("#D55E00", "s", "the other agent"),
 }
 
 
 def draw(outcome: Outcome, file: str) -> None:
-    """Draw microseconds an event, a row for each way, a panel for each place of the broker."""
+    """Draw microseconds per event: a row for each way, a panel for each broker."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow
 
     figure = Figure(figsize=(11, 6), layout="constrained")
@@ -62,7 +62,7 @@ def _panel(axes: Axes, outcome: Outcome, rtt_ms: int) -> None:
     axes.axhspan(len(rows) / 2 - 0.5, len(rows), color="#f0f6fa", zorder=0)  # async
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_xlabel(f"us an event, median, {outcome.place} (log scale; less is better)")
+    axes.set_xlabel(f"us per event, median, {outcome.place} (log scale; less is better)")
     axes.grid(axis="x", color="#eeeeee")
     axes.set_yticks(
         range(len(rows)),
@@ -72,4 +72,4 @@ def _panel(axes: Axes, outcome: Outcome, rtt_ms: int) -> None:
         ],
     )
     axes.set_ylim(len(rows) - 0.5, -0.7)
-    axes.set_title(f"broker {place_of(rtt_ms)}")
+    axes.set_title(broker_of(rtt_ms))

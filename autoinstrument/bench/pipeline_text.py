@@ -1,4 +1,4 @@
-"""What the runs of the example say: a table, and a conclusion that follows from its numbers."""
+"""The runs of the example as a table, with a conclusion from its numbers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 RUNNERS = ("base", "watermillx")
 PLACES = (0, FAR_MS)
 _NOT_TRACED = (
-    "The other has made no span, so that what it adds compares with nothing: where it is another"
-    " agent, install its instrumentation of the client beside it."
+    "The other command made no spans, so that its cost says nothing: if it is an agent, install its"
+    " instrumentation of the client."
 )
 
 
 def table(outcome: Outcome) -> str:
-    """Return microseconds an event, with what was delivered and what failed beside each time."""
+    """Return microseconds per event, with what was delivered and what failed."""
     rounds = len(next(iter(outcome.seconds.values())))
     title = (
         f"pipeline: the example service, {outcome.place}, {rounds} rounds of {EVENTS['sync']:,}"
         f" events written sync or {EVENTS['async']:,} async\n"
-        "  median us an event, from the first to the last answer"
-        " (in all rounds: in the broker's log; failed)"
+        "  median us per event, from the first to the last answer"
+        " (in all rounds: delivered; failed)"
     )
     agents = agents_of(outcome)
     lines = [
@@ -52,7 +52,7 @@ def ways_of(outcome: Outcome) -> Iterator[Way]:
 
 
 def per_event(outcome: Outcome, way: Way) -> float:
-    """Return the median of microseconds an event."""
+    """Return the median microseconds per event."""
     return median(_rounds(outcome, way))
 
 
@@ -78,6 +78,11 @@ def place_of(rtt_ms: int) -> str:
     return f"{rtt_ms} ms away" if rtt_ms else "local"
 
 
+def broker_of(rtt_ms: int) -> str:
+    """Return which broker that is, in words."""
+    return f"Broker {rtt_ms} ms away" if rtt_ms else "Local broker"
+
+
 def conclusion(outcome: Outcome) -> list[str]:
     """Return what the numbers say of sync and async, of the layer, and of the agents."""
     return [
@@ -100,7 +105,7 @@ def of_writes(outcome: Outcome, rtt_ms: int) -> str:
             for writes in EVENTS
         )
         found.append(f"{_compared(later, sync, 'one written sync')} ({runner})")
-    return f"Broker {place_of(rtt_ms)}: an event written async takes {', '.join(found)}."
+    return f"{broker_of(rtt_ms)}: an event written async takes {', '.join(found)}."
 
 
 def of_layer(outcome: Outcome) -> str:
@@ -113,7 +118,7 @@ def of_layer(outcome: Outcome) -> str:
         )
         words = _compared(layer, base, "one in the base runner")
         found.append(f"{words} when written {writes} ({median(layer) - median(base):+,.0f} us)")
-    return f"Broker local: an event in watermillx takes {', '.join(found)}."
+    return f"{broker_of(0)}: an event in watermillx takes {', '.join(found)}."
 
 
 class _Pair(NamedTuple):
@@ -140,7 +145,7 @@ def _compared(ours: list[float], theirs: list[float], name: str) -> str:
     ratio = median(ours) / median(theirs)
     if ratio > 1:
         return f"{_factor(ratio)} times as long as {name}"
-    return f"1/{_factor(1 / ratio)} of {name}"
+    return f"1/{_factor(1 / ratio)} as long as {name}"
 
 
 def _factor(ratio: float) -> str:
@@ -156,8 +161,8 @@ def _of_tuning(outcome: Outcome) -> str:
                 words = _compared(*default, "a tuned one")
                 found.append(f"{words} ({way.runner}, {place_of(way.rtt_ms)})")
     if not found:
-        return "A sync writer gains nothing by tuning: flush() does not linger."
-    return f"A sync writer as configured by default takes {', '.join(found)}; else as long."
+        return "Tuning gains a sync writer nothing: flush() does not linger."
+    return f"A sync writer with the default settings takes {', '.join(found)}; otherwise as long."
 
 
 def _of_agents(outcome: Outcome, rtt_ms: int) -> str:
@@ -165,9 +170,9 @@ def _of_agents(outcome: Outcome, rtt_ms: int) -> str:
     for writes in EVENTS:
         ways = [Way(writes, "base", True, rtt_ms, agent) for agent in ("ours", "other")]  # noqa: FBT003 - tuned
         ours, other = (median(_added(outcome, way)) for way in ways)
-        found.append(f"{ours:+,.0f} and {other:+,.0f} us an event with {writes} writes")
-    place = place_of(rtt_ms)
-    return f"Broker {place}: monitoring adds, ours and the other's, {', '.join(found)} (base)."
+        found.append(f"{ours:+,.0f} and {other:+,.0f} us per event with {writes} writes")
+    costs = ", ".join(found)
+    return f"{broker_of(rtt_ms)}: autoinstrument and the other agent add {costs} (base)."
 
 
 def _is_not_traced(outcome: Outcome) -> bool:
@@ -197,13 +202,13 @@ def _of_losses(outcome: Outcome) -> str:
         if way.writes == "async"
         and _Pair(_rounds(outcome, way), _rounds(outcome, replace(way, writes="sync"))).is_more
     ]
-    found = [f"ours added more than the other: {_listed(dearer)}"] if dearer else []
+    found = [f"autoinstrument added more than the other agent: {_listed(dearer)}"] if dearer else []
     found += [f"async took longer than sync: {_listed(slower)}"] if slower else []
     if not found and _is_not_traced(outcome):
-        return "Nowhere did async take longer than sync."
+        return "Async was never slower than sync."
     if not found:
-        return "Neither did ours add more than the other anywhere, nor did async take longer."
-    return f"Lost: {'; '.join(found)}."
+        return "Autoinstrument never added more than the other agent; async was never slower."
+    return f"Exceptions: {'; '.join(found)}."
 
 
 def _of_deliveries(outcome: Outcome) -> str:
@@ -211,9 +216,10 @@ def _of_deliveries(outcome: Outcome) -> str:
     short = {way: of for way, of in short.items() if outcome.delivered[way] < of}
     failed = sum(outcome.failed.values())
     if not short:
-        return "Everything was delivered." if not failed else f"{failed:,} writes seemed to fail."
+        failures = f", but {failed:,} writes reported a failure" if failed else ""
+        return f"Everything was delivered{failures}."
     counts = (f"{outcome.delivered[way]:,} of {of:,} ({_named(way)})" for way, of in short.items())
-    return f"NOT everything was delivered, so that these times prove nothing: {', '.join(counts)}."
+    return f"NOT everything was delivered, so these times prove nothing: {', '.join(counts)}."
 
 
 def _listed(ways: Iterable[Way]) -> str:

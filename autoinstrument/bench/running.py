@@ -1,4 +1,4 @@
-"""Starts programs: plain, under our agent, and under the other, all alike in everything else."""
+"""Starts programs: plain, under this agent and under the other, otherwise identical."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An OTLP/HTTP endpoint that counts the spans that it has taken when it is asked, by sender."""
+"""An OTLP/HTTP endpoint that counts the spans that it received, by sender."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures the start of `python -c pass`, which has nothing to do with Kafka."""
+"""Measures the startup of `python -c pass`, without Kafka."""
 
 from __future__ import annotations
 

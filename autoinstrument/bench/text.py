@@ -1,4 +1,4 @@
-"""The outcomes as a table: a row a case, a block a group."""
+"""The outcomes as a table: one row per case, one block per group."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
 
 
 def _block(outcomes: list[Outcome]) -> list[str]:
-    head = ("", "", "bare", "ours adds", "other adds", "ours / other", "goal", "spans")
+    head = ("", "", "bare", "ours", "other", "ours / other", "goal", "spans")
     rows = [head, *map(_row, outcomes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     return ["  " + "  ".join(_aligned(row, widths)).rstrip() for row in rows]
@@ -111,12 +111,12 @@ def _counts(outcomes: list[Outcome]) -> list[str]:
     lines = [*_delivered(outcomes)]
     if any(outcome.figures and _compared(outcome) == "no result" for outcome in outcomes):
         lines.append(
-            "No result: the rounds differ by more than the two agents do; --rounds N takes more."
+            "No result: the rounds differ by more than the two agents do; --rounds N adds rounds."
         )
     untraced = dict.fromkeys(o.case.program.client for o in outcomes if not o.other_traces)
     return lines + [
-        f"Not traced: the other makes no span of {client}'s messages. Where it is another"
-        f" agent, install its instrumentation beside it, such as {_INSTRUMENTATIONS[client]}."
+        f"Not traced: the other command makes no spans of {client}'s messages. If it is an"
+        f" agent, install its instrumentation, such as {_INSTRUMENTATIONS[client]}."
         for client in untraced
     ]
 
@@ -130,13 +130,13 @@ def _delivered(outcomes: list[Outcome]) -> Iterator[str]:
         if outcome.case.group != "start" and not set(phase.topics) & set(BACKLOGS)
     ]
     missing = [
-        f"{outcome.case.name}: {variant} wrote {handled:,} messages, and the log has"
-        f" {outcome.delivered[variant]:,} of them."
+        f"{outcome.case.name}: {variant} wrote {handled:,} messages, but the broker's log"
+        f" has {outcome.delivered[variant]:,} of them."
         for outcome in written
         for variant, handled in outcome.handled.items()
         if outcome.delivered[variant] != handled
     ]
     if written and not missing:
         count = sum(outcome.handled.total() for outcome in written)
-        yield f"All {count:,} messages written are in the log."
+        yield f"The broker's log has all {count:,} messages written."
     yield from missing

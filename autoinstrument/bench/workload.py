@@ -1,4 +1,4 @@
-"""The program that is measured: it knows a client, and nothing of what traces it.
+"""The program to measure: it knows a client, and nothing about tracing.
 
 Called with a client's module, the address of a broker and the version of its interface (JSON, null
 for whatever the client finds), it reads a phase a line, as JSON, does it, and prints what it took

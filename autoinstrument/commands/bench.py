@@ -1,4 +1,4 @@
-"""`autoinstrument bench`: what the agent adds to a program, beside what another agent adds."""
+"""`autoinstrument bench`: what the agent adds to a program, next to another agent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from autoinstrument.bench.outcome import Outcome
 
-SUMMARY = "measure what the agent adds to a program, beside another agent"
+SUMMARY = "measure what the agent adds to a program, next to another agent"
 _FEWEST_ROUNDS = 2  # the least that differ
 _HIGHEST_RATE = 100_000
 _WRONG_USAGE = 2
@@ -57,37 +57,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "cases",
         metavar="CASE",
         nargs="*",
-        help=f"{groups}; {_ALL}: all of these, in some ten minutes; {_PIPELINE}: the example"
-        " service in all its ways (default: the most important ones, in a minute or two)",
+        help=f"{groups}; {_ALL}: all of these, in about ten minutes; {_PIPELINE}: the"
+        " example service, sync and async (default: the most important cases, in a minute or two)",
     )
     parser.add_argument(
         "--rate",
         metavar="N",
         type=float,
-        help="measure the share of a core at N messages a second instead, for each client",
+        help="measure the share of a core at N messages per second instead, for each client",
     )
     parser.add_argument(
-        "--client", choices=CLIENTS, action="append", help="leave out other clients"
+        "--client", choices=CLIENTS, action="append", help="measure only this client (repeatable)"
     )
     parser.add_argument(
         "--broker",
         metavar="HOST:PORT",
-        help="a broker to use instead of the embedded one, with topics that are deleted afterwards",
+        help="use this broker instead of the embedded one; the topics are deleted afterwards",
     )
     parser.add_argument(
         "--against",
         metavar="COMMAND",
-        help="another agent's command, also with options (default: opentelemetry-instrument, which"
-        " is installed in an environment of its own where it is not on the PATH)",
+        help="another agent's command, with options if any (default: opentelemetry-instrument,"
+        " which is installed in a separate environment if it is not on the PATH)",
     )
     parser.add_argument(
         "--rounds",
         metavar="N",
         type=int,
-        help=f"of each (default: {_ROUNDS}; {_ROUNDS_IN_SHORT} without a CASE)",
+        help=f"rounds of each case (default: {_ROUNDS}; {_ROUNDS_IN_SHORT} without a CASE)",
     )
-    parser.add_argument("--json", metavar="FILE", help="write every figure of every round")
-    parser.add_argument("--picture", metavar="FILE", help="draw the ratios (.svg or .png)")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write every figure of every round to this file"
+    )
+    parser.add_argument(
+        "--picture", metavar="FILE", help="draw the ratios into this file (.svg or .png)"
+    )
 
 
 def execute(parsed: argparse.Namespace) -> int:
@@ -116,9 +120,9 @@ def _complaint(parsed: argparse.Namespace) -> str | None:
     if parsed.rate is not None and not 1 <= parsed.rate <= _HIGHEST_RATE:
         return f"--rate {parsed.rate:g} is not accepted; accepted: 1 to {_HIGHEST_RATE:,}"
     if parsed.rate is not None and parsed.cases:
-        return f"--rate chooses the case itself; accepted: --rate, or {parsed.cases[0]}"
+        return f"--rate is a case of its own; accepted: --rate, or {parsed.cases[0]}"
     if _PIPELINE in parsed.cases and (len(parsed.cases) > 1 or parsed.client or parsed.broker):
-        return f"{_PIPELINE} is measured alone, on the embedded broker, with its own client"
+        return f"{_PIPELINE} runs alone, on the embedded broker, with its own client"
     return _complaint_of_environment(parsed)
 
 
@@ -132,7 +136,7 @@ def _complaint_of_environment(parsed: argparse.Namespace) -> str | None:
     if parsed.picture and (complaint := picture.complaint(parsed.picture)):
         return complaint
     if parsed.cases != ["start"] and importlib.util.find_spec("confluent_kafka") is None:
-        return "the brokers need confluent-kafka: pip install 'autoinstrument[bench]'"
+        return "the benchmark needs confluent-kafka: pip install 'autoinstrument[bench]'"
     missing = set(parsed.client or ()) - set(other.installed())
     if missing:
         return f"--client {missing.pop()}: it is not installed here"
@@ -142,7 +146,7 @@ def _complaint_of_environment(parsed: argparse.Namespace) -> str | None:
 def _found_or_made() -> list[str]:
     if shutil.which(other.COMMAND):
         return [other.COMMAND]
-    _tell(f"{other.COMMAND} is not on the PATH: making an environment for it")
+    _tell(f"{other.COMMAND} is not on the PATH: creating an environment for it")
     return [other.made()]
 
 

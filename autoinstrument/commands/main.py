@@ -1,4 +1,4 @@
-"""The command line: one module a command, listed once."""
+"""The command line: one module for each command."""
 
 from __future__ import annotations
 
@@ -43,13 +43,17 @@ def _parse_and_execute(given: list[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="autoinstrument",
-        description="Trace what a Python program writes to Kafka, without changing it.",
+        description="Trace what a Python program writes to Kafka and reads from it, without"
+        " changing the program.",
+        epilog="`autoinstrument help` lists the documents.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     # All of them only for the list in the help.
     for name in given[:1] if given[:1] and given[0] in _COMMANDS else _COMMANDS:
         module = importlib.import_module(f"autoinstrument.commands.{name}")
-        command = commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY)
+        summary = module.SUMMARY
+        sentence = f"{summary[0].upper()}{summary[1:]}."
+        command = commands.add_parser(name, help=summary, description=sentence)
         module.add_arguments(command)
         command.set_defaults(execute=module.execute)
     parsed = parser.parse_args(given)
