@@ -24,7 +24,7 @@ from autoinstrument.export.spans import Parts
 from autoinstrument.logs import records
 from autoinstrument.metrics import current as counts
 from autoinstrument.metrics.meter import Meter
-from autoinstrument.process import fork
+from autoinstrument.process import clock, fork
 from autoinstrument.process.exit import at_the_end, before_shutdown_of, watch
 from autoinstrument.process.settings import settings
 from autoinstrument.process.version import __version__
@@ -116,6 +116,7 @@ def _choose(provider: trace.TracerProvider | None) -> Sink:
 
 def _build(provider: trace.TracerProvider | None) -> None:
     global _asked_for, _sink  # noqa: PLW0603 - the process's one pipeline
+    clock.adjust()  # the first write may come long after the import, or after a fork
     if provider is None or isinstance(provider, trace.ProxyTracerProvider):
         _sink = _own_sink()
     else:

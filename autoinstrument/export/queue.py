@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import context as context_api
 
 from autoinstrument.logs.lines import LogLines, wants_line
+from autoinstrument.process import clock
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.process.signals import hold_signals
@@ -77,11 +78,9 @@ class Finisher:
     def add(self, operation: Operation) -> None:
         """Queue one ended operation, if there is more to do than to count it; never blocks."""
         if not (self._is_wanted(operation) or wants_line(operation)):
-            if self._meter is None:
-                return
-            if self._meter.count_at_once(operation):
-                if self._thread is None:  # which exports the counts
-                    self._start()
+            if self._thread is None:  # which exports the counts, and follows the clock
+                self._start()
+            if self._meter is None or self._meter.count_at_once(operation):
                 return
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
@@ -149,6 +148,7 @@ class Finisher:
             while not self._closing:
                 self._wake.wait(self._interval)
                 self._wake.clear()
+                clock.adjust()
                 self._drain()
                 if self._meter is not None:
                     with self._guard:

@@ -6,13 +6,13 @@ only do through names that are not all public; where one is missing, the last on
 
 from __future__ import annotations
 
-from time import time_ns
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.trace import Link, SpanKind, set_span_in_context
 
+from autoinstrument.process import clock
 from autoinstrument.process.version import __version__
 from autoinstrument.tracing.sampling import Sampling
 
@@ -78,7 +78,8 @@ class ApiSink:
 
     def open(self, operation: Operation) -> None:
         """Start the spans and take the ids that the provider has chosen."""
-        root, context, started = operation.root, operation.parent_context, time_ns()
+        root, context = operation.root, operation.parent_context
+        started = operation.ticks + clock.offset
         live_root = None
         if root is not None:
             live_root = self._tracer.start_span(
@@ -102,11 +103,11 @@ class ApiSink:
         operation.ids = ids if own.is_valid else b""
         operation.flags, operation.trace_state = int(own.trace_flags), own.trace_state
         operation.recording = True
-        operation.live = (live, live_root)
+        operation.live = (live, live_root, started)
 
     def close(self, operation: Operation) -> None:
         """End the spans, WriteKafka first."""
-        live, live_root = operation.live
+        live, live_root, started = operation.live
         live.set_attributes(operation.extra or {})
         live.set_attributes(partition_attributes(operation.partition))
         live.set_attributes(outcome_attributes(operation))
@@ -116,7 +117,7 @@ class ApiSink:
         if operation.renamed is not None:
             live.update_name(operation.renamed)
         live.set_status(status(operation))
-        end = operation.started + operation.elapsed
+        end = started + operation.elapsed
         live.end(end_time=end)
         if live_root is not None:
             live_root.end(end_time=end)

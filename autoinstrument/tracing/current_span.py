@@ -6,7 +6,7 @@ It may add to it as to any span of OpenTelemetry, within the SDK's own limits.
 from __future__ import annotations
 
 import threading
-from time import time_ns
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.attributes import BoundedAttributes
@@ -88,7 +88,8 @@ class CurrentSpan(Operation, Span):
         """Add an event, up to 128."""
         if len(self.events) < _MOST_OF_THE_APPLICATIONS:
             bounded = BoundedAttributes(_MOST_OF_THE_APPLICATIONS, attributes)
-            event = str(name), bounded, int(timestamp or time_ns())
+            now = self.started - self.ticks + perf_counter_ns()
+            event = str(name), bounded, int(timestamp or now)
             with lock:
                 self.events = (*self.events, event)
 

@@ -93,7 +93,7 @@ class Operation:
     sink: Sink
     started: int
     ticks: int
-    """When it began, by a second clock: the first may be set back in the meantime."""
+    """When it began, by `perf_counter_ns`; `started` is the same by the time of day."""
 
     is_write = False
     trace_state: TraceState | None = None

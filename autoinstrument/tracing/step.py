@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import get_current
 from opentelemetry.trace import SpanKind, get_current_span
 
+from autoinstrument.process import clock
+
 from . import pipeline
 from .attributes import Attributes
 from .operation import Operation
 from .suppression import suppressed
+from .unit import unit_in
 from .workers import without_stale
 
 if TYPE_CHECKING:
@@ -85,7 +88,6 @@ class Step(Operation):
     ) -> None:
         context = without_stale(get_current())
         found = get_current_span(context).get_span_context()
-        self.started = time_ns()
         self.ticks = perf_counter_ns()
         self.attributes = attributes
         self.outer = context
@@ -110,6 +112,8 @@ class Step(Operation):
     def end(self, error_type: str | None = None, description: str | None = None) -> None:
         """End it, as failed if there is an `error_type`, and make it a span if it is to be one."""
         self.elapsed = perf_counter_ns() - self.ticks
+        unit = unit_in(self.outer)
+        self.started = self.ticks + (clock.offset if unit is None else unit.clock_offset)
         self.error_type, self.description = error_type, description
         if self._long_only and self.elapsed < _LONG:
             return

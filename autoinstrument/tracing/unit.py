@@ -7,7 +7,7 @@ task than the last one.
 
 from __future__ import annotations
 
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context, set_value
@@ -19,6 +19,8 @@ from opentelemetry.trace import (
     propagation,
     set_span_in_context,
 )
+
+from autoinstrument.process import clock
 
 from .current_span import CurrentSpan, lock
 from .operation import current_context, cut_key, make_current
@@ -47,11 +49,14 @@ class Unit(CurrentSpan):
         "_touched",
         "_turn_is_complete",
         "_until",
+        "clock_offset",
         "incoming",
         "open",
         "work",
         "worker",
     )
+    clock_offset: int
+    """Its clock's, which all that is done in it goes by, even if that has been set since."""
     work: Context | None
     """The context in which the application works on the message, until that has ended."""
     open: set[Any] | None
@@ -67,8 +72,7 @@ class Unit(CurrentSpan):
         incoming: SpanContext | None,
     ) -> None:
         """`context` is what the work's own is made of; `incoming` is what the message brought."""
-        self.started = time_ns()
-        self.ticks = self._touched = perf_counter_ns()
+        self.ticks = self._touched = self._until = perf_counter_ns()
         self.attributes = attributes
         self.outer = self._previous = context
         self.parent = parent
@@ -77,7 +81,6 @@ class Unit(CurrentSpan):
         self.recording = self.is_ended = self.is_closed = False
         self._turn_is_complete: bool | None = None
         self._span_context: SpanContext | None = None
-        self._until = 0
         if incoming is not None and incoming is not parent:
             self.links = (incoming,)
 
@@ -108,6 +111,8 @@ class Unit(CurrentSpan):
 
     def opened(self) -> None:
         """Prepare the context for the work, now that the sink has given the ids."""
+        self.clock_offset = clock.offset
+        self.started = self.ticks + self.clock_offset
         if _SPAN_KEY is None:
             self.work = set_value(UNIT, self, set_span_in_context(self, self.outer))
         else:  # both at once, in half the time
@@ -169,7 +174,7 @@ class Unit(CurrentSpan):
         """Take note of the answer to a write, which the unit outlives."""
         if self.open is not None:
             self.open.discard(write)
-        self._until = max(self._until, write.started + write.elapsed)
+        self._until = max(self._until, write.ticks + write.elapsed)
         self._close()
 
     def abandoned(self, write: Operation) -> None:
@@ -187,9 +192,7 @@ class Unit(CurrentSpan):
             self.is_closed = True
         if self.key is not None:
             self.key = cut_key(self.key)
-        self.elapsed = self._touched - self.ticks
-        if self._until:
-            self.elapsed = max(self.elapsed, self._until - self.started)
+        self.elapsed = max(self._touched, self._until) - self.ticks
         self.emit()
 
 

@@ -7,11 +7,12 @@ the header. What a span needs beyond that is worked out after the answer, off th
 from __future__ import annotations
 
 from threading import get_ident
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.trace import SpanKind, get_current_span
 
+from autoinstrument.process import clock
 from autoinstrument.process.settings import settings
 
 from . import errors, pipeline, propagators
@@ -238,8 +239,8 @@ class Write(Operation):
         except KeyError:  # answered already, by another thread or as lost
             return
         self.elapsed = perf_counter_ns() - self.ticks
-        # Not at the call: that would take a second look at a clock where it counts.
-        self.started = time_ns() - self.elapsed
+        unit = self.unit
+        self.started = self.ticks + (clock.offset if unit is None else unit.clock_offset)
         self.partition = partition
         self.offset = offset
         if self.key is not None:
@@ -251,7 +252,7 @@ class Write(Operation):
             self.outcome = outcome
         if self.transaction is None or self.transaction.resolve(self):
             self.emit()
-        if self.unit is not None:
+        if unit is not None:
             if self.kept is not None:
-                self.unit.kept = self.kept
-            self.unit.answered(self)
+                unit.kept = self.kept
+            unit.answered(self)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from functools import wraps
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapter import PURGED, SERIALIZATION, Patches
@@ -52,7 +52,7 @@ def _wrap(kind: type, name: str, wrapper: Callable[[Any], Any]) -> None:
 def _watched(produce: Any) -> Any:
     @wraps(produce)
     def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
-        begun = time_ns(), perf_counter_ns()
+        begun = perf_counter_ns()
         try:
             return produce(self, *args, **kwargs)
         except Exception as error:
@@ -66,7 +66,7 @@ def _watched(produce: Any) -> Any:
 def _watched_coroutine(produce: Any) -> Any:
     @wraps(produce)
     async def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
-        begun = time_ns(), perf_counter_ns()
+        begun = perf_counter_ns()
         try:
             return await produce(self, *args, **kwargs)
         except Exception as error:
@@ -82,7 +82,7 @@ def _record_failure(  # noqa: PLR0913, PLR0917 - one call, looked back at
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     error: Exception,
-    begun: tuple[int, int],
+    begun: int,
     frame: FrameType,
 ) -> None:
     """Open and close the write of a message that never reached the layer below."""
@@ -93,7 +93,7 @@ def _record_failure(  # noqa: PLR0913, PLR0917 - one call, looked back at
     write = open_confluent_write(traced, topic, value, None, kwargs.get("headers"), frame)
     if write is None:
         return
-    write.started, write.ticks = begun
+    write.ticks = begun
     write.failed(exception_type(error, otherwise=SERIALIZATION), str(error))
 
 
