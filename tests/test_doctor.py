@@ -279,6 +279,13 @@ def test_a_client_that_is_switched_off_is_said_to_be(doctor: Doctor, variable: s
     assert found.lines("confluent-kafka") == []
 
 
+def test_a_bad_setting_takes_no_clients_place(doctor: Doctor) -> None:
+    """It is told beside the clients, whichever of them reads the settings first."""
+    found = doctor(AUTOINSTRUMENT_KEEP="everything")
+    assert found.slugs("warning") == {"bad-setting"}
+    assert {"confluent-kafka", "kafka-python", "aiokafka"} <= found.slugs("ok")
+
+
 def test_a_client_that_is_too_old_is_a_problem(doctor: Doctor, tmp_path: Path) -> None:
     """The sentence is the one that a service would log; the remedy installs a later one."""
     found = doctor(PYTHONPATH=distributions(tmp_path / "old", confluent_kafka="1.9.2"))

@@ -7,6 +7,8 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from autoinstrument.process.settings import settings
+
 from . import start
 from .line import Line, installing
 from .notices import collected
@@ -35,6 +37,7 @@ def _further(loaded: AbstractSet[str], borrowed: str) -> list[Line]:
             from . import agents, clients, destinations, losses, sampling, units  # noqa: PLC0415 - see below
         except ImportError as error:  # a dependency is not installed in this interpreter
             return [_incomplete(error)] if start.started() else []
+        settings()  # what is wrong with them is not said of a client, whose import may read them
         found = [
             *clients.lines(told, borrowed),
             *units.lines(),
