@@ -37,7 +37,8 @@ span: `with guard:`; with `guard.abandoning(write)` that write is abandoned as w
 before the client is called; `Write.headers` gives the headers to send. It is closed by exactly one
 of `acknowledged`, `unconfirmed` and `failed`, whichever comes first; `abandon` leaves it without a
 span. `flush_span` is the span of a call that waits for what is open. Around a transaction stand
-`TracedProducer.begin_transaction`, `committing` and `deciding`.
+`TracedProducer.begin_transaction`, `committing` and `deciding`. A call that may write through
+another client, which is traced as well, is made within `Enclosing`.
 
 **A unit of work**, which is a consumed message. Make a `TracedConsumer` for each consumer likewise.
 `before_poll` ends what the last poll has begun, and says who polls. After a poll that returns one
@@ -47,7 +48,8 @@ by `open_unit`. `before_close` ends what is open. `commit_span` and `acknowledge
 of calls that settle messages.
 
 **Errors.** `failed` takes an `error.type` of one table for all clients: the protocol's name of a
-broker's code (`protocol_error`), or one of the names in capitals below.
+broker's code (`protocol_error`), or one of the names in capitals below. An exception that is
+neither the client's nor the broker's goes by its name (`exception_name`).
 """
 
 from __future__ import annotations
@@ -64,6 +66,7 @@ from autoinstrument.process.settings import settings
 from autoinstrument.tracing.batch import Batch
 from autoinstrument.tracing.client import Client, Unsupported
 from autoinstrument.tracing.consumer import TracedConsumer, acknowledge_span, commit_span
+from autoinstrument.tracing.enclosing import Enclosing
 from autoinstrument.tracing.errors import (
     AUTHENTICATION,
     CANCELLED,
@@ -79,6 +82,7 @@ from autoinstrument.tracing.errors import (
     QUEUE_FULL,
     SERIALIZATION,
     TRANSACTION_ABORTED,
+    exception_name,
     protocol_error,
 )
 from autoinstrument.tracing.guard import TracingGuard as Guard
@@ -118,6 +122,7 @@ __all__ = [
     "Batch",
     "CallSpan",
     "Client",
+    "Enclosing",
     "Gauges",
     "Guard",
     "Headers",
@@ -137,6 +142,7 @@ __all__ = [
     "commit_span",
     "committing",
     "deciding",
+    "exception_name",
     "exit_has_begun",
     "flush_span",
     "is_interruption",

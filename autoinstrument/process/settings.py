@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """A function or a method of the application's that writes messages: `module:path`.
+
+    The other fields name arguments of it; None where it has no such argument.
+    """
+
+    module: str
+    path: str
+    topic: str
+    key: str | None = None
+    value: str | None = None
+    headers: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return f"{self.module}:{self.path}"
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The names of its arguments, by what they are."""
+        named = {each: getattr(self, each) for each in ("topic", "key", "value", "headers")}
+        return {each: name for each, name in named.items() if name is not None}
 
 
 @dataclass(frozen=True)
@@ -42,6 +69,8 @@ class Settings:
     """Which writes are logged: `off`, `failures` or `all`."""
     log_correlation: bool
     """Whether log records know their trace; read again where `logging` is imported."""
+    trace: tuple[Publisher, ...]
+    """The application's own publishers that are traced."""
     debug: bool
     """Whether a failure of the agent is told with its traceback; read again where it is told."""
 
@@ -100,6 +129,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         log=read("LOG", "off, failures, all", _LOG.__getitem__, default="failures"),
         log_correlation=read("LOG_CORRELATION", "1, 0", _SWITCH.__getitem__, default=True),
         exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, default=()),
+        trace=read(
+            "TRACE",
+            "module:Class.method(topic=..., key=..., value=..., headers=...) with the names of its"
+            " arguments, of which only the topic's must be given, or module:function(...), of a"
+            " module that is imported (list with `;`)",
+            _publishers,
+            default=(),
+        ),
         debug=read("DEBUG", "1, 0", _SWITCH.__getitem__, default=False),
     )
 
@@ -131,6 +168,29 @@ def _keep(value: str) -> tuple[bool, int | None]:
 
 def _names(value: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+_PUBLISHER = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*\((.*)\)", re.DOTALL)
+
+
+def _publishers(value: str) -> tuple[Publisher, ...]:
+    return tuple(_publisher(each.strip()) for each in value.split(";") if each.strip())
+
+
+def _publisher(value: str) -> Publisher:
+    found = _PUBLISHER.fullmatch(value)
+    if found is None or found[1] == "__main__":  # which runs before anybody could patch it
+        raise ValueError(value)
+    module, path, listed = found.groups()
+    pairs = [[part.strip() for part in pair.split("=")] for pair in _names(listed)]
+    arguments = dict(pairs)
+    names = [*module.split("."), *path.split("."), *arguments.values()]
+    if len(arguments) < len(pairs) or not all(map(str.isidentifier, names)):
+        raise ValueError(value)
+    try:
+        return Publisher(module, path, **arguments)
+    except TypeError:  # the topic is missing, or there is one that is unknown
+        raise ValueError(value) from None
 
 
 def _lower_names(value: str) -> tuple[str, ...]:

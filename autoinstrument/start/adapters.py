@@ -24,6 +24,20 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
 }
 
 
+PUBLISHERS = f"{OURS}publishers"
+"""The adapter of what the user names in `AUTOINSTRUMENT_TRACE`."""
+
+
+def named_modules() -> list[str]:
+    """Return the modules that `AUTOINSTRUMENT_TRACE` names; "" for one that no import brings."""
+    names = []
+    for each in os.environ.get("AUTOINSTRUMENT_TRACE", "").split(";"):
+        module, colon, _ = each.partition(":")
+        if each.strip():
+            names.append(module.strip() if colon and module.strip() != "__main__" else "")
+    return names
+
+
 def is_disabled(adapter: str) -> bool:
     """Whether the user has switched an adapter off, by its own name or by a star."""
     ours = names_in("AUTOINSTRUMENT_DISABLE")

@@ -12,7 +12,7 @@ import sys
 from _thread import RLock, get_ident
 
 from . import load, stand_aside
-from .adapters import ADAPTERS, OURS, is_disabled
+from .adapters import ADAPTERS, OURS, PUBLISHERS, is_disabled, named_modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _INSTALLATION = "autoinstrument.agent.installation"
 _EXIT = "autoinstrument.process.exit"
 _GUARD = "autoinstrument.process.guard"
+_LOCATIONS = "autoinstrument.process.locations"
 _LOG_RECORDS = "autoinstrument.logs.records"
+_SETTINGS = "autoinstrument.process.settings"
 
 
 def install() -> Finder:
@@ -32,10 +34,7 @@ def install() -> Finder:
     for present in sys.meta_path:
         if isinstance(present, Finder):
             return present
-    hooked: dict[str, list[str]] = {}
-    for adapter, names in ADAPTERS.items():
-        for name in names:
-            hooked.setdefault(name, []).append(OURS + adapter)
+    hooked = _hooked()
     without_client = {}
     if os.environ.get("AUTOINSTRUMENT_LOG_CORRELATION", "").strip() != "0":
         without_client["logging"] = _LOG_RECORDS
@@ -52,9 +51,27 @@ def install() -> Finder:
     return finder
 
 
+def _hooked() -> dict[str, list[str]]:
+    hooked: dict[str, list[str]] = {}
+    for adapter, names in ADAPTERS.items():
+        for name in names:
+            hooked.setdefault(name, []).append(OURS + adapter)
+    for name in named_modules():
+        if name:
+            hooked.setdefault(name, []).append(PUBLISHERS)
+        else:
+            load(_SETTINGS).settings()  # which says what is wrong with the variable
+    return hooked
+
+
 def _end() -> None:
     """End the tracing, if a client was ever imported."""
     module = sys.modules.get(_EXIT)
+    # A process that the program only starts by the way may well not have what is named.
+    is_first = os.environ.get("AUTOINSTRUMENT_RUN") == str(os.getpid())
+    if os.environ.get("AUTOINSTRUMENT_TRACE") and (module is not None or is_first):
+        with _contained:
+            load(_LOCATIONS).tell_of_missing()
     if module is not None:
         module.end()
 

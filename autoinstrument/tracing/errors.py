@@ -64,6 +64,16 @@ STREAMS_INVALID_TOPOLOGY_EPOCH STREAMS_TOPOLOGY_FENCED SHARE_SESSION_LIMIT_REACH
 """.split()  # noqa: SIM905 - a line each would be three screens
 
 
+def exception_name(error: BaseException) -> str:
+    """Return the name of a foreign exception's type, with its module.
+
+    Not its words, in which a message may be quoted.
+    """
+    kind = type(error)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"
+
+
 def protocol_error(code: int) -> str:
     """Return the protocol's name of a broker's error `code`, `_OTHER` for one it does not have."""
     if code == -1:

@@ -23,6 +23,7 @@ from opentelemetry.trace import (
 from autoinstrument.process import clock
 
 from .current_span import CurrentSpan, lock
+from .errors import exception_name
 from .operation import current_context, cut_key, make_current
 
 if TYPE_CHECKING:
@@ -153,10 +154,7 @@ class Unit(CurrentSpan):
         """Note that `error` has ended the work on the message, unless that was done already."""
         if self.is_ended or self._turn_is_complete or not _is_failure(error):
             return
-        # Not its words, in which the message itself may be quoted.
-        kind = type(error)
-        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-        self.error_type = f"{module}{kind.__qualname__}"
+        self.error_type = exception_name(error)
 
     def abandon(self) -> None:
         """End the processing without a span: the agent has failed at it, or stands aside."""

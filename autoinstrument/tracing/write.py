@@ -17,6 +17,7 @@ from autoinstrument.process.settings import settings
 
 from . import errors, pipeline, propagators
 from .call_site import call_site, known_call_sites
+from .enclosing import ENCLOSING
 from .headers import FLAGS, Carried, Headers
 from .injection import injected
 from .operation import Operation, current_context, cut_key
@@ -105,6 +106,9 @@ class Write(Operation):
         span = get_current_span(context)
         if suppressed(context, span):
             return False
+        enclosing = context.get(ENCLOSING)
+        if isinstance(enclosing, Write):
+            enclosing.abandon()
         found = span.get_span_context()
         if found.is_valid:
             self.parent = found
@@ -118,13 +122,17 @@ class Write(Operation):
         """Take what the application's own headers say, once the parent is known.
 
         The creation context in them, if any, is a link. That of the current span is none: the
-        application has injected what we would inject; nor is one copied from the consumed message.
+        application has injected what we would inject; nor is that of an enclosing write, nor one
+        copied from the consumed message.
         """
         self.carried = carried
         own, parent = carried.traceparent, self.parent
         if own is None or (
             parent and (own.trace_id, own.span_id) == (parent.trace_id, parent.span_id)
         ):
+            return
+        enclosing = self.outer.get(ENCLOSING)
+        if isinstance(enclosing, Write) and own.span_id == enclosing.span_id:
             return
         if self.unit is None or not self.unit.brought(own):
             self.links = (own,)
@@ -208,7 +216,7 @@ class Write(Operation):
         self._settle(None, error_type=errors.LOST_AT_EXIT, description=words)
 
     def abandon(self) -> None:
-        """Leave the write without a span: the agent has failed at it, or stands aside."""
+        """Leave the write without a span: the agent has failed, or another has the message."""
         self.producer.open.discard(self)
         if self.unit is not None:
             self.unit.abandoned(self)
