@@ -286,6 +286,41 @@ def test_a_bad_setting_takes_no_clients_place(doctor: Doctor) -> None:
     assert {"confluent-kafka", "kafka-python", "aiokafka"} <= found.slugs("ok")
 
 
+def test_publishers_that_a_setting_names_are_told(doctor: Doctor, tmp_path: Path) -> None:
+    """And what is wrong with one, without running any of it."""
+    (tmp_path / "relay.py").write_text("""
+class Frames:
+    def send(self, topic): pass
+class Publisher(Frames):
+    def publish(self, topic, payload, *, key=None, headers=None): pass
+    def publish_once(self, topic, **options): pass
+    def publish_all(self, topic): yield
+def publish(publisher, topic): pass
+raise SystemExit("this was run")
+""")
+    value = (
+        "relay:Publisher.publish(topic=topic, key=key, headers=headers);"
+        "relay:Publisher.publish_once(topic=topic, key=key)"
+    )
+    found = doctor(AUTOINSTRUMENT_TRACE=value, PYTHONPATH=str(tmp_path))
+    assert [line.what for line in found.lines("publisher")] == [
+        "relay:Publisher.publish(topic=topic, key=key, headers=headers) is traced, once imported",
+        "relay:Publisher.publish_once(topic=topic, key=key) is traced, once imported",
+    ]
+    assert found.code == 0
+    for value, slug, reason in (
+        ("rely:publish(topic=topic)", "bad-setting", "there is no module 'rely'"),
+        ("relay:publish(topic=topc)", "bad-setting", "it has no argument topc, but: publisher,"),
+        ("relay:Publisher.publish_all(topic=topic)", "bad-setting", "it is a generator"),
+        ("relay:Publisher.send(topic=topic)", "publisher-unseen", "is not in the source of relay"),
+        ("relay:publish(key=topic)", "bad-setting", "is ignored; accepted: module:Class.method("),
+        ("relay.publish", "bad-setting", "is ignored"),
+    ):
+        found = doctor(AUTOINSTRUMENT_TRACE=value, PYTHONPATH=str(tmp_path))
+        assert reason in found.line(slug).what
+        assert (found.code == 1) == (" is not traced" in found.line(slug).what)
+
+
 def test_a_client_that_is_too_old_is_a_problem(doctor: Doctor, tmp_path: Path) -> None:
     """The sentence is the one that a service would log; the remedy installs a later one."""
     found = doctor(PYTHONPATH=distributions(tmp_path / "old", confluent_kafka="1.9.2"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from importlib_metadata import PackageNotFoundError, entry_points, version
 
+from autoinstrument.process.settings import settings
 from autoinstrument.start.adapters import ADAPTERS, is_disabled  # the finder's own rule
 
 from .line import Line, installing
@@ -41,7 +42,7 @@ def lines(told: list[Notice], borrowed: str) -> list[Line]:
         served.add(distribution)
         if _is_here(modules[0].partition(".")[0], borrowed):
             found.append(_Client(adapter, distribution, modules).line(told))
-    return found or [_none(served)]
+    return found or ([] if settings().trace else [_none(served)])
 
 
 def _adapters() -> dict[str, list[str]]:

@@ -34,12 +34,13 @@ def main(mark: str, borrowed: str) -> None:
 def _further(loaded: AbstractSet[str], borrowed: str) -> list[Line]:
     with collected() as told:  # from here on: some of it is told by an import
         try:
-            from . import agents, clients, destinations, losses, sampling, units  # noqa: PLC0415 - see below
+            from . import agents, clients, destinations, losses, publishers, sampling, units  # noqa: PLC0415 - see below
         except ImportError as error:  # a dependency is not installed in this interpreter
             return [_incomplete(error)] if start.started() else []
         settings()  # what is wrong with them is not said of a client, whose import may read them
         found = [
             *clients.lines(told, borrowed),
+            *publishers.lines(told),
             *units.lines(),
             *agents.lines(loaded),
             *destinations.lines(told),
