@@ -1,7 +1,8 @@
 """Zero-code tracing for Python programs that write to Kafka.
 
-Its interface is `activate()` and `deactivate()`, and `autoinstrument.testing` for whoever writes an
-adapter. The other folders are internal, all of them: that is why their modules have no underscore.
+Its interface is `activate()` and `deactivate()`; `autoinstrument.adapter` is what an adapter is
+written with, and `autoinstrument.testing` what it is tested with. The other folders are internal,
+all of them: that is why their modules have no underscore.
 
 This module is imported in every process that the agent starts in: it must import nothing.
 """

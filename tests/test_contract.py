@@ -56,19 +56,19 @@ class Answer:
 """
 _ADAPTER = """
 import sys
-from autoinstrument.tracing.producer import Client
-from autoinstrument.tracing.write import Write, begin
+from autoinstrument.adapter import Client, Guard, TracedProducer, Write, open_write
+CLIENT = Client("mykafka", "mykafka")
 def cause(error):
     name = getattr(error, "name", lambda: error)()
     return {"MSG_SIZE_TOO_LARGE": "MESSAGE_TOO_LARGE"}.get(name, name)
-class MyKafka(Client):
-    package = "mykafka"
+class MyKafka(TracedProducer):
+    client, guard = CLIENT, Guard("the tracing of mykafka")
 def install(module):
     own_send = module.Producer.send
     def send(self, topic, value=None, key=None, headers=None):
-        client = vars(self).get("traced") or MyKafka(self, client_id="", servers="")
-        self.traced = client
-        write = begin(Write, client, topic, key, value, headers, sys._getframe(1))
+        traced = vars(self).get("traced") or MyKafka(self, client_id="", servers="")
+        self.traced = traced
+        write = open_write(Write, traced, topic, key, value, headers, sys._getframe(1))
         sent = write.headers(headers)
         try:
             answer = own_send(self, topic, value, key, headers if sent is None else sent)
@@ -84,7 +84,7 @@ def install(module):
         return answer
     module.Producer.send = send
 """
-_UNCONFIRMED = _ADAPTER.replace("write.acknowledged(*answer.place)", "write.unconfirmed()")
+_UNCONFIRMED = _ADAPTER.replace('"mykafka")', '"mykafka", has_answers=False)')
 
 _EXAMPLE = re.search(r"\n\n( {4}import .*?)\n\n\w", autoinstrument.testing.__doc__ or "", re.DOTALL)
 assert _EXAMPLE
