@@ -89,7 +89,7 @@ _UNCONFIRMED = _ADAPTER.replace('"mykafka")', '"mykafka", has_answers=False)')
 _EXAMPLE = re.search(r"\n\n( {4}import .*?)\n\n\w", autoinstrument.testing.__doc__ or "", re.DOTALL)
 assert _EXAMPLE
 _SILENT = textwrap.dedent(_EXAMPLE[1])
-_ANSWERING = _SILENT.replace("    answers_each_message = False\n", "").replace(
+_ANSWERING = _SILENT.replace("    has_answers = False\n", "").replace(
     "def close", "def answer(handle):\n    return handle.wait()\ndef close"
 )
 

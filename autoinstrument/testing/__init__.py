@@ -9,7 +9,7 @@ test module needs for a client that does no more than send its messages:
     from autoinstrument.testing import Contract
 
     class TestMyKafka(Contract):
-        answers_each_message = False
+        has_answers = False
         has_transactions = consumes = False
         facade = """
     from mykafka import Producer

@@ -57,7 +57,7 @@ class Contract:
       awaits all copies of a message, tries once, and gives up then;
     - `write(producer, *args, **kwargs)`, a call of the client's own write; it returns a handle;
     - `answer(handle)`, which waits for the record's (partition, offset), and raises what the client
-      has for a failure, if `answers_each_message`;
+      has for a failure, if `has_answers`;
     - `close(producer)`, which waits for what is open;
     - `begin(producer)`, `commit(producer)` and `abort(producer)`, each of a transaction, if
       `has_transactions`; the producer is `connect(bootstrap, transactional_id=...)`;
@@ -67,9 +67,9 @@ class Contract:
 
     `sys` is imported; warnings are errors, unless it says otherwise.
     """
-    takes_headers: ClassVar[bool] = True
+    has_headers: ClassVar[bool] = True
     """Its messages have headers, one of which is ours."""
-    answers_each_message: ClassVar[bool] = True
+    has_answers: ClassVar[bool] = True
     """It tells of each message where it is in the log, or why it is not."""
     refuses_when_closed: ClassVar[bool] = True
     """Its producer raises, or answers with a failure, what is written after `close`."""
@@ -90,7 +90,7 @@ class Contract:
     def test_any_call_is_as_without_the_agent(self, bootstrap: str, tmp_path: Path) -> None:
         """Any arguments, by place or by name: same results, same log but our header."""
         broker, text = Broker(bootstrap), tmp_path / "messages.txt"
-        messages = [any_message(with_headers=self.takes_headers) for _ in range(_MESSAGES)]
+        messages = [any_message(with_headers=self.has_headers) for _ in range(_MESSAGES)]
         text.write_text(ascii([(message, randint(0, 8)) for message in messages]))
         bare_topic, traced_topic = broker.topic(), broker.topic()
         programs = Programs(tmp_path)
@@ -176,13 +176,13 @@ class Contract:
         assert {unit.kind for unit in done.units} == {"CONSUMER"}
         writers = [(span.trace_id, span.span_id) for span in done.writes]
         parents = [(unit.trace_id, unit.parent_id) for unit in done.units]
-        if self.takes_headers:
+        if self.has_headers:
             assert parents == writers
         else:
             assert {parent for _, parent in parents} == {""}
 
     def _program(self, body: str) -> str:
-        answer = "" if self.answers_each_message else "def answer(handle): return None, None"
+        answer = "" if self.has_answers else "def answer(handle): return None, None"
         return f"import sys\nDEFAULTS = {{}}\n{self.facade}\n{answer}\n{body}"
 
     def _written_by(
@@ -218,7 +218,7 @@ class Contract:
     def _assert_one_to_one(self, done: Run, records: list[Record]) -> None:
         """Each record has a span that says what is known of it, and each span a record."""
         written = [span for span in done.writes if span.status_code == "UNSET"]
-        if self.answers_each_message:
+        if self.has_answers:
             unanswered = [span for span in written if _OFFSET not in span.attributes]
             assert not unanswered, "spans without the broker's answer, which the client does tell"
         else:
@@ -227,7 +227,7 @@ class Contract:
         assert _sorted(map(self._record, records)) == _sorted(map(self._span, written))
 
     def _record(self, record: Record) -> tuple[Any, ...]:
-        place = record[:2] if self.answers_each_message else ()
+        place = record[:2] if self.has_answers else ()
         return (*place, *_traceparents(record))
 
     def _span(self, span: Span) -> tuple[Any, ...]:
@@ -235,20 +235,20 @@ class Contract:
         found = span.attributes
         place = (
             (int(found["messaging.destination.partition.id"]), found[_OFFSET])
-            if self.answers_each_message
+            if self.has_answers
             else ()
         )
-        return (*place, _traceparent(span)) if self.takes_headers else place
+        return (*place, _traceparent(span)) if self.has_headers else place
 
     def _without_ours(self, record: Record) -> Record:
         kept = [header for header in record.headers if header[0] != "traceparent"]
-        assert len(record.headers) - len(kept) == self.takes_headers
+        assert len(record.headers) - len(kept) == self.has_headers
         return record._replace(headers=kept)
 
 
 _TAKES = {
-    "test_a_foreign_traceparent_stays_and_our_own_is_replaced": "takes_headers",
-    "test_a_fault_has_the_same_name_with_any_client": "answers_each_message",
+    "test_a_foreign_traceparent_stays_and_our_own_is_replaced": "has_headers",
+    "test_a_fault_has_the_same_name_with_any_client": "has_answers",
     "test_a_write_to_a_closed_producer_has_failed": "refuses_when_closed",
     "test_a_transaction_decides_what_was_written": "has_transactions",
     "test_a_consumed_message_is_a_unit_of_work": "consumes",
