@@ -367,7 +367,47 @@ def test_what_is_installed_and_fails_is_not_to_be_installed(doctor: Doctor) -> N
 def test_a_client_of_somebody_elses_adapter_is_traced(doctor: Doctor, client: Path) -> None:
     """It is found as the agent finds it."""
     found = doctor(PYTHONPATH=str(client))
-    assert found.line("kafka_client").what == "kafka_client is traced, in kafka_client"
+    what = found.line("kafka_client").what
+    assert what == "kafka_client is traced, in kafka_client, by counting"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("import no_such_library", "cannot be imported: ModuleNotFoundError: No module named"),
+        ("def instal(module): pass", "is no adapter: it has no install(module)"),
+    ],
+)
+def test_an_adapter_that_is_none_is_a_problem(
+    doctor: Doctor, client: Path, text: str, what: str
+) -> None:
+    """Its client stays untraced; the others do not."""
+    (client / "counting.py").write_text(text)
+    found = doctor(PYTHONPATH=str(client))
+    assert (found.code, found.slugs("problem")) == (1, {"adapter-unusable"})
+    assert f"counting {what}" in found.line("adapter-unusable").what
+
+
+def test_an_adapter_says_which_client_it_lacks(doctor: Doctor, client: Path) -> None:
+    """The client is not there, or too old, or is not what the adapter has been written for."""
+    declared = """
+from autoinstrument.adapter import Client, Unsupported
+CLIENT = Client("kafka-client", "kafka_client", oldest=(2, 1))
+def install(module): raise Unsupported("send() is not there")
+"""
+    (client / "counting.py").write_text(declared)
+    refused = doctor(PYTHONPATH=str(client))
+    assert refused.line("client-unsupported").what == "kafka-client: send() is not there"
+    metadata = client / "kafka_client-2.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: kafka-client\nVersion: 2.0\n")
+    old = doctor(PYTHONPATH=str(client)).line("client-unsupported")
+    assert old.what == "kafka-client 2.0 is not traced; 2.1 and later are"
+    assert old.remedy.endswith("-m pip install 'kafka-client>=2.1'")
+    (client / "kafka_client.py").unlink()
+    missing = doctor(PYTHONPATH=str(client)).line("adapter-unused")
+    assert missing.status == "warning"
+    assert missing.what == "counting is for kafka-client, which is not installed here"
 
 
 def test_an_adapter_that_fails_is_a_problem(doctor: Doctor, client: Path) -> None:

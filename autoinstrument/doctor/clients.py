@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from importlib_metadata import PackageNotFoundError, entry_points, version
 
 from autoinstrument.process.settings import settings
-from autoinstrument.start.adapters import ADAPTERS, is_disabled  # the finder's own rule
+from autoinstrument.start.adapters import ADAPTERS, OURS, is_disabled  # the finder's own rule
 
 from .line import Line, installing
 from .start import started
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def lines(told: list[Notice], borrowed: str) -> list[Line]:
-    """Return a line for each client; what the agent says about one is added to `told`.
+    """Return a line for each client, and for each adapter of others; `told` is what they say.
 
     What the folder `borrowed` holds is not counted, unless that is "".
     """
@@ -36,18 +36,25 @@ def lines(told: list[Notice], borrowed: str) -> list[Line]:
         try:
             adapter = import_module(name)
         except Exception as error:  # noqa: BLE001 - somebody else's adapter may raise anything
-            found.append(_unusable(name, error))
+            words = f"{name} cannot be imported: {type(error).__name__}: {error}"
+            found.append(_unusable(name, words))
+            continue
+        if not callable(getattr(adapter, "install", None)):
+            found.append(_unusable(name, f"{name} is no adapter: it has no install(module)"))
             continue
         distribution = _distribution(adapter, modules[0].partition(".")[0])
         served.add(distribution)
         if _is_here(modules[0].partition(".")[0], borrowed):
             found.append(_Client(adapter, distribution, modules).line(told))
-    return found or ([] if settings().trace else [_none(served)])
+        elif not name.startswith(OURS):
+            found.append(_unused(name, distribution))
+    is_any = any(line.slug != "adapter-unused" for line in found)
+    return found if is_any or settings().trace else [*found, _none(served)]
 
 
 def _adapters() -> dict[str, list[str]]:
     """Return the hooked modules by adapter, of those in this package and of all others."""
-    adapters = {f"autoinstrument.adapters.{name}": [*names] for name, names in ADAPTERS.items()}
+    adapters = {f"{OURS}{name}": [*names] for name, names in ADAPTERS.items()}
     for entry in entry_points(group="autoinstrument_adapters"):
         adapters.setdefault(entry.module, []).append(entry.name)
     return adapters
@@ -91,7 +98,9 @@ class _Client:
             return told.pop(before).line
         if early and self._is_stale():
             return _early(known)
-        return Line("ok", self._name, f"{known} is traced, in {', '.join(early + self._hooked)}")
+        what = f"{known} is traced, in {', '.join(early + self._hooked)}"
+        name = self._adapter.__name__
+        return Line("ok", self._name, what if name.startswith(OURS) else f"{what}, by {name}")
 
     def _is_too_old(self) -> bool:
         client = getattr(self._adapter, "CLIENT", None)
@@ -193,11 +202,30 @@ def _broken(known: str, error: Exception) -> Line:
     )
 
 
-def _unusable(adapter: str, error: Exception) -> Line:
+def _unused(adapter: str, distribution: str) -> Line:
+    return Line(
+        "warning",
+        "adapter-unused",
+        f"{adapter} is for {distribution}, which is not installed here",
+        "It has nothing to trace.",
+        f"{sys.executable} -m pip install {distribution}",
+    )
+
+
+def _unusable(adapter: str, what: str) -> Line:
+    if adapter.startswith(OURS):
+        return Line(
+            "problem",
+            "agent-failed",
+            what,
+            "What it is for is not traced.",
+            installing("--force-reinstall"),
+        )
     return Line(
         "problem",
-        "agent-failed",
-        f"{adapter} cannot be imported: {type(error).__name__}: {error}",
-        "The client that it is for is not traced.",
-        installing("--force-reinstall"),
+        "adapter-unusable",
+        what,
+        "What it is for is not traced.",
+        "Install the package that it comes from anew, or remove it; the documentation of"
+        " autoinstrument.adapter says what an adapter must have.",
     )
