@@ -20,7 +20,7 @@ of an entry is the module to hook, its value the adapter:
     [project.entry-points.autoinstrument_adapters]
     "pyrkafka.pyrkafka" = "autoinstrument_pyrkafka"
 
-These entries are read when the first module is imported whose top-level name contains "kafka". An
+`examples/adapter_plugin` of the agent's sources is such a package. Entries are read when the first module is imported whose top-level name contains "kafka". An
 adapter that cannot be imported, or whose `install` raises anything but `Unsupported`, is told once
 (`agent-failed`) and not asked again; the application's import succeeds all the same, and other
 adapters are called. `AUTOINSTRUMENT_DISABLE` switches an adapter off by its module's name, and

@@ -63,8 +63,17 @@ class TracedProducer:
     """What contains the agent's failures at its writes."""
 
     def __init__(
-        self, producer: Any, *, client_id: str, servers: str, unconfirmed: bool = False
+        self,
+        producer: Any,
+        *,
+        client_id: str | None = None,
+        servers: str = "",
+        unconfirmed: bool = False,
     ) -> None:
+        """`servers` is a list as the client is given it; what cannot be known is left out."""
+        known: dict[str, str | int] = {"messaging.system": "kafka"}
+        if client_id is not None:
+            known["messaging.client.id"] = client_id
         self.package = self.client.package
         self.unconfirmed = unconfirmed or not self.client.has_answers
         self.has_roots = settings().root_spans
@@ -74,21 +83,14 @@ class TracedProducer:
         """How many writes have got no answer by the end of the process."""
         self.transaction: Transaction | None = None
         self._attributes: dict[str, str | int] = {
-            "messaging.system": "kafka",
+            **known,
             "messaging.operation.name": "send",
             "messaging.operation.type": "send",
-            "messaging.client.id": client_id,
             **server_attributes(servers),
         }
         if unconfirmed:
             self._attributes["autoinstrument.acks"] = "0"
-        self.flushing = Attributes(
-            {
-                "messaging.system": "kafka",
-                "messaging.operation.name": "flush",
-                "messaging.client.id": client_id,
-            }
-        )
+        self.flushing = Attributes({**known, "messaging.operation.name": "flush"})
         """The attributes of a flush."""
         self.topics: dict[str, Attributes | None] = {}
         """What `attributes` has answered, for those to whom a call is too much."""
