@@ -122,7 +122,7 @@ def test_a_broker_that_does_not_start_is_one_sentence(
     (broken / "__init__.py").write_text("raise ImportError('librdkafka.so.1: not found')\n")
     ended = _demo(installed, tmp_path, PYTHONPATH=str(broken.parent))
     reason = "ImportError: librdkafka.so.1: not found"
-    said = f"autoinstrument demo: failed: the embedded broker has not started: {reason}\n"
+    said = f"autoinstrument demo: failed: the embedded broker did not start: {reason}\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", said)
 
 

@@ -1,1 +1,1 @@
-"""What the demonstration and the benchmark run on: a broker in memory, and the examples."""
+"""The embedded broker and the examples, for the demo and the benchmark."""

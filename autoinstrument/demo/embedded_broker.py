@@ -1,4 +1,4 @@
-"""An embedded broker for a `with` block: `_mock_broker` in a process of its own."""
+"""An embedded broker for a `with` block: `mock_broker` in a separate process."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _OF_AGENTS = ("AUTOINSTRUMENT_", "OTEL_")
 
 
 class NotStarted(Exception):  # noqa: N818 - it is an answer to the user, not a mishap
-    """Why there is no broker, in its own words."""
+    """Why there is no broker; the message is for the user."""
 
 
 @contextmanager
 def embedded_broker(topics: Iterable[str], rtt_ms: int = 0) -> Iterator[str]:
-    """Give the address of a broker with `topics`; it ends with the block, and with this process.
+    """Give the address of a broker with `topics`; it ends with the block, or with this process.
 
-    It answers after `rtt_ms` milliseconds, as one on another host does.
+    It answers after `rtt_ms` milliseconds, like a broker on another host.
 
     Raises NotStarted.
     """
@@ -39,7 +39,7 @@ def embedded_broker(topics: Iterable[str], rtt_ms: int = 0) -> Iterator[str]:
             address = process.stdout.readline().strip() if process.stdout else ""
             if not address:
                 said = process.communicate()[1].strip().rpartition("\n")[2]
-                raise NotStarted(f"the embedded broker has not started: {said}")
+                raise NotStarted(f"the embedded broker did not start: {said}")
             yield address
         finally:
             process.kill()

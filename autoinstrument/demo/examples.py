@@ -1,4 +1,4 @@
-"""Where the examples are: beside the package in a clone, in it when it is installed."""
+"""The folder of the examples: next to the package in a clone, inside it when installed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`python -m autoinstrument.demo.mock_broker RTT TOPIC...`: a Kafka broker in a process of its own.
+"""`python -m autoinstrument.demo.mock_broker RTT TOPIC...`: an embedded Kafka broker.
 
-It is the mock cluster of librdkafka's own tests, in memory, with the topics that are named, as far
-away as RTT milliseconds. Its address is the only line on stdout, and it ends with its stdin: it
-never outlives who started it.
+It is the mock cluster of librdkafka's own tests: in memory, with these topics, and a round trip of
+RTT milliseconds. It prints its address as the only line on stdout, and ends when its stdin is
+closed, so that it never outlives its parent process.
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
 """
 

@@ -1,1 +1,1 @@
-"""Logs: the trace in the fields of each record, and the agent's own lines."""
+"""Logs: trace ids in the application's log records, and the agent's own log lines."""

@@ -1,4 +1,4 @@
-"""The agent's log: what became of writes, for programs that have a log."""
+"""The agent's log lines about writes, for programs that configure logging."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _WORD = re.compile(rf'[^\s"]{{1,{_LONGEST}}}')
 
 
 def wants_line(operation: Operation) -> bool:
-    """Whether an ended operation may be one that `AUTOINSTRUMENT_LOG` asks to be told of."""
+    """Whether `AUTOINSTRUMENT_LOG` may ask for a line about this ended operation."""
     wanted = settings().log
     return wanted == "all" or (wanted == "failures" and operation.error_type is not None)
 
 
 class LogLines:
-    """Logs failed writes, or all, as `AUTOINSTRUMENT_LOG` says: 10 at once, then one a second.
+    """Logs failed or all writes, as `AUTOINSTRUMENT_LOG` says: 10 at once, then one per second.
 
     What is beyond that is counted in the next line, or in a last one.
     """
@@ -44,7 +44,7 @@ class LogLines:
         self._gravest = logging.NOTSET  # of what was withheld
 
     def tell(self, operations: Iterable[Operation]) -> None:
-        """Log those of the ended operations that are to be told of.
+        """Log the ended operations that `AUTOINSTRUMENT_LOG` asks for.
 
         Only where the application has given its log a place: else Python would print each line.
         """
@@ -59,7 +59,7 @@ class LogLines:
                 self._tell(operation)
 
     def finish(self) -> None:
-        """Say how many lines no later one has counted."""
+        """Log how many lines were left out since the last one."""
         if self._withheld:
             level = self._gravest
             _log(level, f"writes not logged since the last line: {self._counted()}")

@@ -1,4 +1,4 @@
-"""Log records know their trace: fields for formats that ask for them.
+"""Adds trace ids to log records, for formats that name them.
 
 `otelTraceID`, `otelSpanID`, `otelTraceSampled` and `otelServiceName` are those of OpenTelemetry's
 own instrumentation of logging; `profile_root_span_id` is the span of the unit of work, or the root
@@ -30,7 +30,7 @@ _unit_key: str | None = None
 
 
 def install(logging: Any) -> None:
-    """Give each record of `logging` the fields, whatever factories the application sets."""
+    """Add the fields to each log record, whatever record factories the application sets."""
     global _records  # noqa: PLW0603 - the process's one
     if _records is not None:
         return
@@ -51,7 +51,7 @@ def find_units(key: str) -> None:
 
 
 def uninstall() -> None:
-    """Leave records to the application's own factory again."""
+    """Give the record factory back to the application."""
     global _records  # noqa: PLW0603 - the process's one
     if _records is not None:
         _records.leave()
@@ -149,7 +149,7 @@ def _add_fields(record: Any, caller: Any) -> None:
 
 
 def _current() -> tuple[str, str, bool, str] | None:
-    """Return what is current, if anything; nothing can be while OpenTelemetry is not imported."""
+    """Return the current span, if any; there is none while OpenTelemetry is not imported."""
     trace = sys.modules.get("opentelemetry.trace")
     context = sys.modules.get("opentelemetry.context")
     if trace is None or context is None or not hasattr(trace, "get_current_span"):

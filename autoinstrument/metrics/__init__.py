@@ -1,1 +1,1 @@
-"""Metrics: what operations add up to, and the way out for that."""
+"""Metrics: counts operations and exports the results."""

@@ -1,7 +1,7 @@
-"""What all operations add up to: plain counters and buckets, filled off the hot path.
+"""Plain counters and histograms of all operations, filled off the hot path.
 
-The metrics of the OpenTelemetry messaging conventions v1.44.0, and the agent's own. They count what
-the sampler has dropped, too.
+These are the metrics of the OpenTelemetry messaging conventions v1.44.0, and the agent's own. They
+include what the sampler drops.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ _NOT_SENT = {
 
 _SENT = Kind("messaging.client.sent.messages", _MESSAGE, "Sent to a broker.")
 _CONSUMED = Kind("messaging.client.consumed.messages", _MESSAGE, "Delivered to the application.")
-_REFUSED = Kind("autoinstrument.messages.refused", _MESSAGE, "Met a full queue.")
-_LOST = Kind("autoinstrument.messages.lost", _MESSAGE, "Had no answer at the end.")
-_DROPPED = Kind("autoinstrument.spans.dropped", "{span}", "Spans nobody took.")
-IN_FLIGHT = Kind("autoinstrument.messages.in_flight", _MESSAGE, "Unanswered.")
-_COST = Kind("autoinstrument.cost", "s", "What the agent takes an operation.")
+_REFUSED = Kind("autoinstrument.messages.refused", _MESSAGE, "Rejected by a full client queue.")
+_LOST = Kind("autoinstrument.messages.lost", _MESSAGE, "Unanswered when the program ended.")
+_DROPPED = Kind("autoinstrument.spans.dropped", "{span}", "Spans that no exporter took.")
+IN_FLIGHT = Kind("autoinstrument.messages.in_flight", _MESSAGE, "Messages without an answer yet.")
+_COST = Kind("autoinstrument.cost", "s", "Agent overhead per operation.")
 
 
 class Cost:
-    """What one part of the agent has taken: `calls` were measured, `total` is in nanoseconds."""
+    """The overhead of one part of the agent: `total` nanoseconds in `calls` measured calls."""
 
     __slots__ = ("calls", "total")
 
@@ -69,7 +69,7 @@ class Cost:
         self.total = 0
 
     def add(self, elapsed: int, calls: int = 1) -> None:
-        """Add what was measured."""
+        """Add one measurement."""
         self.calls += calls
         self.total += elapsed
 
@@ -104,7 +104,7 @@ class Durations:
         self.most = 0
 
     def add(self, elapsed: int) -> None:
-        """Count an operation that has taken so long."""
+        """Count an operation by its duration."""
         self.buckets[bisect_left(_BOUNDS, elapsed)] += 1
         self.total += elapsed
         self.least = min(self.least, elapsed)
@@ -143,7 +143,7 @@ class Metrics:
         """In the background thread, which ends each operation."""
         self.in_flight = in_flight
         self.dropped: Callable[[], int] = int
-        """Counts the spans that nobody took."""
+        """Counts the spans that no exporter took."""
         self.statistics: WeakSet[Statistics] = WeakSet()
         self._received: dict[Labels, Count] = {}
         self.series: dict[tuple[Labels, str, str | None], Durations] = {}
@@ -250,5 +250,5 @@ class Metrics:
 
 
 def _labels_of(attributes: Mapping[str, str | int]) -> Labels:
-    """Return those of a span's attributes that metrics have as well: of few different values."""
+    """Return the attributes of a span that metrics have too: those with few distinct values."""
     return tuple((name, attributes[name]) for name in _COMMON if name in attributes)

@@ -1,4 +1,4 @@
-"""The counts of this process, be they for nobody."""
+"""The counts of this process, whether they are exported or not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from autoinstrument.tracing.producer import in_flight
 from .counts import Metrics
 
 _metrics: Metrics | None = None
-"""There is one a process: all producers and consumers count here, and one thread exports it."""
+"""One per process: all producers and consumers count here, and one thread exports it."""
 
 
 def metrics() -> Metrics:
@@ -19,6 +19,6 @@ def metrics() -> Metrics:
 
 
 def forget() -> None:
-    """Begin anew, in a forked child: what was counted so far is the parent's."""
+    """Start over in a forked child: the counts so far belong to the parent."""
     global _metrics  # noqa: PLW0603 - see there
     _metrics = None

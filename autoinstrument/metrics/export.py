@@ -1,7 +1,7 @@
-"""Metrics on their way out: to the application's provider, an exporter, or the recording.
+"""Exports metrics to the application's provider, to an exporter or into the recording.
 
-An exporter is given what the SDK's own reader would give it, once an interval. A provider of the
-application's takes each duration as it comes: the API has no way to hand over a whole histogram.
+An exporter gets the same data as from the SDK's own reader, once per interval. The application's
+provider gets each duration as it comes, because the API cannot take a whole histogram.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DURATIONS = {
 
 
 class MetricExport:
-    """Hands the metrics of this process on: to `exporters`, and to `recordings`."""
+    """Exports the metrics of this process to `exporters` and `recordings`."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class MetricExport:
         self._in_flight = 0
 
     def export(self) -> None:
-        """Export what there is since the beginning, or since the last time as an exporter asks."""
+        """Export cumulative metrics or differences, as each exporter asks."""
         now = time_ns()
         for exporter in self._exporters:
             data = self._data(now, exporter)
@@ -74,7 +74,7 @@ class MetricExport:
         self._since = now
 
     def record_in_flight(self) -> None:
-        """Tell recordings how much is in flight, if that has changed: who follows one sees it."""
+        """Record the number of messages in flight if it has changed, for `report --follow`."""
         in_flight = self._metrics.in_flight()
         if in_flight != self._in_flight:
             self._in_flight = in_flight
@@ -154,7 +154,7 @@ def _gauge(kind: Kind, values: Mapping[Labels, float], now: int) -> sdk.Metric:
 
 
 class ApplicationMetrics:
-    """The application's own MeterProvider, to which each duration is told as it comes."""
+    """The application's own MeterProvider, which gets each duration as it comes."""
 
     def __init__(self, provider: api.MeterProvider, metrics: Metrics) -> None:
         meter = provider.get_meter("autoinstrument", __version__)
@@ -171,7 +171,7 @@ class ApplicationMetrics:
         self.refresh()
 
     def record(self, series: Durations, operation: Operation) -> None:
-        """Tell it of one operation, which `series` has counted."""
+        """Record one operation, which `series` has counted."""
         self._histograms[series.name].record(operation.elapsed / _NANO, series.attributes)
 
     def refresh(self) -> None:

@@ -1,4 +1,4 @@
-"""What there is to measure, by name and unit."""
+"""The metrics, by name and unit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Labels: TypeAlias = "tuple[tuple[str, str | int], ...]"
 
 
 class Kind(NamedTuple):
-    """What a metric is called, and what it measures."""
+    """The name, unit and description of a metric."""
 
     name: str
     unit: str

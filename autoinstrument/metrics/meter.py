@@ -1,4 +1,4 @@
-"""Counts operations in the background thread, and exports what they add up to at intervals."""
+"""Counts operations in the background thread, and exports the metrics at intervals."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Meter:
                     application.record(series, operation)
 
     def count_at_once(self, operation: Operation) -> bool:
-        """Count an ended operation where that costs next to nothing; whether it was counted.
+        """Count an ended operation if that costs next to nothing; return whether it was counted.
 
         It does not where the application has instruments, and where somebody else is counting.
         """
         return _provider() is None and self.metrics.count_at_once(operation)
 
     def export_when_due(self) -> None:
-        """Export if the interval is over; what is in flight goes into a recording every second."""
+        """Export if the interval is over; record the messages in flight every second."""
         now = monotonic()
         if now >= self._due:
             self._due = now + self._interval
@@ -69,7 +69,7 @@ class Meter:
                 self._export.record_in_flight()
 
     def finish(self) -> None:
-        """Export what there is at the end."""
+        """Export once more, at the end of the process."""
         self._export_now()
         if self._export is not None:
             self._export.shutdown()

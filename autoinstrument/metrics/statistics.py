@@ -1,4 +1,4 @@
-"""What clients tell of themselves at intervals, as gauges."""
+"""Statistics that clients publish at intervals, as gauges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Statistics:
-    """One client's last words on itself, which go when the client goes."""
+    """One client's latest statistics, dropped together with the client."""
 
     __slots__ = ("__weakref__", "gauges")
 

@@ -1,5 +1,5 @@
-"""What was written: recording -> model -> text.
+"""The report: recording -> model -> text, page or JSON.
 
-`reading` streams spans out of a recording, `gathering` makes a `model.Report` of them, `text` and
-`data` show one. Nothing here knows OpenTelemetry's SDK, a client or the agent.
+`reading` streams spans from a recording, `gathering` builds a `model.Report` from them, and `text`,
+`html` and `data` render it. Nothing here knows OpenTelemetry's SDK, a client or the agent.
 """

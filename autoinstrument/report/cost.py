@@ -1,4 +1,4 @@
-"""What the agent says of itself, in the metrics that stand between a recording's spans."""
+"""The agent's overhead and counts, from the metrics in a recording."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CUMULATIVE = (2, "2", "AGGREGATION_TEMPORALITY_CUMULATIVE")
 
 
 class Costs:
-    """The last that each process has said."""
+    """The last values of each process."""
 
     def __init__(self) -> None:
         self._taken: dict[str, list[float | None]] = {}
@@ -31,7 +31,7 @@ class Costs:
         self._sent: dict[str, tuple[Process, int]] = {}
 
     def add(self, resources: Any) -> None:
-        """Take the `resourceMetrics` of a request; what cannot be understood says nothing."""
+        """Add the `resourceMetrics` of a request; malformed parts are ignored."""
         for resource in resources if isinstance(resources, list) else ():
             with suppress(*_NOT_UNDERSTOOD):
                 self._add(resource)
@@ -65,7 +65,7 @@ class Costs:
 
     @property
     def in_flight(self) -> int | None:
-        """How many writes had no answer, by the last word of each process; None without any."""
+        """The number of unanswered writes, from the last values; None without any."""
         return sum(self._in_flight.values()) if self._in_flight else None
 
     def sent(self, seen: Mapping[Process, int]) -> Sent | None:
@@ -83,7 +83,7 @@ class Costs:
         return Sent(recorded, counted.total())
 
     def cost(self) -> Cost | None:
-        """Return what an operation costs, the average of the processes; None if none says it."""
+        """Return the overhead per operation, averaged over processes; None if unknown."""
         call, background = (
             [float(each[at]) for each in self._taken.values() if each[at] is not None]  # type: ignore[arg-type]
             for at in (0, 1)

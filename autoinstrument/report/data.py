@@ -9,51 +9,51 @@ from typing import Any
 from .model import OUTCOMES, Partition, Report, Topic, Trace, Write
 
 SCHEMA = "autoinstrument.report/1"
-"""Its number changes when a field changes its meaning or goes; fields may be added without."""
+"""The number changes when a field is removed or changes its meaning, not when one is added."""
 
 
 def as_data(report: Report) -> dict[str, Any]:
     """Return `report` as plain values, ready for JSON.
 
     - `schema`: `"autoinstrument.report/1"`.
-    - `path`, `files`, `spans`: the recording as it was named, its files, the spans read from it.
-    - `services`: list of names. `processes`: distinct ones, counted up to 1,000.
+    - `path`, `files`, `spans`: the recording's path, its number of files and of spans.
+    - `services`: list of names. `processes`: their number, counted up to 1,000.
     - `started`, `ended`: first start and last end of any span, ISO 8601 in UTC, or null;
-      `duration_ns`: the time between.
+      `duration_ns`: the time between them.
     - `messages`: totals, an object with `written` (acknowledged by the broker), `failed`,
-      `unconfirmed` (the client itself cannot know) and `undecided` (of a transaction whose end is
-      not known).
-    - `findings`, gravest first: `slug`, `headline`, `evidence`, `remedy`, up to 5
+      `unconfirmed` (the client cannot know) and `undecided` (in a transaction whose outcome is
+      unknown).
+    - `findings`, most severe first: `slug`, `headline`, `evidence`, `remedy`, up to 5
       `traces` and, of `synchronous-writes`, `numbers`: `before_ns`, and `after_ns` without waiting,
       at best.
     - `topics`, most messages first: `name`, the four counts, `partitions` (distinct ones written
       to, up to 1,000), `per_second` (written, over `duration_ns`) or null, `latency_ns` (from the
-      call to the acknowledgement: `p50`, `p90`, `p99`, at most 1 % too long, and `max`, exact) or
+      call to the acknowledgement: `p50`, `p90`, `p99`, at most 1% too long, and `max`, exact) or
       null, `over_time` (messages written, by their call: `started`, nanoseconds since 1970,
       `width` of each step, `counts`) or null, and `by_partition`: `number`, `written`,
       `latency_ns`.
     - `causes` of failure, most frequent first: `error_type`, `topic`, `count`, and of the last one
-      `description` (the client's words) and `trace_id`.
+      `description` (the client's error message) and `trace_id`.
     - `flows` from topic to topic, most messages first: `source`, `target`, `messages` (written to
       `target` while one of `source` was processed) and `per_second` or null.
-    - `longest`: the trace with the longest processing of a message that has led to a write, or
+    - `longest`: the trace with the longest processing of a message that led to a write, or
       null: `trace_id`, `duration_ns` and up to 200 `steps` in the order of a tree: `depth`, `name`,
       `service`, `after_ns` its start, `duration_ns`, `error`.
     - `slowest` of the messages written and the last `failed` ones, up to 10 each: `trace_id`,
       `span_id`, `topic`, `partition`, `offset`, `duration_ns`, `error_type`, `description`,
       `called_from` (the application's function). What a span does not say is null, or empty for
       the description.
-    - `cost_ns`: what the agent took an operation, in the application's `call` and in the
-      `background`, and the spans that were `dropped`; null where the recording has no metrics.
-    - `sent`: messages that went to a broker, of the processes with metrics in the recording: those
-      `recorded` as spans, and all that were `counted`. If that is many more, the recording is
-      sampled or its beginning was deleted, and what is missing is in no other count. Null where the
-      recording has no metrics.
-    - `kept`: spans that a sampler had dropped and the agent kept. If there are any, other messages
-      are in no count.
-    - `untimed`: spans with no start, one before 2000, or an end before it (a clock was set). They
-      count, but in no time.
-    - `not_understood`: `lines`, `spans` and `files` that could not be read and are in no count.
+    - `cost_ns`: the agent's overhead per operation, in the application's `call` and in the
+      `background`, and the spans that were `dropped`; null if the recording has no metrics.
+    - `sent`: messages sent to a broker by the processes that have metrics in the recording: those
+      `recorded` as spans, and all that were `counted`. If far more were counted, the recording is
+      sampled or its oldest part was deleted, and no other number includes the missing messages.
+      Null if the recording has no metrics.
+    - `kept`: spans that a sampler dropped and the agent kept. If there are any, the numbers do not
+      include other messages that were dropped.
+    - `untimed`: spans with no start, a start before 2000, or an end before the start (the clock was
+      changed). They are counted, but not timed.
+    - `not_understood`: `lines`, `spans` and `files` that could not be read and are not counted.
 
     More than 1,000 topics or causes are counted together under `(other topics)` and
     `(other causes)`.

@@ -1,4 +1,4 @@
-"""What findings are made of, gathered from a stream of spans in bounded memory."""
+"""The evidence for findings, gathered from a stream of spans in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAUSE = 100_000_000  # ns: an answer that is served later than that makes a lat
 
 
 class Case:
-    """Spans that show the same thing: how many, where, and the first of their traces."""
+    """Spans with the same problem: how many, where, and the first of their traces."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -41,14 +41,14 @@ class Case:
 
 
 class Sequence(Case):
-    """Writes that one thread, or one process, has made one after the other; in nanoseconds."""
+    """The writes of one thread, or of one process, in order; times in nanoseconds."""
 
     def __init__(self) -> None:
         super().__init__()
         self.by: Counter[str] = Counter()
-        """How the application has waited."""
+        """How the application waited."""
         self.overlapping = 0
-        """Writes that began before the one before had its answer."""
+        """Writes that started before the previous one was answered."""
         self.waited = 0
         """For any answer at all: two at once are one time.
 
@@ -101,11 +101,11 @@ class Keys:
 
 
 class Evidence:
-    """What the spans of a recording show, beside their numbers."""
+    """What the spans of a recording show, besides counts."""
 
     def __init__(self) -> None:
         self.threads: dict[tuple[Process, Value | None], Sequence] = {}
-        """Writes that a thread has waited for one by one."""
+        """Writes that a thread waited for one by one."""
         self.processes: dict[Process, Sequence] = {}
         """All writes of a process."""
         self.keys: dict[str, Keys] = {}
@@ -125,7 +125,7 @@ class Evidence:
         """Messages that came without a trace, by topic."""
 
     def add(self, span: Span) -> None:
-        """Take one span, of whatever kind."""
+        """Add one span of any kind."""
         if span.is_write:
             self._add_write(span)
         elif span.is_process:

@@ -1,4 +1,4 @@
-"""From a recording's spans to a report, in two streams: what happened, then who called."""
+"""Builds a report from a recording in two passes: first what happened, then who called."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _MOST_POINTS = 1_000
 
 
 def report(path: str, watch: Callable[[int], None] = lambda _: None) -> Report:
-    """Return what the recording at `path` says; raises `NotARecording`.
+    """Return the report on the recording at `path`; raises `NotARecording`.
 
-    `watch` is told of the bytes that are read, line by line.
+    `watch` is called with the number of bytes of each line.
     """
     files = recording_files(path)
     tally = Tally()
@@ -62,8 +62,7 @@ def _nothing_readable(path: str, files: tuple[Path, ...], tally: Tally) -> str:
     if not tally.lines_not_understood:
         return f"the recording at `{path}` is empty"
     return (
-        f"`{path}` is not a recording: expected OTLP/JSON, one object with"
-        ' "resourceSpans" a line, and no line is that'
+        f'`{path}` is not a recording: expected OTLP/JSON, one object with "resourceSpans" per line'
     )
 
 

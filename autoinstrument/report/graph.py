@@ -1,4 +1,4 @@
-"""Where the topics of a pipeline stand when it is drawn, and the lines between them."""
+"""The layout of a pipeline's drawing: the positions of topics, and the lines between them."""
 
 from __future__ import annotations
 

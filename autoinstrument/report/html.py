@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing else."""
+"""A report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _BARS = 24
 
 
 def page(report: Report) -> str:
-    """Return the page: everything that the text has, plots, and traces that can be searched.
+    """Return the page: everything that the text has, plus plots and searchable traces.
 
-    All text of the application is escaped, and the page may ask no other for anything.
+    All text from the application is escaped, and the page loads nothing from elsewhere.
     """
     environment = Environment(
         loader=PackageLoader("autoinstrument.report", "."),

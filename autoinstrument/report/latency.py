@@ -1,4 +1,4 @@
-"""Percentiles in bounded memory, in the manner of DDSketch (https://arxiv.org/abs/1908.10693)."""
+"""Percentiles in bounded memory, like DDSketch (https://arxiv.org/abs/1908.10693)."""
 
 from __future__ import annotations
 

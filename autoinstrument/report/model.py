@@ -1,4 +1,4 @@
-"""What a report says, as plain data; durations in nanoseconds, instants in those since 1970."""
+"""A report as plain data; durations in nanoseconds, instants in nanoseconds since 1970."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the agent takes an operation; None where nothing was measured."""
+    """The agent's overhead per operation; None if nothing was measured."""
 
     call: int | None
     """In the application's call."""
@@ -109,14 +109,14 @@ class Cause:
     topic: str
     count: int
     description: str
-    """The client's words for the last of them."""
+    """The client's error message for the last of them."""
     trace_id: str
     """The last of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write worth looking at."""
+    """One write that the report shows."""
 
     trace_id: str
     span_id: str
@@ -177,23 +177,23 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that the user should know, and can do something about."""
+    """A problem that the user should know about and can fix."""
 
     slug: str
     headline: str
-    """What is so, in one sentence."""
+    """The problem, in one sentence."""
     evidence: str
-    """The numbers that say it."""
+    """The numbers that show it."""
     remedy: str
     traces: tuple[str, ...]
     """Ids of traces that show it, up to 5."""
     numbers: dict[str, int]
-    """What the evidence goes by, where it is more than counts."""
+    """The numbers behind the evidence, if it is more than counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a recording says."""
+    """The report on a recording."""
 
     path: str
     files: int
@@ -205,7 +205,7 @@ class Report:
     ended: int | None
     """First start and last end of any span; None if no span has a usable clock."""
     findings: tuple[Finding, ...]
-    """Gravest first."""
+    """Most severe first."""
     topics: tuple[Topic, ...]
     """Most messages first."""
     causes: tuple[Cause, ...]
@@ -220,13 +220,13 @@ class Report:
     failed: tuple[Write, ...]
     """The last of the failed writes, last first."""
     cost: Cost | None
-    """What the agent says of itself; None where the recording has no metrics."""
+    """None if the recording has no metrics."""
     sent: Sent | None
-    """None likewise."""
+    """None if the recording has no metrics."""
     kept: int
     """Spans that a sampler had dropped and the agent kept: others are missing in every count."""
     untimed: int
-    """Spans with no start, one before 2000, or an end before it; they count, but in no time."""
+    """Spans with no start, a start before 2000, or an end before the start: counted, not timed."""
     lines_not_understood: int
     spans_not_understood: int
     files_not_read: int

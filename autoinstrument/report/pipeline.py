@@ -1,4 +1,4 @@
-"""What flows from topic to topic: writes, and the messages in whose processing they were made."""
+"""The flow from topic to topic: writes, and the messages being processed when they were made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Pipeline:
         """The longest processing of a message that has led to a write, and its trace."""
 
     def add(self, span: Span) -> None:
-        """Take one span, of whatever kind."""
+        """Add one span of any kind."""
         own = (span.trace_id, span.span_id)
         if span.is_process:
             targets = self._targets.pop(own, None)
@@ -48,7 +48,7 @@ class Pipeline:
             self._targets.pop(own, None)  # the parent is no unit of work
 
     def flows(self, observed: int) -> tuple[Flow, ...]:
-        """Return what has flowed, most messages first; `observed` is in nanoseconds."""
+        """Return the flows, most messages first; `observed` is in nanoseconds."""
         ranked = sorted(self._flows.items(), key=lambda flow: (-flow[1], flow[0]))
         return tuple(
             Flow(source, target, count, count / observed * 1e9 if observed else None)

@@ -1,4 +1,4 @@
-"""A recording's spans, streamed: one line in memory at a time, whatever is in it."""
+"""Streams the spans of a recording, with one line in memory at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NotARecording(Exception):  # noqa: N818 - it is an answer to the user, not
 
 @dataclass
 class Tally:
-    """What reading has met so far."""
+    """What was read so far."""
 
     lines: int = 0
     """Export requests, of any signal."""

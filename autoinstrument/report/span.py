@@ -1,4 +1,4 @@
-"""One span of a recording, as far as a report needs it."""
+"""One span of a recording, with the fields that a report needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain table that fits its width."""
+"""A plain-text table that fits a width."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _GAP = "  "
 
 @dataclass
 class Column:
-    """A title and its cells; numbers stand right."""
+    """A title and its cells; numbers are aligned right."""
 
     title: str
     cells: Sequence[str]
     right: bool = True
     least: int | None = None
-    """Where room is short, cells are cut, first of all those wider than this; None: never."""
+    """If the table is too wide, cells are shortened to this width; None: never."""
     leaves: int = 0
-    """Where that is not enough, the column with the highest number leaves; 0: never."""
+    """If it still is too wide, the column with the highest number is dropped; 0: never."""
 
     @property
     def width(self) -> int:

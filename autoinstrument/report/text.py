@@ -1,4 +1,4 @@
-"""A report as plain text: pure, without colour, one screen for an ordinary service."""
+"""A report as plain text without colours; an ordinary service fits on one screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many there were when: counts over time in few steps, however long it has taken."""
+"""Counts over time in a bounded number of steps, however long the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces for a page: those that a report names, then as many others as there is room for."""
+"""Traces for the page: those that the report names, then as many others as fit."""
 
 from __future__ import annotations
 

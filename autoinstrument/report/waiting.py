@@ -1,4 +1,4 @@
-"""Programs that wait for the answer to each write, and what they would take without."""
+"""Programs that wait for the answer to each write, and how long they would take without waiting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ONLY_WAITS = 0.9  # who writes at his own pace has pauses; who waits goes on at
 
 
 class Waiting(NamedTuple):
-    """What one service waits; durations in nanoseconds, over all of its threads that do."""
+    """How long one service waits; nanoseconds, summed over its threads that wait."""
 
     service: str | None
     writes: int

@@ -1,4 +1,4 @@
-"""How a report puts numbers, durations, instants and foreign words."""
+"""Formats numbers, durations, instants and text from the application."""
 
 from __future__ import annotations
 
