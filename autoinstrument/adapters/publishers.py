@@ -23,6 +23,7 @@ from autoinstrument.adapter import (
     Client,
     Enclosing,
     Guard,
+    Headers,
     TracedProducer,
     Write,
     exception_name,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from autoinstrument.process.settings import Publisher
 
 _UNKNOWN = object()  # a value that is not None, as far as one knows
+_PAIR = 2
 
 guard = Guard("the tracing of AUTOINSTRUMENT_TRACE")
 replaced: dict[Any, Any] = {}
@@ -82,9 +84,9 @@ def _install(module: ModuleType, publisher: Publisher) -> None:
     if any(ours is found for *_, ours in _places):
         return
     if not inspect.isfunction(function) or not (owner is module or inspect.isclass(owner)):
-        raise _UnusableError("it is no function of a module and no method of a class")
+        raise _UnusableError("it is not a function of a module or a method of a class")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise _UnusableError("it is a generator, whose call writes nothing yet")
+        raise _UnusableError("it is a generator function")
     own = vars(owner).get(name)
     ours = _Traced(function, publisher).replacement()
     placed = ours if kind is None else kind(ours)
@@ -126,9 +128,8 @@ class _Traced:
         missing = set(publisher.arguments.values()) - {*self._signature.parameters}
         if missing and not self._rest:
             accepted = ", ".join(self._signature.parameters)
-            raise _UnusableError(
-                f"it has no argument {', '.join(sorted(missing))}, but: {accepted}"
-            )
+            unknown = ", ".join(sorted(missing))
+            raise _UnusableError(f"it has no argument {unknown}; its arguments are: {accepted}")
 
     def replacement(self) -> Callable[..., Any]:
         """Return the function that is to be called in its place."""
@@ -194,9 +195,12 @@ class _Traced:
         if write is None:
             return None
         with guard.abandoning(write):
-            sent = None if understood is None else write.headers(understood)
+            kind = None if understood is None else _type_of_values(understood)
+            sent = None if kind is None else write.headers(understood)
             if sent is not None:
-                args, kwargs = self._with_headers(args, kwargs, _alike(sent, headers))
+                sent = _with_text(sent) if kind is str else sent
+                alike = tuple(sent) if type(headers) is tuple else sent
+                args, kwargs = self._with_headers(args, kwargs, alike)
             return _Call(write, args, kwargs)
         return None
 
@@ -244,7 +248,7 @@ class _Call(Enclosing):
         if inspect.iscoroutine(result):
             return self._continued(result)
         if isfuture(result) or isinstance(result, Future):
-            with guard:
+            with guard.abandoning(self.write):
                 result.add_done_callback(self._done)
         else:
             self.returned()
@@ -280,18 +284,27 @@ class _Call(Enclosing):
             self.write.failed(CANCELLED if is_cancelled else name, name)
 
 
-def _alike(sent: Any, headers: Any) -> Any:
-    """Return `sent`, which has our fields, with values and in a container like those of `headers`.
+def _type_of_values(headers: Headers) -> type | None:
+    """Return which type a further header is to have: text or bytes; None where nobody knows.
 
-    Where there is no other value to go by, those of a dictionary are text.
+    Without another value to go by, a dictionary gets text, and a list what Kafka's clients take.
     """
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    values = [pair[1] for pair in pairs if isinstance(pair, tuple) and len(pair) == 2]  # noqa: PLR2004 - a pair
-    if all(isinstance(value, str) for value in values) and (values or isinstance(headers, dict)):
-        if isinstance(sent, dict):
-            return {name: _text(value) for name, value in sent.items()}
-        sent = [(pair[0], _text(pair[1])) if isinstance(pair, tuple) else pair for pair in sent]
-    return tuple(sent) if isinstance(headers, tuple) else sent
+    if isinstance(headers, dict):
+        kinds = set(map(type, headers.values()))
+    elif all(type(pair) is tuple and len(pair) == _PAIR for pair in headers):
+        kinds = {type(value) for _, value in headers}
+    else:
+        return None
+    kinds.discard(type(None))
+    if not kinds:
+        return str if isinstance(headers, dict) else bytes
+    return None if kinds - {str, bytes} else str if kinds == {str} else bytes
+
+
+def _with_text(headers: Headers) -> Headers:
+    if isinstance(headers, dict):
+        return {name: _text(value) for name, value in headers.items()}
+    return [(name, _text(value)) for name, value in headers]
 
 
 def _text(value: Any) -> Any:

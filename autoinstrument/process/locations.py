@@ -41,7 +41,7 @@ def why_missing(module: str) -> str | None:
     loader = getattr(sys.modules.get("__main__"), "__loader__", None)
     program = getattr(loader, "path", None)  # the module's `__file__` is gone when this is asked
     if program is not None and spec.origin == os.path.abspath(program):  # noqa: PTH100 - as a loader has it
-        return "it is in the program's main module, which no import brings; it can be in another"
+        return "the main module cannot be traced; move it to a module that the program imports"
     return None
 
 

@@ -131,9 +131,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, default=()),
         trace=read(
             "TRACE",
-            "module:Class.method(topic=..., key=..., value=..., headers=...) with the names of its"
-            " arguments, of which only the topic's must be given, or module:function(...), of a"
-            " module that is imported (list with `;`)",
+            "module:Class.method(topic=..., key=..., value=..., headers=...) or"
+            " module:function(...), with the names of its arguments, of which only topic= is"
+            " required; not in __main__; separated by `;`",
             _publishers,
             default=(),
         ),
