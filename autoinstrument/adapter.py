@@ -20,11 +20,12 @@ of an entry is the module to hook, its value the adapter:
     [project.entry-points.autoinstrument_adapters]
     "pyrkafka.pyrkafka" = "autoinstrument_pyrkafka"
 
-`examples/adapter_plugin` of the agent's sources is such a package. Entries are read when the first module is imported whose top-level name contains "kafka". An
-adapter that cannot be imported, or whose `install` raises anything but `Unsupported`, is told once
-(`agent-failed`) and not asked again; the application's import succeeds all the same, and other
-adapters are called. `AUTOINSTRUMENT_DISABLE` switches an adapter off by its module's name, and
-`autoinstrument doctor` lists all of them, with what is wrong.
+`examples/adapter_plugin` of the agent's sources is such a package. Entries are read when the first
+module is imported whose top-level name contains "kafka". An adapter that cannot be imported, or
+whose `install` raises anything but `Unsupported`, is told once (`agent-failed`) and not asked
+again; the application's import succeeds all the same, and other adapters are called.
+`AUTOINSTRUMENT_DISABLE` switches an adapter off by its module's name, and `autoinstrument doctor`
+lists all of them, with what is wrong.
 
 **The rules.** The application's call happens exactly once, with its own arguments, result and
 exception: ours before, theirs, ours after. What stands before and after is contained by a `Guard`,
