@@ -218,14 +218,14 @@ def _unusable(adapter: str, what: str) -> Line:
             "problem",
             "agent-failed",
             what,
-            "What it is for is not traced.",
+            "The client that it is for is not traced.",
             installing("--force-reinstall"),
         )
     return Line(
         "problem",
         "adapter-unusable",
         what,
-        "What it is for is not traced.",
+        "The client that it is for is not traced.",
         "Install the package that it comes from anew, or remove it; the documentation of"
         " autoinstrument.adapter says what an adapter must have.",
     )
