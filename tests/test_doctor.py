@@ -299,18 +299,22 @@ def publish(publisher, topic): pass
 raise SystemExit("this was run")
 """)
     value = (
-        "relay:Publisher.publish(topic=topic, key=key, headers=headers);"
+        "relay:Publisher.publish(topic=topic, key=key);"
         "relay:Publisher.publish_once(topic=topic, key=key)"
     )
     found = doctor(AUTOINSTRUMENT_TRACE=value, PYTHONPATH=str(tmp_path))
     assert [line.what for line in found.lines("publisher")] == [
-        "relay:Publisher.publish(topic=topic, key=key, headers=headers) is traced, once imported",
-        "relay:Publisher.publish_once(topic=topic, key=key) is traced, once imported",
+        "relay:Publisher.publish(topic=topic, key=key) is traced once it is imported",
+        "relay:Publisher.publish_once(topic=topic, key=key) is traced once it is imported",
     ]
     assert found.code == 0
     for value, slug, reason in (
         ("rely:publish(topic=topic)", "bad-setting", "there is no module 'rely'"),
-        ("relay:publish(topic=topc)", "bad-setting", "it has no argument topc, but: publisher,"),
+        (
+            "relay:publish(topic=topc)",
+            "bad-setting",
+            "it has no argument topc; its arguments are: publisher,",
+        ),
         ("relay:Publisher.publish_all(topic=topic)", "bad-setting", "it is a generator"),
         ("relay:Publisher.send(topic=topic)", "publisher-unseen", "is not in the source of relay"),
         ("relay:publish(key=topic)", "bad-setting", "is ignored; accepted: module:Class.method("),

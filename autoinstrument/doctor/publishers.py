@@ -1,4 +1,4 @@
-"""The application's own publishers, as `AUTOINSTRUMENT_TRACE` names them: looked at, never run."""
+"""The publishers that `AUTOINSTRUMENT_TRACE` names, as their source shows them: none is run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lines(told: list[Notice]) -> list[Line]:
     value, named = os.environ.get("AUTOINSTRUMENT_TRACE", "").strip(), settings().trace
     if named or not value or any("AUTOINSTRUMENT_TRACE=" in notice.text for notice in told):
         return [_line(publisher) for publisher in named]
-    words = f"AUTOINSTRUMENT_TRACE={value!r} is ignored; the program says what is accepted"
+    words = f"AUTOINSTRUMENT_TRACE={value!r} is ignored: see `autoinstrument help settings`"
     return [Notice(words, "bad-setting").line]
 
 
@@ -38,8 +38,8 @@ def _line(publisher: Publisher) -> Line:
             "client-disabled",
             f"{publisher.name} is not traced: AUTOINSTRUMENT_DISABLE or"
             " OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names publishers",
-            "Its writes get no span.",
-            "Take it out of those variables where spans are wanted.",
+            "Its writes have no spans.",
+            "Remove it from that variable if you want spans.",
         )
     spec = located(publisher.module, [os.getcwd()])  # noqa: PTH109 - as a path has it
     if spec is None:
@@ -51,16 +51,15 @@ def _line(publisher: Publisher) -> Line:
         return Line(
             "warning",
             "publisher-unseen",
-            f"{publisher.name}, which AUTOINSTRUMENT_TRACE names, is not in the source of"
-            f" {publisher.module}",
-            "It may be inherited or imported there; if there is none, its writes get no span.",
-            "See that the program says nothing of AUTOINSTRUMENT_TRACE when it has imported it.",
+            f"AUTOINSTRUMENT_TRACE: {publisher.name} is not in the source of {publisher.module}",
+            "It may be inherited or imported there; if not, its writes have no spans.",
+            "Start the service and look for a warning about AUTOINSTRUMENT_TRACE.",
         )
     reason = _why_not(publisher, code)
     if reason is not None:
         return _wrong(publisher, reason)
     arguments = ", ".join(f"{each}={name}" for each, name in publisher.arguments.items())
-    return Line("ok", "publisher", f"{publisher.name}({arguments}) is traced, once imported")
+    return Line("ok", "publisher", f"{publisher.name}({arguments}) is traced once it is imported")
 
 
 def _wrong(publisher: Publisher, reason: str) -> Line:
@@ -68,8 +67,8 @@ def _wrong(publisher: Publisher, reason: str) -> Line:
         "problem",
         "bad-setting",
         f"AUTOINSTRUMENT_TRACE: {publisher.name} is not traced: {reason}",
-        "Its writes get no span.",
-        "Correct the variable, or start the doctor in the folder of the service.",
+        "Its writes have no spans.",
+        "Correct the variable, or run the doctor in the directory of the service.",
     )
 
 
@@ -96,9 +95,10 @@ def _within(code: CodeType, name: str) -> CodeType | None:
 
 def _why_not(publisher: Publisher, code: CodeType) -> str | None:
     if code.co_flags & _GENERATOR:
-        return "it is a generator, whose call writes nothing yet"
+        return "it is a generator function"
     accepted = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     missing = set(publisher.arguments.values()) - set(accepted)
     if missing and not code.co_flags & inspect.CO_VARKEYWORDS:
-        return f"it has no argument {', '.join(sorted(missing))}, but: {', '.join(accepted)}"
+        unknown = ", ".join(sorted(missing))
+        return f"it has no argument {unknown}; its arguments are: {', '.join(accepted)}"
     return None
