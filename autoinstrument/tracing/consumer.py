@@ -23,7 +23,7 @@ from . import pipeline, workers
 from .attributes import Attributes, server_attributes
 from .headers import Carried, extracted
 from .operation import current_context
-from .step import CallSpan, Step
+from .step import Step
 from .suppression import suppressed
 from .unit import Unit, detach_ended_units, is_over, without_ended, without_units
 
@@ -302,42 +302,6 @@ class PolledUnits(list[Unit]):
     def are_open(self) -> bool:
         """Whether the poll has not come yet that ends them."""
         return self._consumer.is_awaiting(self._worker, self)
-
-
-def commit_span(
-    guard: Guard,
-    consumer: TracedConsumer | None,
-    error_type: Callable[[BaseException], str],
-    *,
-    later: bool = False,
-) -> CallSpan:
-    """Return the span of a consumer's commit; `later` says that the call is not yet its answer."""
-    step = None
-    if consumer is not None:
-        with guard:
-            step = Step(SpanKind.CLIENT, consumer.settling)
-    return CallSpan(step, error_type, guard, later=later)
-
-
-def acknowledge_span(
-    guard: Guard,
-    consumer: TracedConsumer | None,
-    error_type: Callable[[BaseException], str],
-    *,
-    verb: str,
-    place: tuple[Any, ...],
-) -> CallSpan:
-    """Return the span of a call that settles one message of a share group, by the name `verb`.
-
-    `place` is the message's topic, partition and offset. The answer comes after the call.
-    """
-    step, (topic, partition, offset) = None, place
-    if consumer is not None and isinstance(topic, str):
-        with guard:
-            of_topic = {"messaging.operation.name": verb, "messaging.destination.name": topic}
-            step = Step(SpanKind.CLIENT, Attributes({**consumer.settling, **of_topic}))
-            step.partition, step.offset = partition, offset
-    return CallSpan(step, error_type, guard, later=True)
 
 
 def _finish(units: Iterable[Unit]) -> None:

@@ -1,0 +1,53 @@
+"""The spans of the calls that settle what a consumer was given: commits, acknowledgements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import SpanKind
+
+from .attributes import Attributes
+from .step import CallSpan, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autoinstrument.process.guard import Guard
+
+    from .consumer import TracedConsumer
+
+
+def commit_span(
+    guard: Guard,
+    consumer: TracedConsumer | None,
+    error_type: Callable[[BaseException], str],
+    *,
+    later: bool = False,
+) -> CallSpan:
+    """Return the span of a consumer's commit; `later` says that the call is not yet its answer."""
+    step = None
+    if consumer is not None:
+        with guard:
+            step = Step(SpanKind.CLIENT, consumer.settling)
+    return CallSpan(step, error_type, guard, later=later)
+
+
+def acknowledge_span(
+    guard: Guard,
+    consumer: TracedConsumer | None,
+    error_type: Callable[[BaseException], str],
+    *,
+    verb: str,
+    place: tuple[Any, ...],
+) -> CallSpan:
+    """Return the span of a call that settles one message of a share group, by the name `verb`.
+
+    `place` is the message's topic, partition and offset. The answer comes after the call.
+    """
+    step, (topic, partition, offset) = None, place
+    if consumer is not None and isinstance(topic, str):
+        with guard:
+            of_topic = {"messaging.operation.name": verb, "messaging.destination.name": topic}
+            step = Step(SpanKind.CLIENT, Attributes({**consumer.settling, **of_topic}))
+            step.partition, step.offset = partition, offset
+    return CallSpan(step, error_type, guard, later=True)
