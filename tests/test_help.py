@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from test_screen import ESCAPE, on_terminal
 
+import autoinstrument
 from autoinstrument.commands.main import main
 from autoinstrument.help import document, subjects
 
@@ -74,3 +75,11 @@ def test_an_installed_package_has_its_documents(installed: Interpreter, tmp_path
         ended = installed.run_command("autoinstrument", "help", subject, cwd=tmp_path)
         assert (ended.returncode, ended.stderr) == (0, "")
         assert ended.stdout == document(subject)
+
+
+def test_the_command_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the package does."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"autoinstrument {autoinstrument.__version__}\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from autoinstrument.process.version import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +49,8 @@ def _parse_and_execute(given: list[str]) -> int:
         " changing the program.",
         epilog="`autoinstrument help` lists the documents.",
     )
+    words = f"%(prog)s {__version__}"
+    parser.add_argument("--version", action="version", version=words, help="show the version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     # All of them only for the list in the help.
     for name in given[:1] if given[:1] and given[0] in _COMMANDS else _COMMANDS:
