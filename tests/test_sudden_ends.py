@@ -28,7 +28,7 @@ def write(count):
     "kafka-python": """
 from kafka import KafkaProducer
 def write(count):
-    producer = KafkaProducer(bootstrap_servers=sys.argv[1])
+    producer = KafkaProducer(bootstrap_servers=sys.argv[1], retries=5)  # a new topic has no leader
     for future in [producer.send(sys.argv[2], b"v") for _ in range(count)]:
         future.get()
 """,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
 import os
 from collections import deque
-from contextlib import suppress
 from time import monotonic
 
 from .notices import tell
@@ -66,8 +65,7 @@ class Guard:
         What it has happened to is `abandoned`, whoever the error belongs to.
         """
         for each in abandoned:
-            with suppress(Exception):  # one failure is told, not what follows from it
-                each.abandon()
+            _abandon(each)
         if reraise or is_interruption(error):
             raise error
         last = self._failures
@@ -115,6 +113,13 @@ class _Abandoning:
             return False
         self._guard.caught(error, *self._abandoned)
         return True
+
+
+def _abandon(operation: Abandoned) -> None:
+    try:  # noqa: SIM105 - `logging` does not import contextlib on 3.10
+        operation.abandon()
+    except Exception:  # noqa: BLE001, S110 - one failure is told, not what follows from it
+        pass
 
 
 def is_interruption(error: BaseException) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 SLUGS = {
     "agent-failed": "a part of the agent failed; the application is not affected",
     "bad-setting": "an environment variable has an invalid value; its default is used",
@@ -28,6 +26,7 @@ def tell(slug: str, text: str, about: str = "", *, error: BaseException | None =
         return
     _told.add((slug, about))
     import logging  # noqa: PLC0415 - 11 ms that only a process with a warning pays
+    from contextlib import suppress  # noqa: PLC0415 - which `logging` does not need on 3.10
 
     with suppress(Exception):  # of a handler or a filter of the application's
         logging.getLogger("autoinstrument").warning(
