@@ -168,7 +168,12 @@ class Patches:
         self._places: list[tuple[type, str, Any]] = []
 
     def replace(self, kind: type, name: str, replacement: Callable[..., Any]) -> None:
-        """Put `replacement` in the place of a method, whose name, signature and words it gets."""
+        """Put `replacement` in the place of a method, whose name, signature and words it gets.
+
+        A method that is replaced already stays so: a module may be loaded again.
+        """
+        if any((place, method) == (kind, name) for place, method, _ in self._places):
+            return
         self.original[name] = original = getattr(kind, name)
         self._places.append((kind, name, vars(kind).get(name)))
         setattr(kind, name, update_wrapper(replacement, original))
@@ -185,6 +190,7 @@ class Patches:
 
 def require_parameters(method: Any, *expected: str) -> None:
     """Raise `Unsupported` unless `method`, a Python function, begins with these parameters."""
+    method = getattr(method, "__wrapped__", method)  # the client's own, where it is replaced
     code = method.__code__
     if code.co_varnames[: code.co_argcount][: len(expected)] != expected:
         raise Unsupported(f"{method.__qualname__} has other parameters than expected")
