@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Tracer
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    from autoinstrument.tracing.headers import Carried
+    from autoinstrument.tracing.headers import MessageHeaders
     from autoinstrument.tracing.operation import Operation
 
 _KEY_CUT = 256
@@ -41,8 +41,8 @@ def outcome_attributes(operation: Operation) -> dict[str, Any]:
         found.update(_readable_key(operation.key))
     if operation.tombstone:
         found["messaging.kafka.message.tombstone"] = True
-    if operation.carried is not None:
-        found.update(_of_headers(operation.carried))
+    if operation.message_headers is not None:
+        found.update(_of_headers(operation.message_headers))
     if operation.error_type is not None:
         found["error.type"] = operation.error_type
     if operation.outcome is not None:
@@ -193,7 +193,7 @@ def _readable_key(key: Any) -> dict[str, Any]:
     return {"messaging.kafka.message.key": key[:_KEY_CUT]} if isinstance(key, str) else {}
 
 
-def _of_headers(carried: Carried) -> dict[str, Any]:
-    found: dict[str, Any] = {"messaging.message.id": carried.message_id}
-    found = found if carried.message_id else {}
-    return found | {f"messaging.header.{name}": of for name, of in carried.captured.items()}
+def _of_headers(headers: MessageHeaders) -> dict[str, Any]:
+    found: dict[str, Any] = {"messaging.message.id": headers.message_id}
+    found = found if headers.message_id else {}
+    return found | {f"messaging.header.{name}": of for name, of in headers.captured.items()}

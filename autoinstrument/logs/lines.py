@@ -85,10 +85,10 @@ class LogLines:
             _log(level, self._words(operation))
 
     def _words(self, operation: Operation) -> str:
-        carried = operation.carried
+        headers = operation.message_headers
         fields = {
             "topic": _word(operation.attributes["messaging.destination.name"]),
-            "id": _word((carried.message_id if carried is not None else None) or "-"),
+            "id": _word((headers.message_id if headers is not None else None) or "-"),
         }
         if operation.error_type is None:
             words = "[WriteKafka] write kafka success"

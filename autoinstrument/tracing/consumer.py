@@ -21,7 +21,7 @@ from autoinstrument.process.settings import settings
 
 from . import pipeline, workers
 from .attributes import Attributes, server_attributes
-from .headers import Carried, extracted
+from .headers import MessageHeaders, extracted
 from .operation import current_context
 from .step import Step
 from .suppression import suppressed
@@ -128,7 +128,7 @@ class TracedConsumer:
         attributes = self._topics.get(topic) or self._attributes_of(topic)
         if attributes is None:
             return None
-        parent = incoming = carried = None
+        parent = incoming = message_headers = None
         base = current_context()
         if base:
             place = _place_in(base)
@@ -136,8 +136,8 @@ class TracedConsumer:
                 return None
             base, parent = place
         if headers:
-            carried = Carried(headers)
-            incoming, base = extracted(carried, base)
+            message_headers = MessageHeaders(headers)
+            incoming, base = extracted(message_headers, base)
         if parent is None and not self._links:
             parent = incoming
         unit = Unit(attributes, base, parent, incoming)
@@ -147,8 +147,8 @@ class TracedConsumer:
             unit.key = key
         if tombstone:
             unit.tombstone = True
-        if carried is not None and (carried.message_id or carried.captured):
-            unit.carried = carried
+        if message_headers is not None and (message_headers.message_id or message_headers.captured):
+            unit.message_headers = message_headers
         unit.sink = sink = pipeline.current()
         sink.open(unit)
         unit.opened()
@@ -205,8 +205,7 @@ class TracedConsumer:
         step = self._receives.pop(worker, None)
         if step is None or not topics:
             return
-        carried = [Carried(each) for each in headers if each]
-        contexts = [extracted(each, step.outer)[0] for each in carried]
+        contexts = [extracted(MessageHeaders(each), step.outer)[0] for each in headers if each]
         known: dict[str, str | int] = {}
         if batch is not None:
             known["messaging.batch.message_count"] = batch

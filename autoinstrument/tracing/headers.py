@@ -41,7 +41,7 @@ _NONE: Mapping[str, list[str]] = MappingProxyType({})
 _MESSAGE_UUID = "_watermill_message_uuid"  # written by every Watermill marshaler for Kafka
 
 
-class Carried:
+class MessageHeaders:
     """What a message's own headers say: its creation context, its id, the headers to capture."""
 
     __slots__ = ("captured", "fields", "message_id", "traceparent")
@@ -71,18 +71,18 @@ class Carried:
             self.traceparent = _parse(traceparent, self.fields.get("tracestate"))
 
 
-def extracted(carried: Carried, context: Context) -> tuple[SpanContext | None, Context]:
+def extracted(headers: MessageHeaders, context: Context) -> tuple[SpanContext | None, Context]:
     """Return the span that a consumed message was made in, and `context` with its baggage.
 
     Malformed values are ignored; names are read in any case of letters.
     """
     if has_standard_propagators():
-        if "baggage" in carried.fields:
+        if "baggage" in headers.fields:
             with unheard:
-                context = _BAGGAGE.extract(carried.fields, context)
-        return carried.traceparent, context
+                context = _BAGGAGE.extract(headers.fields, context)
+        return headers.traceparent, context
     with unheard:
-        found = global_textmap().extract(carried.fields, context)
+        found = global_textmap().extract(headers.fields, context)
     incoming = get_current_span(found).get_span_context()
     own = get_current_span(context)
     if not incoming.is_valid or incoming == own.get_span_context():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .attributes import Attributes
     from .call_site import CallSite
-    from .headers import Carried
+    from .headers import MessageHeaders
 
 
 # What get_current() and attach() end in, through two calls more; another runtime context has no
@@ -100,7 +100,7 @@ class Operation:
     root_decision: RootDecision | None = None
     """None where the sampler's answer for the operation holds for its root too."""
     tombstone = False
-    carried: Carried | None = None
+    message_headers: MessageHeaders | None = None
     links: tuple[SpanContext, ...] = ()
     """The contexts that the span has to do with, and that are not its parent."""
     error_type: str | None = None

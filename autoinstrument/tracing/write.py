@@ -18,7 +18,7 @@ from autoinstrument.process.settings import settings
 from . import errors, pipeline, propagators
 from .call_site import call_site, known_call_sites
 from .enclosing import ENCLOSING
-from .headers import FLAGS, Carried, Headers
+from .headers import FLAGS, Headers, MessageHeaders
 from .injection import injected
 from .operation import Operation, current_context, cut_key
 from .propagators import global_textmap
@@ -76,7 +76,7 @@ def open_write(  # noqa: PLR0913, PLR0917 - what a write consists of
     if value is None:
         write.tombstone = True
     if headers:
-        write.carry(Carried(headers))
+        write.take_headers(MessageHeaders(headers))
     write.transaction = producer.transaction
     write.sink = sink = pipeline.current()
     sink.open(write)
@@ -118,15 +118,15 @@ class Write(Operation):
                 self.unit = unit
         return True
 
-    def carry(self, carried: Carried) -> None:
+    def take_headers(self, headers: MessageHeaders) -> None:
         """Take what the application's own headers say, once the parent is known.
 
         The creation context in them, if any, is a link. That of the current span is none: the
         application has injected what we would inject; nor is that of an enclosing write, nor one
         copied from the consumed message.
         """
-        self.carried = carried
-        own, parent = carried.traceparent, self.parent
+        self.message_headers = headers
+        own, parent = headers.traceparent, self.parent
         if own is None or (
             parent and (own.trace_id, own.span_id) == (parent.trace_id, parent.span_id)
         ):
