@@ -1,1 +1,1 @@
-"""The agent as a whole: it builds the pipeline and ties the parts, and alone knows all of them."""
+"""The agent as a whole: it builds the pipeline, connects the parts, and alone knows them all."""

@@ -68,9 +68,9 @@ class Installation:
         _reach_dependencies()
         from autoinstrument.adapter import Unsupported  # noqa: PLC0415 - it imports OpenTelemetry
 
-        from .pipeline import tie  # noqa: PLC0415 - as above
+        from .pipeline import connect  # noqa: PLC0415 - as above
 
-        tie()
+        connect()
         imported = import_module(adapter)
         try:
             imported.install(module)

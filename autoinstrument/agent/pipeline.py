@@ -1,4 +1,4 @@
-"""The composition root: it builds the pipeline, and ties the parts to it and to one another.
+"""The composition root: it builds the pipeline, and connects the parts to it and to one another.
 
 Operations go to the application's provider if it has set one, else to the agent's own. A global
 provider is never set here: that would quietly take the application's tracing away.
@@ -17,9 +17,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from autoinstrument.export.destinations import destination
 from autoinstrument.export.exporters import exporters, metric_exporters
 from autoinstrument.export.otlp_json import metrics_request
+from autoinstrument.export.pipelines import SCOPE, OwnPipeline, application_pipeline
 from autoinstrument.export.queue import Finisher
 from autoinstrument.export.recording import Recording
-from autoinstrument.export.sinks import SCOPE, OwnSink, application_sink
 from autoinstrument.export.spans import Parts
 from autoinstrument.logs import records
 from autoinstrument.metrics import current as counts
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from autoinstrument.metrics.export import MetricExport
-    from autoinstrument.tracing.operation import Operation, Sink
+    from autoinstrument.tracing.operation import Operation, Pipeline
 
 _SCOPE = InstrumentationScope(SCOPE, __version__)
 _UNASKED = object()
 # A process has one pipeline, which every write asks for.
 _asked_for: Any = _UNASKED
-_sink: Sink
-_own: OwnSink | None = None
+_pipeline: Pipeline
+_own: OwnPipeline | None = None
 _counting: Finisher | None = None
 _choosing: int | None = None
 """The thread that is in the midst of it."""
@@ -67,7 +67,7 @@ class _Nowhere:
 _nowhere = _Nowhere()
 
 
-def tie() -> None:
+def connect() -> None:
     """Give each part what it needs of the others; before the first adapter, and once is enough."""
     of_tracing.current = current
     of_tracing.metrics = counts.metrics
@@ -80,14 +80,14 @@ def _forget_all() -> None:
     forget()
 
 
-def current() -> Sink:
+def current() -> Pipeline:
     """Return where a write that begins now belongs; what is built is built once."""
     # Private, since the public getter reads the environment each time (0.6 us) and may even set a
     # provider. Without that name every write asks the public one.
     provider = trace._TRACER_PROVIDER if _has_private_name else trace.get_tracer_provider()  # noqa: SLF001
     if provider is not _asked_for:
         return _choose(provider)
-    return _sink
+    return _pipeline
 
 
 _has_private_name = hasattr(trace, "_TRACER_PROVIDER")
@@ -100,7 +100,7 @@ def forget() -> None:
     counts.forget()
 
 
-def _choose(provider: trace.TracerProvider | None) -> Sink:
+def _choose(provider: trace.TracerProvider | None) -> Pipeline:
     global _choosing  # noqa: PLW0603 - the process's one pipeline
     if _choosing == get_ident():  # a signal handler's, which would wait for itself
         return _nowhere
@@ -111,21 +111,21 @@ def _choose(provider: trace.TracerProvider | None) -> Sink:
                 _build(provider)
         finally:
             _choosing = None
-        return _sink
+        return _pipeline
 
 
 def _build(provider: trace.TracerProvider | None) -> None:
-    global _asked_for, _sink  # noqa: PLW0603 - the process's one pipeline
+    global _asked_for, _pipeline  # noqa: PLW0603 - the process's one pipeline
     clock.adjust()  # the first write may come long after the import, or after a fork
     if provider is None or isinstance(provider, trace.ProxyTracerProvider):
-        _sink = _own_sink()
+        _pipeline = _own_pipeline()
     else:
-        _sink = application_sink(provider, _counting_finisher().add)
+        _pipeline = application_pipeline(provider, _counting_finisher().add)
         before_shutdown_of(provider)
     _asked_for = provider
 
 
-def _own_sink() -> OwnSink:
+def _own_pipeline() -> OwnPipeline:
     global _own  # noqa: PLW0603 - the process's one pipeline
     if _own is None:
         limits = span_limits()
@@ -142,7 +142,7 @@ def _own_sink() -> OwnSink:
         counts.metrics().dropped = lambda: finisher.dropped
         at_the_end(lambda: closing_line.say(finisher, found))
         at_the_end(finisher.finish)  # the last registered comes first
-        _own = OwnSink(Sampling(provider.sampler, provider.id_generator), finisher, current)
+        _own = OwnPipeline(Sampling(provider.sampler, provider.id_generator), finisher, current)
     return _own
 
 

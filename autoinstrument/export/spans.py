@@ -90,7 +90,7 @@ class Parts(NamedTuple):
 
 def parts_of(tracer: Tracer) -> Parts:
     """Return the parts of somebody else's tracer."""
-    return Parts(tracer.resource, tracer._instrumentation_scope, tracer._span_limits)  # noqa: SLF001 - no public names; a sink has checked that they are there
+    return Parts(tracer.resource, tracer._instrumentation_scope, tracer._span_limits)  # noqa: SLF001 - no public names; a pipeline has checked that they are there
 
 
 def are_limited(limits: SpanLimits) -> bool:

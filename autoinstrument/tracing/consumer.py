@@ -149,8 +149,8 @@ class TracedConsumer:
             unit.tombstone = True
         if message_headers is not None and (message_headers.message_id or message_headers.captured):
             unit.message_headers = message_headers
-        unit.sink = sink = pipeline.current()
-        sink.open(unit)
+        unit.pipeline = current = pipeline.current()
+        current.open(unit)
         unit.opened()
         return unit
 

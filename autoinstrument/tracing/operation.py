@@ -28,7 +28,7 @@ current_context: Callable[[], Context] = getattr(_variable, "get", context_api.g
 make_current: Callable[[Context], object] = getattr(_variable, "set", context_api.attach)
 
 
-class Sink(Protocol):
+class Pipeline(Protocol):
     """What an operation needs: identity when it begins, a place to go when it has ended."""
 
     def open(self, operation: Operation) -> None:
@@ -67,9 +67,9 @@ class Operation:
         "outer",
         "parent",
         "partition",
+        "pipeline",
         "recording",
         "root",
-        "sink",
         "started",
         "ticks",
     )
@@ -87,10 +87,10 @@ class Operation:
     """What was current when it began."""
     parent: SpanContext | None
     partition: int | None
+    pipeline: Pipeline
     recording: bool
     root: CallSite | None
     """The place of the application that a root span is named for, where the operation has one."""
-    sink: Sink
     started: int
     ticks: int
     """When it began, by `perf_counter_ns`; `started` is the same by the time of day."""
@@ -109,7 +109,7 @@ class Operation:
     kept: str | None = None
     extra: Mapping[str, Any] | None = None
     live: Any = None
-    """What the sink has opened already, where it cannot wait for the outcome."""
+    """What the pipeline has opened already, where it cannot wait for the outcome."""
     added: Mapping[str, Any] = MappingProxyType({})
     """The attributes that the application has added, or its sampler."""
     renamed: str | None = None
@@ -160,7 +160,7 @@ class Operation:
             kept = self._reason_to_keep()
             if kept is not None:
                 self.kept = kept
-        self.sink.close(self)
+        self.pipeline.close(self)
 
     def _reason_to_keep(self) -> str | None:
         wanted = settings()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .operation import Sink
+    from .operation import Pipeline
 
 
 class Cost(Protocol):
@@ -40,7 +40,7 @@ class Metrics(Protocol):
 
 # Plain names of this module, although they are set once: each write reads them, and an object
 # around them would cost it another look-up.
-current: Callable[[], Sink]
+current: Callable[[], Pipeline]
 """Returns where an operation goes that begins now."""
 metrics: Callable[[], Metrics]
 """Returns the counts of this process."""

@@ -96,7 +96,7 @@ class Step(Operation):
         self.recording = False
         self._kind = kind
         self._long_only = long_only
-        self.sink = pipeline.current()
+        self.pipeline = pipeline.current()
 
     @property
     def kind(self) -> SpanKind:
@@ -119,5 +119,5 @@ class Step(Operation):
             return
         if suppressed(self.outer, get_current_span(self.outer)):
             return
-        self.sink.open(self)
+        self.pipeline.open(self)
         self.emit()

@@ -111,7 +111,7 @@ class Unit(CurrentSpan):
         )
 
     def opened(self) -> None:
-        """Prepare the context for the work, now that the sink has given the ids."""
+        """Prepare the context for the work, now that the pipeline has given the ids."""
         self.clock_offset = clock.offset
         self.started = self.ticks + self.clock_offset
         if _SPAN_KEY is None:

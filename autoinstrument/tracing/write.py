@@ -78,8 +78,8 @@ def open_write(  # noqa: PLR0913, PLR0917 - what a write consists of
     if headers:
         write.take_headers(MessageHeaders(headers))
     write.transaction = producer.transaction
-    write.sink = sink = pipeline.current()
-    sink.open(write)
+    write.pipeline = current = pipeline.current()
+    current.open(write)
     try:
         producer.open.add(write)
         if write.unit is not None:

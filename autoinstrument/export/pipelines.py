@@ -1,4 +1,4 @@
-"""Where writes go: the agent's own pipeline, the application's provider, or any tracer at all.
+"""Where operations go: the agent's own pipeline, the application's provider, or any tracer at all.
 
 The first two choose ids at the call and make finished spans after the answer, which the SDK can
 only do through names that are not all public; where one is missing, the last one serves.
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
     from opentelemetry import trace
     from opentelemetry.sdk.resources import Resource
 
-    from autoinstrument.tracing.operation import Operation, Sink
+    from autoinstrument.tracing.operation import Operation, Pipeline
 
     from .queue import Finisher
 
 SCOPE = "autoinstrument"
 
 
-class OwnSink:
+class OwnPipeline:
     """The agent's private pipeline: writes are queued and become spans in the background."""
 
-    def __init__(self, sampling: Sampling, finisher: Finisher, current: Callable[[], Sink]) -> None:
+    def __init__(
+        self, sampling: Sampling, finisher: Finisher, current: Callable[[], Pipeline]
+    ) -> None:
         self.open = sampling.open
         self._add = finisher.add
         self._current = current
@@ -42,13 +44,13 @@ class OwnSink:
     def close(self, operation: Operation) -> None:
         """Queue `write`, unless the application has got a provider in the meantime."""
         now = self._current()
-        if now is not self and isinstance(now, ApplicationSink):
+        if now is not self and isinstance(now, ApplicationPipeline):
             now.close(operation)
         else:
             self._add(operation)
 
 
-class ApplicationSink:
+class ApplicationPipeline:
     """The application's own SDK provider: spans go to its processors as they are answered."""
 
     def __init__(self, tracer: Tracer, count: Callable[[Operation], None]) -> None:
@@ -69,7 +71,7 @@ class ApplicationSink:
         self._count(operation)
 
 
-class ApiSink:
+class ApiPipeline:
     """Any provider through the public API: spans are started with the call, as usual."""
 
     def __init__(self, provider: trace.TracerProvider, count: Callable[[Operation], None]) -> None:
@@ -124,13 +126,18 @@ class ApiSink:
         self._count(operation)
 
 
-def application_sink(provider: trace.TracerProvider, count: Callable[[Operation], None]) -> Sink:
-    """Return the sink for a provider that the application has set; `count` is told of each end."""
+def application_pipeline(
+    provider: trace.TracerProvider, count: Callable[[Operation], None]
+) -> Pipeline:
+    """Return the pipeline to the provider that the application has set.
+
+    `count` is told of each end.
+    """
     if isinstance(provider, TracerProvider):
         tracer = provider.get_tracer(SCOPE, __version__)
         if isinstance(tracer, Tracer) and _takes_finished_spans(tracer):
-            return ApplicationSink(tracer, count)
-    return ApiSink(provider, count)
+            return ApplicationPipeline(tracer, count)
+    return ApiPipeline(provider, count)
 
 
 def _takes_finished_spans(tracer: Tracer) -> bool:
