@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from autoinstrument.export.queue import Finisher
+    from autoinstrument.export.queue import ExportQueue
 
 
-def say(finisher: Finisher, exporters: Iterable[object]) -> None:
+def say(queue: ExportQueue, exporters: Iterable[object]) -> None:
     """Print the number of writes and the next command; only on a terminal, only under `run`.
 
     Of the processes that the command starts, only the first has the pid that `run` has noted.
     """
     noted = os.environ.get("AUTOINSTRUMENT_RUN") == str(os.getpid())
-    if not noted or not finisher.exported or not sys.stderr or not sys.stderr.isatty():
+    if not noted or not queue.exported or not sys.stderr or not sys.stderr.isatty():
         return
-    plural = "" if finisher.exported == 1 else "s"
-    words = f"{finisher.exported} write{plural}, {finisher.failed} failed"
+    plural = "" if queue.exported == 1 else "s"
+    words = f"{queue.exported} write{plural}, {queue.failed} failed"
     path = next((each.path for each in exporters if isinstance(each, Recording)), None)
     if path is not None and path.exists():
         words += f"; for the report, run: autoinstrument report {quote(_shown(path))}"

@@ -18,7 +18,7 @@ from autoinstrument.export.destinations import destination
 from autoinstrument.export.exporters import exporters, metric_exporters
 from autoinstrument.export.otlp_json import metrics_request
 from autoinstrument.export.pipelines import SCOPE, OwnPipeline, application_pipeline
-from autoinstrument.export.queue import Finisher
+from autoinstrument.export.queue import ExportQueue
 from autoinstrument.export.recording import Recording
 from autoinstrument.export.spans import Parts
 from autoinstrument.logs import records
@@ -49,7 +49,7 @@ _UNASKED = object()
 _asked_for: Any = _UNASKED
 _pipeline: Pipeline
 _own: OwnPipeline | None = None
-_counting: Finisher | None = None
+_counting: ExportQueue | None = None
 _choosing: int | None = None
 """The thread that is in the midst of it."""
 
@@ -120,7 +120,7 @@ def _build(provider: trace.TracerProvider | None) -> None:
     if provider is None or isinstance(provider, trace.ProxyTracerProvider):
         _pipeline = _own_pipeline()
     else:
-        _pipeline = application_pipeline(provider, _counting_finisher().add)
+        _pipeline = application_pipeline(provider, _counting_queue().add)
         before_shutdown_of(provider)
     _asked_for = provider
 
@@ -138,26 +138,26 @@ def _own_pipeline() -> OwnPipeline:
         )
         found = exporters()
         recording = [each for each in found if isinstance(each, Recording)]
-        finisher = _finisher(found, Parts(provider.resource, _SCOPE, limits), recording)
-        counts.metrics().dropped = lambda: finisher.dropped
-        at_the_end(lambda: closing_line.say(finisher, found))
-        at_the_end(finisher.finish)  # the last registered comes first
-        _own = OwnPipeline(Sampling(provider.sampler, provider.id_generator), finisher, current)
+        queue = _export_queue(found, Parts(provider.resource, _SCOPE, limits), recording)
+        counts.metrics().dropped = lambda: queue.dropped
+        at_the_end(lambda: closing_line.say(queue, found))
+        at_the_end(queue.finish)  # the last registered comes first
+        _own = OwnPipeline(Sampling(provider.sampler, provider.id_generator), queue, current)
     return _own
 
 
-def _counting_finisher() -> Finisher:
+def _counting_queue() -> ExportQueue:
     """Return one that only counts: the spans are the application's provider's to export."""
     global _counting  # noqa: PLW0603 - the process's one
     if _counting is None:
-        _counting = _finisher([], Parts(resource(), _SCOPE, span_limits()), [])
+        _counting = _export_queue([], Parts(resource(), _SCOPE, span_limits()), [])
         at_the_end(_counting.finish)
     return _counting
 
 
-def _finisher(
+def _export_queue(
     found: list[SpanExporter | Recording], parts: Parts, recording: list[Recording]
-) -> Finisher:
+) -> ExportQueue:
     def metric_export() -> MetricExport | None:
         asked_for = metric_exporters()
         if not (asked_for or recording):
@@ -168,7 +168,7 @@ def _finisher(
         return MetricExport(counts.metrics(), asked_for, recorders, parts.resource, parts.scope)
 
     interval = number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
-    return Finisher(
+    return ExportQueue(
         [destination(exporter, parts) for exporter in found],
         Meter(counts.metrics(), interval, metric_export) if settings().metrics else None,
         interval=min(number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),

@@ -37,7 +37,7 @@ _MOST_BYTES = 2**21  # of a request: receivers of gRPC refuse more than 4 MiB un
 
 
 class Destination(Protocol):
-    """What the finisher hands operations to."""
+    """What the queue hands operations to."""
 
     def take(self, operations: Iterable[Operation]) -> None:
         """Add `operations` to the next request."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from autoinstrument.tracing.operation import Operation, Pipeline
 
-    from .queue import Finisher
+    from .queue import ExportQueue
 
 SCOPE = "autoinstrument"
 
@@ -35,10 +35,10 @@ class OwnPipeline:
     """The agent's private pipeline: writes are queued and become spans in the background."""
 
     def __init__(
-        self, sampling: Sampling, finisher: Finisher, current: Callable[[], Pipeline]
+        self, sampling: Sampling, queue: ExportQueue, current: Callable[[], Pipeline]
     ) -> None:
         self.open = sampling.open
-        self._add = finisher.add
+        self._add = queue.add
         self._current = current
 
     def close(self, operation: Operation) -> None:

@@ -35,7 +35,7 @@ _SHARE = 8  # or this part of what waits, since an application that never rests 
 _PATIENCE_AT_EXIT = 5.0  # seconds without a single batch accepted, then the rest is given up
 
 
-class Finisher:
+class ExportQueue:
     """A queue of ended operations and the thread that empties it into `destinations`.
 
     `interval` is in seconds; `batch` and `most_waiting` count operations.

@@ -129,7 +129,7 @@ def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
     while not finished.is_set() and monotonic() < deadline:
         try:
             if not begun.locked():
-                # Named as the finisher's: what exporters log there is told as a warning.
+                # Named as the export queue's: what exporters log there is told as a warning.
                 threading.Thread(target=run, name="autoinstrument", daemon=True).start()
             finished.wait(deadline - monotonic())
         except RuntimeError:  # noqa: PERF203 - this is an end; the interpreter is shutting down

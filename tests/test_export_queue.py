@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import until
 
-from autoinstrument.export.queue import Finisher
+from autoinstrument.export.queue import ExportQueue
 from autoinstrument.tracing.attributes import Attributes
 from autoinstrument.tracing.operation import Operation
 
@@ -49,33 +49,33 @@ def _operation() -> Operation:
 def test_a_thread_that_was_ended_is_started_anew() -> None:
     """The next operation starts another, which goes on."""
     destination = _Ending()
-    finisher = Finisher([destination], None, interval=0.01, batch=8, most_waiting=64)
-    finisher.add(_operation())
+    queue = ExportQueue([destination], None, interval=0.01, batch=8, most_waiting=64)
+    queue.add(_operation())
     until(lambda: destination.calls == 1, "the thread has not begun")
 
     def is_sent() -> bool:
-        finisher.add(_operation())
+        queue.add(_operation())
         return destination.sent > 0
 
     until(is_sent, "no other thread has been started", 5)
-    finisher.finish()
+    queue.finish()
 
 
 def test_a_write_may_end_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that a signal handler sees to, in the same thread: it is queued, and waits for nobody."""
     destination = _Ending()
     destination.calls = 1
-    finisher = Finisher([destination], None, interval=0.01, batch=8, most_waiting=64)
+    queue = ExportQueue([destination], None, interval=0.01, batch=8, most_waiting=64)
 
     class Interrupted(threading.Thread):
         def start(self) -> None:
-            finisher.add(_operation())
+            queue.add(_operation())
             super().start()
 
-    application = threading.Thread(target=finisher.add, args=(_operation(),), daemon=True)
+    application = threading.Thread(target=queue.add, args=(_operation(),), daemon=True)
     monkeypatch.setattr(threading, "Thread", Interrupted)
     application.start()
     application.join(5)
     assert not application.is_alive()
-    finisher.finish()
+    queue.finish()
     assert destination.sent == 2
