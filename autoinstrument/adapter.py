@@ -66,6 +66,7 @@ from autoinstrument.process.guard import is_interruption
 from autoinstrument.process.settings import settings
 from autoinstrument.tracing.batch import Batch
 from autoinstrument.tracing.client import Client, Unsupported
+from autoinstrument.tracing.client_call import CallSpan
 from autoinstrument.tracing.consumer import TracedConsumer
 from autoinstrument.tracing.enclosing import Enclosing
 from autoinstrument.tracing.errors import (
@@ -96,7 +97,6 @@ from autoinstrument.tracing.producer import (
     flush_span,
 )
 from autoinstrument.tracing.settling import acknowledge_span, commit_span
-from autoinstrument.tracing.step import CallSpan
 from autoinstrument.tracing.transactions import Transaction
 from autoinstrument.tracing.unit import Unit
 from autoinstrument.tracing.workers import Worker

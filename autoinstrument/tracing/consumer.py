@@ -21,9 +21,9 @@ from autoinstrument.process.settings import settings
 
 from . import pipeline, workers
 from .attributes import Attributes, server_attributes
+from .client_call import ClientCall
 from .headers import MessageHeaders, extracted
 from .operation import current_context
-from .step import Step
 from .suppression import suppressed
 from .unit import Unit, detach_ended_units, is_over, without_ended, without_units
 
@@ -62,7 +62,7 @@ class TracedConsumer:
         }
         if group:
             self._attributes["messaging.consumer.group.name"] = group
-        self.settling = Attributes(
+        self.commit_attributes = Attributes(
             {
                 **self._attributes,
                 "messaging.operation.name": "commit",
@@ -70,14 +70,14 @@ class TracedConsumer:
             }
         )
         """The attributes of a commit."""
-        self._receiving = Attributes(
+        self._receive_attributes = Attributes(
             {
                 **self._attributes,
                 "messaging.operation.name": "poll",
                 "messaging.operation.type": "receive",
             }
         )
-        self._receives: dict[Worker, Step] = {}
+        self._receives: dict[Worker, ClientCall] = {}
         self._counts: dict[str, Count] = {}
         self._links = settings().link_consumers
         self._has_receives = settings().receives
@@ -166,7 +166,7 @@ class TracedConsumer:
         if self._has_receives:
             for gone in filter(workers.is_gone, list(self._receives)):
                 self._receives.pop(gone, None)
-            self._receives[worker] = Step(SpanKind.CLIENT, self._receiving)
+            self._receives[worker] = ClientCall(SpanKind.CLIENT, self._receive_attributes)
         return worker
 
     def received(
@@ -202,21 +202,21 @@ class TracedConsumer:
         *,
         batch: int | None = None,
     ) -> None:
-        step = self._receives.pop(worker, None)
-        if step is None or not topics:
+        call = self._receives.pop(worker, None)
+        if call is None or not topics:
             return
-        contexts = [extracted(MessageHeaders(each), step.outer)[0] for each in headers if each]
+        contexts = [extracted(MessageHeaders(each), call.outer)[0] for each in headers if each]
         known: dict[str, str | int] = {}
         if batch is not None:
             known["messaging.batch.message_count"] = batch
         if len(topics) == 1:
             known["messaging.destination.name"] = next(iter(topics))
-        step.received(known, filter(None, contexts))
+        call.received(known, filter(None, contexts))
 
     def _count_of(self, topic: str) -> Count:
         found = self._counts.get(topic)
         if found is None:
-            of_topic = {**self._receiving, "messaging.destination.name": topic}
+            of_topic = {**self._receive_attributes, "messaging.destination.name": topic}
             found = self._counts[topic] = pipeline.metrics().received(of_topic)
         return found
 

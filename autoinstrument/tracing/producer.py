@@ -13,8 +13,8 @@ from opentelemetry.trace import SpanKind, get_current_span
 from autoinstrument.process.settings import settings
 
 from .attributes import Attributes, server_attributes
+from .client_call import CallSpan, ClientCall
 from .errors import LOST_AT_EXIT
-from .step import CallSpan, Step
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class TracedProducer:
         }
         if unconfirmed:
             self._attributes["autoinstrument.acks"] = "0"
-        self.flushing = Attributes({**known, "messaging.operation.name": "flush"})
+        self.flush_attributes = Attributes({**known, "messaging.operation.name": "flush"})
         """The attributes of a flush."""
         self.topics: dict[str, Attributes | None] = {}
         """What `attributes` has answered, for those to whom a call is too much."""
@@ -203,13 +203,13 @@ def flush_span(
 
     Nor is it one where no span is active: there is no trace that it could show to be waiting.
     """
-    step = None
+    call = None
     if producer is not None and producer.open:
         with guard:
             producer.waits("flush")
             if producer.open and get_current_span().get_span_context().is_valid:
-                step = Step(SpanKind.INTERNAL, producer.flushing, long_only=True)
-    return CallSpan(step, error_type, guard)
+                call = ClientCall(SpanKind.INTERNAL, producer.flush_attributes, long_only=True)
+    return CallSpan(call, error_type, guard)
 
 
 @contextmanager

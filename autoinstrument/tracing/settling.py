@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import SpanKind
 
 from .attributes import Attributes
-from .step import CallSpan, Step
+from .client_call import CallSpan, ClientCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +25,11 @@ def commit_span(
     later: bool = False,
 ) -> CallSpan:
     """Return the span of a consumer's commit; `later` says that the call is not yet its answer."""
-    step = None
+    call = None
     if consumer is not None:
         with guard:
-            step = Step(SpanKind.CLIENT, consumer.settling)
-    return CallSpan(step, error_type, guard, later=later)
+            call = ClientCall(SpanKind.CLIENT, consumer.commit_attributes)
+    return CallSpan(call, error_type, guard, later=later)
 
 
 def acknowledge_span(
@@ -44,10 +44,12 @@ def acknowledge_span(
 
     `place` is the message's topic, partition and offset. The answer comes after the call.
     """
-    step, (topic, partition, offset) = None, place
+    call, (topic, partition, offset) = None, place
     if consumer is not None and isinstance(topic, str):
         with guard:
             of_topic = {"messaging.operation.name": verb, "messaging.destination.name": topic}
-            step = Step(SpanKind.CLIENT, Attributes({**consumer.settling, **of_topic}))
-            step.partition, step.offset = partition, offset
-    return CallSpan(step, error_type, guard, later=True)
+            call = ClientCall(
+                SpanKind.CLIENT, Attributes({**consumer.commit_attributes, **of_topic})
+            )
+            call.partition, call.offset = partition, offset
+    return CallSpan(call, error_type, guard, later=True)

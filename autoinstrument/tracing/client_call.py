@@ -36,14 +36,14 @@ class CallSpan:
 
     def __init__(
         self,
-        step: Step | None,
+        call: ClientCall | None,
         error_type: Callable[[BaseException], str],
         guard: Guard,
         *,
         later: bool = False,
     ) -> None:
-        """`error_type` gives that of an exception; without a step nothing is noted."""
-        self._step = step
+        """`error_type` gives that of an exception; without a call nothing is noted."""
+        self._call = call
         self._error_type = error_type
         self._guard = guard
         self._later = later
@@ -63,20 +63,20 @@ class CallSpan:
             self.end()
 
     def end(self, *, outcome: str | None = None) -> None:
-        """End the step as one that has not failed."""
+        """End the call as one that has not failed."""
         with self._guard:
-            if self._step is not None:
-                self._step.outcome = outcome
-                self._step.end()
+            if self._call is not None:
+                self._call.outcome = outcome
+                self._call.end()
 
     def failed(self, error: BaseException) -> None:
-        """End the step as failed."""
+        """End the call as failed."""
         with self._guard:
-            if self._step is not None:
-                self._step.end(self._error_type(error), str(error))
+            if self._call is not None:
+                self._call.end(self._error_type(error), str(error))
 
 
-class Step(Operation):
+class ClientCall(Operation):
     """One such call; `long_only` leaves out what takes less than a millisecond."""
 
     def __init__(
