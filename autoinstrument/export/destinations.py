@@ -52,11 +52,11 @@ class Destination(Protocol):
 def destination(exporter: SpanExporter | Recording, parts: Parts) -> Destination:
     """Return the leanest way to `exporter`, for operations whose spans have `parts`."""
     if isinstance(exporter, Recording):
-        return Encoded(exporter, JsonEncoder(*parts), exporter.append)
+        return OtlpDestination(exporter, JsonEncoder(*parts), exporter.append)
     send = lean_transport(exporter)
     if send is not None:
-        return Encoded(exporter, ProtobufEncoder(*parts), _telling(exporter, send))
-    return Finished(exporter, SpanBuilder(*parts))
+        return OtlpDestination(exporter, ProtobufEncoder(*parts), _telling(exporter, send))
+    return SpanDestination(exporter, SpanBuilder(*parts))
 
 
 def _telling(exporter: SpanExporter, send: Callable[[_Sent], bool]) -> Callable[[_Sent], bool]:
@@ -104,7 +104,7 @@ def _has_arrived(result: Any) -> bool:
     return bool(result.success) and (getattr(result, "status_code", None) or 0) < _REDIRECTION
 
 
-class Encoded(Generic[AnyStr]):
+class OtlpDestination(Generic[AnyStr]):
     """Sends requests of encoded operations."""
 
     def __init__(
@@ -137,7 +137,7 @@ class Encoded(Generic[AnyStr]):
         return all(self._send(self._encoder.request(each)) for each in requests)
 
 
-class Finished:
+class SpanDestination:
     """Exports finished spans, through the SDK's public interface."""
 
     def __init__(self, exporter: SpanExporter, builder: SpanBuilder) -> None:
