@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from autoinstrument.adapter import Guard, Patches, TracedConsumer, commit_span, wants_consumers
-from autoinstrument.adapters.python_clients.errors import error_type
-from autoinstrument.adapters.python_clients.records import begin_batches, begin_processing
-
-if TYPE_CHECKING:
-    from autoinstrument.adapter import Worker
-
-_TRACED = "_autoinstrument"  # the one attribute of a consumer that is ours
+from autoinstrument.adapter import Guard, Patches, TracedConsumer, wants_consumers
+from autoinstrument.adapters.python_clients.calls import enclose
+from autoinstrument.adapters.python_clients.consumers import Consumers
+from autoinstrument.adapters.python_clients.traced_objects import server_list
 
 guard = Guard("the tracing of aiokafka's consumer")
 patches = Patches()
@@ -21,8 +17,9 @@ _originals = patches.original
 def install(consumer: Any) -> None:
     """Make the messages of the class `AIOKafkaConsumer` units of work."""
     if getattr(consumer.getone, "__wrapped__", None) is None and wants_consumers():
-        for name, replacement in _METHODS.items():
-            patches.replace(consumer, name, replacement)
+        patches.replace(consumer, "getone", _getone)
+        patches.replace(consumer, "getmany", _getmany)
+        enclose(patches, consumer, {"commit": _consumers.commit, "stop": _consumers.closing})
 
 
 class AiokafkaConsumer(TracedConsumer):
@@ -32,67 +29,28 @@ class AiokafkaConsumer(TracedConsumer):
 
     def __init__(self, consumer: Any) -> None:
         client = consumer._client  # noqa: SLF001 - where the consumer keeps what it was told
-        servers = getattr(client, "_bootstrap_servers", "")
         super().__init__(
             consumer,
             client_id=str(getattr(client, "_client_id", "")),
-            servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
+            servers=server_list(getattr(client, "_bootstrap_servers", "")),
             group=getattr(consumer, "_group_id", None),
         )
 
 
-def _traced_consumer(consumer: Any) -> TracedConsumer | None:
-    if guard.is_off:
-        return None
-    traced: TracedConsumer | None = consumer.__dict__.get(_TRACED)
-    if traced is None and "_client" in consumer.__dict__:
-        with guard:
-            traced = AiokafkaConsumer(consumer)
-            setattr(consumer, _TRACED, traced)
-    return traced
-
-
-def _before(consumer: Any) -> tuple[TracedConsumer, Worker] | None:
-    traced = _traced_consumer(consumer)
-    try:
-        if traced is not None:
-            return traced, traced.before_poll()
-    except Exception as error:  # noqa: BLE001 - the agent's own
-        guard.caught(error)
-    return None
+_consumers = Consumers(guard, AiokafkaConsumer, initialised_by="_client")
 
 
 async def _getone(self: Any, *args: Any, **kwargs: Any) -> Any:
-    traced = _before(self)
+    poll = _consumers.begin_poll(self)
     record = await _originals["getone"](self, *args, **kwargs)
-    if traced is not None:
-        try:
-            begin_processing(traced[0], record, traced[1])
-        except Exception as error:  # noqa: BLE001 - the agent's own
-            guard.caught(error)
+    if poll is not None:
+        _consumers.begin_processing(poll, record)
     return record
 
 
 async def _getmany(self: Any, *args: Any, **kwargs: Any) -> Any:
-    traced = _before(self)
+    poll = _consumers.begin_poll(self)
     batches = await _originals["getmany"](self, *args, **kwargs)
-    with guard:
-        if traced is not None and batches:
-            begin_batches(traced[0], batches, traced[1])
+    if poll is not None and batches:
+        _consumers.begin_batches(poll, batches)
     return batches
-
-
-async def _stop(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with guard:
-        traced: TracedConsumer | None = self.__dict__.get(_TRACED)
-        if traced is not None:
-            traced.before_close()
-    return await _originals["stop"](self, *args, **kwargs)
-
-
-async def _commit(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with commit_span(guard, _traced_consumer(self), error_type):
-        return await _originals["commit"](self, *args, **kwargs)
-
-
-_METHODS = {"getone": _getone, "getmany": _getmany, "stop": _stop, "commit": _commit}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import consumer, producer
+from . import consumer, futures, producer
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -23,4 +23,5 @@ def install(module: ModuleType) -> None:
 def uninstall() -> None:
     """Put the client's own methods back; what is open already is still closed."""
     producer.patches.undo()
+    futures.patches.undo()
     consumer.patches.undo()

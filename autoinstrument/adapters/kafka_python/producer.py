@@ -11,31 +11,20 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import attach, detach, get_current
-
 from autoinstrument.adapter import (
-    CLOSED,
     Client,
-    Guard,
     Patches,
     TracedProducer,
-    Write,
     begin_exit,
-    exit_has_begun,
-    flush_span,
-    open_write,
     require_parameters,
 )
-from autoinstrument.adapters.python_clients.errors import error_type
+from autoinstrument.adapters.python_clients.producers import Producers
+from autoinstrument.adapters.python_clients.traced_objects import server_list
 
-from .transactions import transactions
+from . import futures
+from .futures import KafkaPythonWrite, guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-
-    from opentelemetry.context import Context
-
     from autoinstrument.adapter import Headers
 
 
@@ -43,11 +32,9 @@ _SEND = ("self", "topic", "value", "key", "headers", "partition", "timestamp_ms"
 _APPEND = ("self", "tp", "timestamp_ms", "key", "value", "headers")
 _HEADERS = _APPEND.index("headers") - 1  # among the arguments, without self
 _WITH_HEADERS = (0, 11)  # of the broker
-_TRACED = "_autoinstrument"  # the one attribute of a producer that is ours
 _ROOM = 1000  # bytes that a record takes beside key and value, ours included: only an estimate
 
 CLIENT = Client("kafka-python", "kafka", oldest=(2, 0, 2))
-guard = Guard("the tracing of kafka-python's producer")
 patches = Patches()
 _originals = patches.original
 
@@ -70,13 +57,9 @@ def install(module: Any) -> None:
     for method, expected in (producer.send, _SEND), (accumulator.append, _APPEND):
         require_parameters(method, *expected)
     patches.replace(accumulator, "append", _append)
-    for name, replacement in _METHODS.items():
-        if hasattr(producer, name):  # transactions from version 2.1 on
-            patches.replace(producer, name, replacement)
-    future = module.FutureRecordMetadata
-    for name, replacement in _FUTURE.items():
-        patches.replace(future, name, replacement)
     patches.replace(producer, "send", _send)
+    _producers.enclose_calls(patches, producer, close="close", can_abort=_can_abort)
+    futures.install(module.FutureRecordMetadata)
 
 
 class KafkaPythonProducer(TracedProducer):
@@ -87,11 +70,10 @@ class KafkaPythonProducer(TracedProducer):
 
     def __init__(self, producer: Any) -> None:
         config = producer.config
-        servers = config["bootstrap_servers"]
         super().__init__(
             producer,
             client_id=str(config["client_id"]),
-            servers=servers if isinstance(servers, str) else ",".join(map(str, servers)),
+            servers=server_list(config["bootstrap_servers"]),
             unconfirmed=config["acks"] == 0,
         )
         if (config["api_version"] or _WITH_HEADERS) < _WITH_HEADERS:
@@ -102,47 +84,11 @@ class KafkaPythonProducer(TracedProducer):
         atexit.register(begin_exit)
 
 
-class KafkaPythonWrite(Write):
-    """The write of one message, which follows the future that the client gives for it."""
+_producers = Producers(guard, KafkaPythonProducer, KafkaPythonWrite, initialised_by="_accumulator")
 
-    __slots__ = ("sent",)
 
-    sent: Headers | None
-
-    def follow(self, future: Any) -> None:
-        """Close the write with what the future is given, now or later."""
-        if hasattr(future, "_add_cb_eb"):  # both under one lock, from version 3.0 on
-            future._add_cb_eb(self.succeeded, self.broke)  # noqa: SLF001 - see above
-        else:
-            _originals["add_callback"](future, self.succeeded)
-            _originals["add_errback"](future, self.broke)
-        # Up to version 2.3 a callback is lost if the answer comes while it is added.
-        if future.is_done:
-            (self.succeeded if future.exception is None else self.broke)(
-                future.exception or future.value
-            )
-
-    def succeeded(self, metadata: Any) -> None:
-        """Take the record's place in the log."""
-        try:
-            self.acknowledged(metadata.partition, metadata.offset if metadata.offset >= 0 else None)
-        except Exception as own:  # noqa: BLE001 - the agent's own
-            guard.caught(own, self)
-
-    def broke(self, error: BaseException) -> None:
-        """Take the reason why there is no record, or none that is known of."""
-        with guard.abandoning(self):
-            cause = error_type(error)
-            # By force, which nobody but the end has wanted.
-            if cause == CLOSED and exit_has_begun():
-                self.lost()
-            else:
-                self.failed(cause, str(error), sent=True)
-
-    def raised(self, error: BaseException) -> None:
-        """Close the write: the call itself has failed."""
-        with guard.abandoning(self):
-            self.failed(error_type(error), str(error))
+def _can_abort(producer: Any) -> bool:
+    return bool(producer._transaction_manager.has_abortable_error())  # noqa: SLF001 - the client's own rule
 
 
 def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -152,7 +98,7 @@ def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     except TypeError:  # one is given twice, as the client will say
         topic, value, key, headers = args[0], None, None, None
     try:
-        write = _open(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
+        write = _producers.open_write(self, topic, value, key, headers, sys._getframe(1))  # noqa: SLF001 - the cheapest way to the caller
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
     if write is None:
@@ -180,34 +126,6 @@ def _bound(
     **__: Any,
 ) -> tuple[Any, Any, Any, Any]:
     return topic, value, key, headers
-
-
-def _open(  # noqa: PLR0913, PLR0917 - what a write consists of
-    producer: Any, topic: Any, value: Any, key: Any, headers: Any, frame: FrameType
-) -> KafkaPythonWrite | None:
-    traced = _trace_producer(producer)
-    if traced is None or not isinstance(topic, str):
-        return None
-    understood = headers if isinstance(headers, list) else None
-    write = open_write(KafkaPythonWrite, traced, topic, key, value, understood, frame)
-    if write is not None:
-        write.sent = None
-    return write
-
-
-def _traced_producer(producer: Any) -> KafkaPythonProducer | None:
-    """Return the client of a producer, from its first write on; None if it is not traced."""
-    traced: KafkaPythonProducer | None = None if guard.is_off else producer.__dict__.get(_TRACED)
-    return traced
-
-
-def _trace_producer(producer: Any) -> KafkaPythonProducer | None:
-    """Return the client of a producer that is about to write; None if it was never initialised."""
-    traced = _traced_producer(producer)
-    if traced is None and not guard.is_off and "_accumulator" in producer.__dict__:
-        traced = KafkaPythonProducer(producer)
-        setattr(producer, _TRACED, traced)
-    return traced
 
 
 def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -240,55 +158,3 @@ def _is_too_large(key: bytes | None, value: bytes | None, headers: Headers) -> b
         return False
     size: int = producer._estimate_size_in_bytes(key, value, headers)  # noqa: SLF001 - the client's own rule
     return size > most
-
-
-class _InContext:
-    """A callback of the application, in the context in which it was given to the future."""
-
-    __slots__ = ("_callback", "_context")
-
-    def __init__(self, callback: Callable[..., Any], context: Context) -> None:
-        self._callback = callback
-        self._context = context
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        token = attach(self._context)
-        try:
-            return self._callback(*args, **kwargs)
-        finally:
-            detach(token)
-
-
-def _add_callback(self: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
-    context = get_current()
-    return _originals["add_callback"](
-        self, _InContext(f, context) if context else f, *args, **kwargs
-    )
-
-
-def _add_errback(self: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
-    context = get_current()
-    return _originals["add_errback"](
-        self, _InContext(f, context) if context else f, *args, **kwargs
-    )
-
-
-def _get(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with guard:
-        for callback in self._callbacks or () if not self.is_done else ():
-            write = getattr(callback, "__self__", None)
-            if isinstance(write, KafkaPythonWrite):
-                write.producer.waits("get")
-    return _originals["get"](self, *args, **kwargs)
-
-
-def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
-    with flush_span(guard, _traced_producer(self), error_type):
-        return _originals["flush"](self, *args, **kwargs)
-
-
-_FUTURE = {"add_callback": _add_callback, "add_errback": _add_errback, "get": _get}
-_METHODS = {
-    **transactions(_originals, _traced_producer, _trace_producer, guard),
-    "flush": _flush,
-}
