@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument.process.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _DEFAULT_PORT = 9092
+_MOST_TOPICS = 1000
 
 
 class Attributes(dict[str, Any]):
@@ -15,6 +22,23 @@ class Attributes(dict[str, Any]):
     def __init__(self, *attributes: Any) -> None:
         super().__init__(*attributes)
         self.cached: dict[Any, dict[Any, Any]] = {}
+
+
+class TopicAttributes(dict[str, "Attributes | None"]):
+    """What each span of a topic starts with, by topic; None for one that the user excludes."""
+
+    def __init__(self, attributes: Mapping[str, str | int]) -> None:
+        """`attributes` are those that all topics have in common."""
+        super().__init__()
+        self._attributes = attributes
+
+    def __missing__(self, topic: str) -> Attributes | None:
+        excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
+        of_topic = {**self._attributes, "messaging.destination.name": topic}
+        found = None if excluded else Attributes(of_topic)
+        if len(self) < _MOST_TOPICS:
+            self[topic] = found
+        return found
 
 
 def server_attributes(servers: str) -> dict[str, str | int]:

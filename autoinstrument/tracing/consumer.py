@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, ref
 
@@ -20,7 +19,7 @@ from autoinstrument.process import threads
 from autoinstrument.process.settings import settings
 
 from . import pipeline, workers
-from .attributes import Attributes, server_attributes
+from .attributes import Attributes, TopicAttributes, server_attributes
 from .client_call import ClientCall
 from .headers import MessageHeaders, extracted
 from .operation import current_context
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from .pipeline import Count
     from .workers import Worker
 
-_TOPICS_REMEMBERED = 1000
-
 
 class TracedConsumer:
     """One consumer: its identity, and the units of work that its next poll will end.
@@ -53,7 +50,7 @@ class TracedConsumer:
     """What contains the agent's failures at its messages."""
 
     def __init__(self, consumer: Any, *, client_id: str, servers: str, group: str | None) -> None:
-        self._attributes: dict[str, str | int] = {
+        attributes: dict[str, str | int] = {
             "messaging.system": "kafka",
             "messaging.operation.name": "process",
             "messaging.operation.type": "process",
@@ -61,10 +58,10 @@ class TracedConsumer:
             **server_attributes(servers),
         }
         if group:
-            self._attributes["messaging.consumer.group.name"] = group
+            attributes["messaging.consumer.group.name"] = group
         self.commit_attributes = Attributes(
             {
-                **self._attributes,
+                **attributes,
                 "messaging.operation.name": "commit",
                 "messaging.operation.type": "settle",
             }
@@ -72,7 +69,7 @@ class TracedConsumer:
         """The attributes of a commit."""
         self._receive_attributes = Attributes(
             {
-                **self._attributes,
+                **attributes,
                 "messaging.operation.name": "poll",
                 "messaging.operation.type": "receive",
             }
@@ -81,7 +78,7 @@ class TracedConsumer:
         self._counts: dict[str, Count] = {}
         self._links = settings().link_consumers
         self._has_receives = settings().receives
-        self._topics: dict[str, Attributes | None] = {}
+        self._topics = TopicAttributes(attributes)
         self._error_before = id(sys.exc_info()[1])  # of a handler that all of this is within
         self._units: dict[Worker, list[Unit]] = {}
         self._consumer: ReferenceType[Any] = ref(consumer, self._dropped)
@@ -101,7 +98,7 @@ class TracedConsumer:
         tombstone: bool,
     ) -> None:
         """Make the unit of work of the one message that `worker` has been given current."""
-        if (self._topics.get(topic) or self._attributes_of(topic)) is None:
+        if self._topics[topic] is None:
             return
         (self._counts.get(topic) or self._count_of(topic)).add(1)
         if self._receives:
@@ -125,7 +122,7 @@ class TracedConsumer:
         tombstone: bool,
     ) -> Unit | None:
         """Open the unit of work of one message, not yet current; None if there must be none."""
-        attributes = self._topics.get(topic) or self._attributes_of(topic)
+        attributes = self._topics[topic]
         if attributes is None:
             return None
         parent = incoming = message_headers = None
@@ -180,7 +177,7 @@ class TracedConsumer:
 
         They stay open until the next poll by `worker`. `Batch` opens each in its turn.
         """
-        messages = [each for each in messages if self._attributes_of(topic_of(each)) is not None]
+        messages = [each for each in messages if self._topics[topic_of(each)] is not None]
         topics = Counter(map(topic_of, messages))
         for topic, count in topics.items():
             self._count_of(topic).add(count)
@@ -269,17 +266,6 @@ class TracedConsumer:
         self._receives.clear()
         detach_ended_units()
         return count
-
-    def _attributes_of(self, topic: str) -> Attributes | None:
-        try:
-            return self._topics[topic]
-        except KeyError:
-            excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
-            of_topic = {**self._attributes, "messaging.destination.name": topic}
-            known = None if excluded else Attributes(of_topic)
-            if len(self._topics) < _TOPICS_REMEMBERED:
-                self._topics[topic] = known
-            return known
 
 
 class PolledUnits(list[Unit]):

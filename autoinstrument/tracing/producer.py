@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ReferenceType, WeakSet, ref
 
@@ -12,7 +11,7 @@ from opentelemetry.trace import SpanKind, get_current_span
 
 from autoinstrument.process.settings import settings
 
-from .attributes import Attributes, server_attributes
+from .attributes import Attributes, TopicAttributes, server_attributes
 from .client_call import CallSpan, ClientCall
 from .errors import LOST_AT_EXIT
 from .transactions import Transaction
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from .client import Client
 
-_TOPICS_REMEMBERED = 1000
 _MOST_WAITED_FOR = 64  # one a thread: with more open, somebody has written several before waiting
 
 
@@ -92,23 +90,10 @@ class TracedProducer:
             self._attributes["autoinstrument.acks"] = "0"
         self.flush_attributes = Attributes({**known, "messaging.operation.name": "flush"})
         """The attributes of a flush."""
-        self.topics: dict[str, Attributes | None] = {}
-        """What `attributes` has answered, for those to whom a call is too much."""
+        self.topics = TopicAttributes(self._attributes)
         self._producer: ReferenceType[Any] = ref(producer, self._dropped)
         with _producers_lock:
             _producers.add(self)
-
-    def attributes(self, topic: str) -> Attributes | None:
-        """Return what each span of `topic` starts with; None if the user excludes the topic."""
-        return self.topics[topic] if topic in self.topics else self._remember(topic)
-
-    def _remember(self, topic: str) -> Attributes | None:
-        excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
-        of_topic = {**self._attributes, "messaging.destination.name": topic}
-        known = None if excluded else Attributes(of_topic)
-        if len(self.topics) < _TOPICS_REMEMBERED:
-            self.topics[topic] = known
-        return known
 
     def waits(self, how: str) -> None:
         """Note that the application waits, by `how`, if it is for one message alone.

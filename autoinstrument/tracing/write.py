@@ -54,7 +54,7 @@ def open_write(  # noqa: PLR0913, PLR0917 - what a write consists of
     `frame` is the caller's. Returns None where there must be no span: the topic is excluded, the
     application has suppressed instrumentation, or another instrumentation traces this very write.
     """
-    attributes = producer.topics.get(topic) or producer.attributes(topic)
+    attributes = producer.topics[topic]
     if attributes is None:
         return None
     context = current_context()
