@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from .consumer import PolledUnits
+    from .open_units import PolledUnits
     from .unit import Unit
     from .workers import Worker
 

@@ -10,7 +10,6 @@ from weakref import ReferenceType, ref
 
 from opentelemetry.trace import (
     INVALID_SPAN,
-    SpanKind,
     get_current_span,
     set_span_in_context,
 )
@@ -20,14 +19,15 @@ from autoinstrument.process.settings import settings
 
 from . import pipeline, workers
 from .attributes import Attributes, TopicAttributes, server_attributes
-from .client_call import ClientCall
 from .headers import MessageHeaders, extracted
+from .open_units import OpenUnits, PolledUnits, finish
 from .operation import current_context
+from .receiving import Receiving
 from .suppression import suppressed
 from .unit import Unit, detach_ended_units, is_over, without_ended, without_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
@@ -35,15 +35,13 @@ if TYPE_CHECKING:
     from autoinstrument.process.guard import Guard
 
     from .headers import Headers
-    from .pipeline import Count
     from .workers import Worker
 
 
 class TracedConsumer:
     """One consumer: its identity, and the units of work that its next poll will end.
 
-    Units are kept by who polls, since a consumer may serve several. What one has left open who is
-    gone, a pool's job say, ends when anybody asks for more.
+    What a worker has left open that will ask for no more ends when another asks.
     """
 
     guard: Guard
@@ -67,20 +65,11 @@ class TracedConsumer:
             }
         )
         """The attributes of a commit."""
-        self._receive_attributes = Attributes(
-            {
-                **attributes,
-                "messaging.operation.name": "poll",
-                "messaging.operation.type": "receive",
-            }
-        )
-        self._receives: dict[Worker, ClientCall] = {}
-        self._counts: dict[str, Count] = {}
+        self._receiving = Receiving(attributes)
         self._links = settings().link_consumers
-        self._has_receives = settings().receives
         self._topics = TopicAttributes(attributes)
         self._error_before = id(sys.exc_info()[1])  # of a handler that all of this is within
-        self._units: dict[Worker, list[Unit]] = {}
+        self._units = OpenUnits()
         self._consumer: ReferenceType[Any] = ref(consumer, self._dropped)
         with _lock:
             _consumers.add(self)
@@ -100,9 +89,7 @@ class TracedConsumer:
         """Make the unit of work of the one message that `worker` has been given current."""
         if self._topics[topic] is None:
             return
-        (self._counts.get(topic) or self._count_of(topic)).add(1)
-        if self._receives:
-            self._received(worker, {topic: 1}, [headers])
+        self._receiving.returned_one(worker, topic, headers)
         unit = self.open_unit(
             topic, partition, offset, key=key, headers=headers, tombstone=tombstone
         )
@@ -156,14 +143,12 @@ class TracedConsumer:
         worker = workers.this_worker()
         units = self._units.pop(worker, None)
         if units:
-            _finish(units)
+            finish(units)
         detach_ended_units()
         if self._units:
-            self._end_of_the_gone()
-        if self._has_receives:
-            for gone in filter(workers.is_gone, list(self._receives)):
-                self._receives.pop(gone, None)
-            self._receives[worker] = ClientCall(SpanKind.CLIENT, self._receive_attributes)
+            self._units.end_of_the_gone()
+        if self._receiving.have_spans:
+            self._receiving.begin(worker)
         return worker
 
     def received(
@@ -179,43 +164,10 @@ class TracedConsumer:
         """
         messages = [each for each in messages if self._topics[topic_of(each)] is not None]
         topics = Counter(map(topic_of, messages))
-        for topic, count in topics.items():
-            self._count_of(topic).add(count)
-        if self._receives:
-            self._received(worker, topics, map(headers_of, messages), batch=len(messages))
-        units = PolledUnits(self, worker)
+        self._receiving.returned(worker, topics, map(headers_of, messages))
+        units = PolledUnits(self._units, worker, self.guard)
         self._units[worker] = units
         return units
-
-    def is_awaiting(self, worker: Worker, units: list[Unit]) -> bool:
-        """Whether the poll has not come yet that ends `units`."""
-        return self._units.get(worker) is units
-
-    def _received(
-        self,
-        worker: Worker,
-        topics: Mapping[str, int],
-        headers: Iterable[Headers | None],
-        *,
-        batch: int | None = None,
-    ) -> None:
-        call = self._receives.pop(worker, None)
-        if call is None or not topics:
-            return
-        contexts = [extracted(MessageHeaders(each), call.outer)[0] for each in headers if each]
-        known: dict[str, str | int] = {}
-        if batch is not None:
-            known["messaging.batch.message_count"] = batch
-        if len(topics) == 1:
-            known["messaging.destination.name"] = next(iter(topics))
-        call.received(known, filter(None, contexts))
-
-    def _count_of(self, topic: str) -> Count:
-        found = self._counts.get(topic)
-        if found is None:
-            of_topic = {**self._receive_attributes, "messaging.destination.name": topic}
-            found = self._counts[topic] = pipeline.metrics().received(of_topic)
-        return found
 
     def before_close(self) -> None:
         """End what the running worker has open: an exception on its way is why it closes.
@@ -223,14 +175,14 @@ class TracedConsumer:
         Others that are still at work end theirs when they ask for more.
         """
         error = sys.exc_info()[1]
-        self.end_of(workers.this_worker(), None if id(error) == self._error_before else error)
+        is_older = id(error) == self._error_before
+        self._units.end(workers.this_worker(), None if is_older else error)
         detach_ended_units()
-        self._end_of_the_gone()
+        self._units.end_of_the_gone()
 
     def end(self, error: BaseException | None = None) -> None:
         """End all that is open: the consumer is closed, or gone, or the program has died."""
-        for worker in list(self._units):
-            self.end_of(worker, error or workers.error_of(worker))
+        self._units.end_all(error)
 
     def _dropped(self, _: ReferenceType[Any]) -> None:
         with _lock:
@@ -238,68 +190,21 @@ class TracedConsumer:
         with self.guard:
             self.end()
 
-    def end_of(self, worker: Worker, error: BaseException | None) -> None:
-        """End what `worker` has left open, as failed if that was by an `error`."""
-        units = self._units.pop(worker, ())
-        if error is not None:
-            for unit in units:
-                unit.failed(error)
-        _finish(units)
-
-    def _end_of_the_gone(self) -> None:
-        for worker in filter(workers.is_gone, list(self._units)):
-            self.end_of(worker, workers.error_of(worker))
+    def thread_died(self, error: BaseException) -> None:
+        """End what the running thread has open, as failed by `error`, which has ended it."""
+        self._units.end(workers.this_worker(), error)
 
     def forget(self) -> None:
         """Leave what a forked child has inherited to the parent."""
         self._units.clear()
-        self._receives.clear()
-        self._counts.clear()  # which are the parent's metrics
+        self._receiving.forget()
 
     def abandon(self) -> int:
         """Leave all that is open without a span; return how many messages that concerns."""
-        count = 0
-        for worker in list(self._units):
-            for unit in self._units.pop(worker, ()):
-                unit.abandon()
-                count += 1
-        self._receives.clear()
+        count = self._units.abandon()
+        self._receiving.abandon()
         detach_ended_units()
         return count
-
-
-class PolledUnits(list[Unit]):
-    """The units of work of what one poll has returned; there may be more of them to come."""
-
-    __slots__ = ("_consumer", "_worker")
-
-    def __init__(self, consumer: TracedConsumer, worker: Worker) -> None:
-        super().__init__()
-        self._consumer = consumer
-        self._worker = worker
-
-    @property
-    def guard(self) -> Guard:
-        """What contains the agent's failures at them."""
-        return self._consumer.guard
-
-    @property
-    def are_open(self) -> bool:
-        """Whether the poll has not come yet that ends them."""
-        return self._consumer.is_awaiting(self._worker, self)
-
-
-def _finish(units: Iterable[Unit]) -> None:
-    """End the processing of all these messages; one at which that fails has no span."""
-    failure = None
-    for unit in units:
-        try:
-            unit.finish()
-        except Exception as error:  # noqa: BLE001, PERF203 - raised again, once the others have ended
-            unit.abandon()
-            failure = error
-    if failure is not None:
-        raise failure
 
 
 def _place_in(context: Context) -> tuple[Context, SpanContext | None] | None:
@@ -329,7 +234,7 @@ def traced_consumers() -> list[TracedConsumer]:
 
 def _thread_died(error: BaseException) -> None:
     for consumer in traced_consumers():
-        consumer.end_of(workers.this_worker(), error)
+        consumer.thread_died(error)
 
 
 def forget_consumers() -> None:
