@@ -123,9 +123,9 @@ def _abandon(operation: Abandoned) -> None:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether a signal handler has raised `error`, as a time limit does, in any line of ours.
+    """Whether a signal handler raised `error`, as one does that enforces a time limit.
 
-    It is the application's then, which waits for it outside.
+    Such a handler may run at any line of ours. The error is then for the application to catch.
     """
     handlers = [_code_of(_signal.getsignal(number)) for number in range(1, _signal.NSIG)]
     traceback = error.__traceback__

@@ -1,4 +1,4 @@
-"""What many spans have in common: the attributes of a topic, of a calling line."""
+"""Attributes that many spans share: those of a topic, or of a line that calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_TOPICS = 1000
 
 
 class Attributes(dict[str, Any]):
-    """Attributes that many spans share, with what others have `cached` that they make of them."""
+    """Attributes that many spans share; `cached` keeps what encoders have made of them."""
 
     __slots__ = ("cached",)
 

@@ -1,4 +1,4 @@
-"""The list that one poll has returned, whose messages have their turns as units of work."""
+"""The list that a poll returns: iterating over it makes each message a unit of work."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Batch(list[Any]):
-    """The messages that one call has returned, each of which has its turn when it is iterated.
+    """The messages that one poll returned; iterating makes the unit of work of each current.
 
-    A list in everything else: copies and pickles of it are plain lists.
+    In all else it is a list, and copies and pickles of it are plain lists.
     """
 
     __slots__ = ("_begin", "_begun", "_kind", "_lock", "_units", "_were_open", "guard")
@@ -32,7 +32,7 @@ class Batch(list[Any]):
         begin: Callable[[Any], Unit | None],
         units: PolledUnits,
     ) -> None:
-        """Add those of the messages to `units`, as `begin` opens them."""
+        """`begin` opens the unit of a message, which is then added to `units`."""
         super().__init__(messages)
         self._begin = begin
         self._units = units
@@ -52,7 +52,7 @@ class Batch(list[Any]):
         return list.copy(self)
 
     def unit(self, message: Any) -> Unit | None:
-        """Return the unit of work of a message whose turn it is; None if it has none."""
+        """Return the unit of work of a message, opened if need be; None if it has none."""
         known = self._begun.get(id(message))
         if known is None:
             with self._lock:  # else two threads, each in a loop over it, could begin two
@@ -61,24 +61,24 @@ class Batch(list[Any]):
         return None if unit is None or unit.is_ended else unit
 
     def left(self, unit: Unit) -> None:
-        """End a unit whose turn is over, if the poll that would end it has come already."""
+        """End a unit that the application has left, if the poll that ends it has come already."""
         if not self._were_open:
             unit.finish()
 
     def _began(self, message: Any) -> tuple[Any, Unit | None]:
-        # What the application has put in itself is of another type.
+        # The application may have put in something of another type.
         unit = self._begin(message) if type(message) is self._kind else None
         if unit is not None:
             self._units.append(unit)
-            self._were_open = self._units.are_open  # else its turn comes after the next poll
-        known = self._begun[id(message)] = message, unit  # alive, so that nobody else has its id
+            self._were_open = self._units.are_open  # else the next poll came before its turn
+        known = self._begun[id(message)] = message, unit  # kept alive, so that its id stays its own
         return known
 
 
 class _Turns:
-    """An iterator over a batch, which threads and tasks may share as they may a list's own.
+    """An iterator over a batch, which threads and tasks may share like that of a list.
 
-    Each that asks ends its own last turn by that.
+    When a thread or task asks for the next message, its turn with the last one ends.
     """
 
     __slots__ = ("_batch", "_messages", "_turns")

@@ -1,4 +1,4 @@
-"""The place in the application that writes: what a root span is named for."""
+"""The line of the application that writes; a root span is named for its function."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class CallSite(NamedTuple):
-    """A place in the application that writes: what the root span around a write says."""
+    """A line of the application that writes, as the root span describes it."""
 
     name: str
-    """The function with its module; before Python 3.11 without the classes around it."""
+    """The function and its module; before Python 3.11 without the classes around it."""
     attributes: Attributes
     """OpenTelemetry's code attributes, semantic conventions v1.44.0."""
     code: CodeType
-    """Kept, so that no other code can get its id."""
+    """Kept alive, so that no other code can have the same id."""
 
 
 # By code and instruction. Not by the code itself, whose hash takes as long as the code is.
@@ -29,13 +29,11 @@ _NOBODYS = frozenset({"asyncio", "autoinstrument", "uvloop"})
 
 
 def call_site(frame: FrameType, passed_over: str) -> CallSite:
-    """Return the place of the application that `frame` has been called from, or is.
+    """Return the line of the application that `frame` is at, or was called from.
 
-    Frames in the package `passed_over` are the client's, of which one class calls another; the
-    agent's and the event loop's are passed over too, so that a client's coroutine that is a task of
-    its own leads to what runs the loop. Ends at the outermost frame. Each place is looked at only
-    once, as its line takes up to 1 us to find; `sites` has the answer for a frame that is the
-    application's.
+    The frames of the client, the package `passed_over`, are skipped, as are those of the agent and
+    of event loops: a coroutine of the client that is a task leads to what runs the loop. The search
+    ends at the outermost frame. Finding a line takes up to 1 us, so `known_call_sites` keeps it.
     """
     while frame.f_back is not None:
         package = frame.f_globals.get("__name__", "").partition(".")[0]

@@ -1,4 +1,4 @@
-"""The client that an adapter is for: where it comes from, and what it can do."""
+"""The Kafka client that an adapter traces: its package, and what it can do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Unsupported(Exception):  # noqa: N818 - what it says of the client, which 
 
 @dataclass(frozen=True)
 class Client:
-    """What there is to know of a client without looking into it."""
+    """What is known of a client before it is imported."""
 
     distribution: str
     """Its name on the package index."""
@@ -20,9 +20,9 @@ class Client:
     oldest: tuple[int, ...] = ()
     """The first version that the adapter can trace."""
     has_headers: bool = True
-    """Whether messages have headers; without them a write has a span, but no reader joins it."""
+    """Whether messages have headers; without them no consumer can join the trace of a write."""
     has_answers: bool = True
-    """Whether each message is answered; if not, what is acknowledged is recorded as unconfirmed."""
+    """Whether the client reports on each message; if not, writes are recorded as unconfirmed."""
 
     def require(self, version: str) -> None:
         """Raise `Unsupported` if `version`, a text like "2.3.0", is older than the oldest."""

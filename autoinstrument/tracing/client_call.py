@@ -29,9 +29,9 @@ _LONG = 1_000_000  # nanoseconds: a flush that takes less has not held anybody u
 
 
 class CallSpan:
-    """The span of a call of the client, as a `with` block around it: its time and its failure.
+    """The span of a call of the client, as a `with` block around the call.
 
-    With `later`, only a failure ends it: the answer comes after the call, to `end`.
+    With `later`, only a failure ends the span: the answer comes after the call, and calls `end`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CallSpan:
         *,
         later: bool = False,
     ) -> None:
-        """`error_type` gives that of an exception; without a call nothing is noted."""
+        """`error_type` returns that of an exception; without a `call` there is no span."""
         self._call = call
         self._error_type = error_type
         self._guard = guard
@@ -63,14 +63,14 @@ class CallSpan:
             self.end()
 
     def end(self, *, outcome: str | None = None) -> None:
-        """End the call as one that has not failed."""
+        """End the span of a call that has not failed."""
         with self._guard:
             if self._call is not None:
                 self._call.outcome = outcome
                 self._call.end()
 
     def failed(self, error: BaseException) -> None:
-        """End the call as failed."""
+        """End the span as failed, by `error`."""
         with self._guard:
             if self._call is not None:
                 self._call.end(self._error_type(error), str(error))
@@ -104,13 +104,13 @@ class ClientCall(Operation):
         return self._kind
 
     def received(self, attributes: Mapping[str, Any], links: Iterable[SpanContext]) -> None:
-        """End it with what it has learned of the messages that it received."""
+        """End it with the attributes and the `links` of the messages that it returned."""
         self.attributes = Attributes({**self.attributes, **attributes})
         self.links = tuple(links)
         self.end()
 
     def end(self, error_type: str | None = None, description: str | None = None) -> None:
-        """End it, as failed if there is an `error_type`, and make it a span if it is to be one."""
+        """End it, as failed if there is an `error_type`; it becomes a span unless suppressed."""
         self.elapsed = perf_counter_ns() - self.ticks
         unit = unit_in(self.outer)
         self.started = self.ticks + (clock.offset if unit is None else unit.clock_offset)

@@ -1,4 +1,4 @@
-"""What all messages of one consumer have in common, and which of them are being worked on."""
+"""A consumer of the application: its messages, and which of them it is working on."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 class TracedConsumer:
     """One consumer: its identity, and the units of work that its next poll will end.
 
-    What a worker has left open that will ask for no more ends when another asks.
+    A worker that is gone cannot poll again: what it left open ends with the next poll by another.
     """
 
     guard: Guard
-    """What contains the agent's failures at its messages."""
+    """Contains the agent's own failures at its messages."""
 
     def __init__(self, consumer: Any, *, client_id: str, servers: str, group: str | None) -> None:
         attributes: dict[str, str | int] = {
@@ -68,7 +68,7 @@ class TracedConsumer:
         self._receiving = Receiving(attributes)
         self._links = settings().link_consumers
         self._topics = TopicAttributes(attributes)
-        self._error_before = id(sys.exc_info()[1])  # of a handler that all of this is within
+        self._error_before = id(sys.exc_info()[1])  # a consumer may be made in an `except` block
         self._units = OpenUnits()
         self._consumer: ReferenceType[Any] = ref(consumer, self._dropped)
         with _lock:
@@ -86,7 +86,7 @@ class TracedConsumer:
         headers: Headers | None,
         tombstone: bool,
     ) -> None:
-        """Make the unit of work of the one message that `worker` has been given current."""
+        """Make the unit of work of the one message that `worker` has polled current."""
         if self._topics[topic] is None:
             return
         self._receiving.returned_one(worker, topic, headers)
@@ -139,7 +139,7 @@ class TracedConsumer:
         return unit
 
     def before_poll(self) -> Worker:
-        """End what the running worker has worked on so far, as it asks for more; return it."""
+        """End what the running worker has worked on, since it asks for more; return that worker."""
         worker = workers.this_worker()
         units = self._units.pop(worker, None)
         if units:
@@ -158,9 +158,9 @@ class TracedConsumer:
         topic_of: Callable[[Any], str],
         headers_of: Callable[[Any], Headers | None],
     ) -> PolledUnits:
-        """Note what one poll by `worker` has returned; return where its units of work go.
+        """Count the messages that `worker` has polled; return the list for their units of work.
 
-        They stay open until the next poll by `worker`. `Batch` opens each in its turn.
+        A `Batch` opens each unit in its turn. They stay open until the next poll by `worker`.
         """
         messages = [each for each in messages if self._topics[topic_of(each)] is not None]
         topics = Counter(map(topic_of, messages))
@@ -170,9 +170,9 @@ class TracedConsumer:
         return units
 
     def before_close(self) -> None:
-        """End what the running worker has open: an exception on its way is why it closes.
+        """End what the running worker has open, as failed if an exception is being handled.
 
-        Others that are still at work end theirs when they ask for more.
+        Other workers go on: their units end with their next poll.
         """
         error = sys.exc_info()[1]
         is_older = id(error) == self._error_before
@@ -181,7 +181,7 @@ class TracedConsumer:
         self._units.end_of_the_gone()
 
     def end(self, error: BaseException | None = None) -> None:
-        """End all that is open: the consumer is closed, or gone, or the program has died."""
+        """End all that is open: the consumer was dropped, or the program ends."""
         self._units.end_all(error)
 
     def _dropped(self, _: ReferenceType[Any]) -> None:
@@ -191,16 +191,16 @@ class TracedConsumer:
             self.end()
 
     def thread_died(self, error: BaseException) -> None:
-        """End what the running thread has open, as failed by `error`, which has ended it."""
+        """End what the running thread has open, as failed: `error` has ended the thread."""
         self._units.end(workers.this_worker(), error)
 
     def forget(self) -> None:
-        """Leave what a forked child has inherited to the parent."""
+        """Forget, in a forked child, what belongs to the parent."""
         self._units.clear()
         self._receiving.forget()
 
     def abandon(self) -> int:
-        """Leave all that is open without a span; return how many messages that concerns."""
+        """Drop all that is open without a span; return for how many messages."""
         count = self._units.abandon()
         self._receiving.abandon()
         detach_ended_units()
@@ -208,7 +208,7 @@ class TracedConsumer:
 
 
 def _place_in(context: Context) -> tuple[Context, SpanContext | None] | None:
-    """Return what a message's unit begins in, and its parent there; None if there must be none."""
+    """Return the context and the parent for a message's unit; None if it must have no unit."""
     context = without_units(without_ended(context))
     span = get_current_span(context)
     if suppressed(context, span):
@@ -216,12 +216,12 @@ def _place_in(context: Context) -> tuple[Context, SpanContext | None] | None:
     active = span.get_span_context()
     if not active.is_valid:
         return context, None
-    if active.is_remote or is_over(span):  # left current, and nobody's work of this moment
+    if active.is_remote or is_over(span):  # still current, although its work is over or elsewhere
         return set_span_in_context(INVALID_SPAN, context), None
     return context, active
 
 
-# Not weakly: what the collector takes along with a consumer is not told of that.
+# Strong references: a weak one that dies together with the consumer does not call back.
 _consumers: set[TracedConsumer] = set()
 _lock = threading.RLock()  # the collector may come at any time
 
@@ -238,7 +238,7 @@ def _thread_died(error: BaseException) -> None:
 
 
 def forget_consumers() -> None:
-    """Leave what a forked child has inherited to the parent, whose consumers those are."""
+    """Forget, in a forked child, the consumers of the parent."""
     global _lock  # noqa: PLW0603 - the parent's may be held for ever
     _lock = threading.RLock()
     for consumer in traced_consumers():

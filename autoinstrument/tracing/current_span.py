@@ -24,17 +24,17 @@ lock = threading.RLock()  # by any thread, and within a block of the same by the
 
 
 class CurrentSpan(Operation, Span):
-    """An operation with the interface of a span; that does not end it, nor add links."""
+    """An operation with the interface of a span; that can neither end it nor add links."""
 
     __slots__ = ("_span_context", "is_closed", "is_ended")
     is_ended: bool
-    """Whether the work is over: from then on nothing is added."""
+    """Whether the work is over, after which nothing can be added."""
     is_closed: bool
-    """Whether its span has its end."""
+    """Whether its span has ended."""
     _span_context: SpanContext | None
 
     def end(self, end_time: int | None = None) -> None:
-        """Do nothing: the application's word for it, but the span ends with the processing."""
+        """Do nothing: the span ends when the processing ends."""
 
     @property
     def context(self) -> SpanContext:
@@ -48,7 +48,7 @@ class CurrentSpan(Operation, Span):
 
     @property
     def end_time(self) -> int | None:
-        """When it ended; None before."""
+        """When it ended, in nanoseconds; None before."""
         return self.started + self.elapsed if self.is_closed else None
 
     @property

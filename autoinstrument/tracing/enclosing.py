@@ -1,4 +1,4 @@
-"""A call that may hand its message to a client that is traced: it is that client's then."""
+"""A traced call that may write through a traced client, which then has the only span."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from .operation import Operation
 
 ENCLOSING = "autoinstrument-write"
-"""Where a context keeps the write whose call is under way."""
+"""The key of a context's write whose call is under way."""
 
 
 class Enclosing:
-    """A block around a call that writes the message of `write`, be it through a traced client.
+    """A block around a call that writes the message of `write`, perhaps through a traced client.
 
-    If a client opens a write within the block, `write` is abandoned: the message has one span, of
-    the write that is answered, and that write's `traceparent` where it already had the other's.
+    If a client opens a write within the block, `write` is abandoned. The message then has one span,
+    that of the client's write, whose `traceparent` replaces that of `write`.
     """
 
     __slots__ = ("_before", "_within")

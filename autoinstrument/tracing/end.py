@@ -1,4 +1,4 @@
-"""The end of a process, for what is open then: each write and each unit of work is decided on."""
+"""The end of a process, which decides on each open write and each open unit of work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .producer import end_producers, forget_producers
 
 
 def decide(error: BaseException | None) -> None:
-    """Decide on what is open when the program ends, by `error` if that is known."""
+    """End all that is open, as the program ends; `error` is the exception that ended it, if any."""
     for consumer in traced_consumers():
         with consumer.guard:
             consumer.end(error)
@@ -24,7 +24,7 @@ def decide(error: BaseException | None) -> None:
 
 
 def forget() -> None:
-    """Leave what a forked child has inherited to the parent."""
+    """Forget, in a forked child, what belongs to the parent."""
     forget_producers()
     forget_consumers()
     forget_dropped()

@@ -65,9 +65,9 @@ STREAMS_INVALID_TOPOLOGY_EPOCH STREAMS_TOPOLOGY_FENCED SHARE_SESSION_LIMIT_REACH
 
 
 def exception_name(error: BaseException) -> str:
-    """Return the name of a foreign exception's type, with its module.
+    """Return the name of an exception's type, with its module.
 
-    Not its words, in which a message may be quoted.
+    Its words are left out: they may quote a message.
     """
     kind = type(error)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."

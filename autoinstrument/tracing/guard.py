@@ -1,4 +1,4 @@
-"""The guard of one half of a client: what fails there costs the one operation its span."""
+"""The guard of a client's producers or consumers: a failure costs one operation its span."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from .producer import TracedProducer
 
 _dropped = 0
-"""Spans, of this process; the guards of all clients add to it."""
+"""Operations of this process without a span; all guards add to it."""
 
 
 class TracingGuard(Guard):
-    """A client's producers, or its consumers, traced as long as that does not fail repeatedly."""
+    """Guards the tracing of one client's producers, or of its consumers."""
 
     __slots__ = ()
 
@@ -30,7 +30,7 @@ class TracingGuard(Guard):
         _drop(1)
 
     def stand_aside(self) -> None:
-        """Trace no more, and leave nothing open that nobody would close."""
+        """Stop tracing, and drop what is open, which nothing would close."""
         super().stand_aside()
         every: list[TracedProducer | TracedConsumer] = [*traced_producers(), *traced_consumers()]
         for each in every:
@@ -44,7 +44,7 @@ def dropped() -> int:
 
 
 def forget_dropped() -> None:
-    """Begin anew, in a forked child: what was counted so far is the parent's."""
+    """Count from zero in a forked child: the count so far belongs to the parent."""
     global _dropped  # noqa: PLW0603 - see there
     _dropped = 0
 

@@ -1,4 +1,4 @@
-"""What the headers of a message say: the trace context that it was made in, its id."""
+"""What the headers of a message say: its creation context, its id."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class MessageHeaders:
         self.message_id: str | None = None
         self.captured: Mapping[str, list[str]] = _NONE
         self.fields: dict[str, str] = {}
-        """What may be read of them, by their names in lower case; the first of each counts."""
+        """Those that propagators may read, by name in lower case; the first of each counts."""
         fields, capture = self.fields, settings().capture_headers
         all_matter = not has_standard_propagators()
         for pair in headers.items() if isinstance(headers, dict) else list.copy(headers):
             if not isinstance(pair, tuple) or len(pair) != _PAIR or not isinstance(pair[0], str):
-                continue  # the client judges what cannot be understood
+                continue  # the client will say what is wrong with it
             name, value = pair
             lower = name.lower()
             if (lower in PROPAGATED or all_matter) and lower not in fields:
@@ -72,9 +72,9 @@ class MessageHeaders:
 
 
 def extracted(headers: MessageHeaders, context: Context) -> tuple[SpanContext | None, Context]:
-    """Return the span that a consumed message was made in, and `context` with its baggage.
+    """Return the creation context of a consumed message, and `context` with its baggage.
 
-    Malformed values are ignored; names are read in any case of letters.
+    Malformed values are ignored, and so is the case of names.
     """
     if has_standard_propagators():
         if "baggage" in headers.fields:

@@ -1,4 +1,4 @@
-"""Our trace context in a copy of a message's headers."""
+"""Injects our trace context into a copy of a message's headers."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class OpenUnits(dict[Worker, list[Unit]]):
     """The units of work of one consumer, by who polls, since a consumer may serve several."""
 
     def end(self, worker: Worker, error: BaseException | None = None) -> None:
-        """End what `worker` has left open, as failed if that was by an `error`."""
+        """End what `worker` has left open, as failed if there is an `error`."""
         units = self.pop(worker, ())
         if error is not None:
             for unit in units:
@@ -26,17 +26,17 @@ class OpenUnits(dict[Worker, list[Unit]]):
         finish(units)
 
     def end_of_the_gone(self) -> None:
-        """End what workers have left open that will ask for no more, a pool's jobs say."""
+        """End what is left open by workers that are gone, such as jobs of a pool."""
         for worker in filter(workers.is_gone, list(self)):
             self.end(worker, workers.error_of(worker))
 
     def end_all(self, error: BaseException | None) -> None:
-        """End all of them, as failed by `error` or by what their own worker has ended by."""
+        """End all of them, as failed if there is an `error`, or if their own worker had one."""
         for worker in list(self):
             self.end(worker, error or workers.error_of(worker))
 
     def abandon(self) -> int:
-        """Leave all of them without a span; return how many those are."""
+        """Drop all of them without a span; return how many."""
         count = 0
         for worker in list(self):
             for unit in self.pop(worker, ()):
@@ -46,7 +46,7 @@ class OpenUnits(dict[Worker, list[Unit]]):
 
 
 class PolledUnits(list[Unit]):
-    """The units of work of what one poll has returned; there may be more of them to come."""
+    """The units of work of the messages of one poll; iterating over those adds more."""
 
     __slots__ = ("_open_units", "_worker", "guard")
 
@@ -55,16 +55,16 @@ class PolledUnits(list[Unit]):
         self._open_units = open_units
         self._worker = worker
         self.guard = guard
-        """What contains the agent's failures at them."""
+        """Contains the agent's own failures at them."""
 
     @property
     def are_open(self) -> bool:
-        """Whether the poll has not come yet that ends them."""
+        """Whether the poll that ends them is still to come."""
         return self._open_units.get(self._worker) is self
 
 
 def finish(units: Iterable[Unit]) -> None:
-    """End the processing of all these messages; one at which that fails has no span."""
+    """End the processing of all these messages; where that fails, a message has no span."""
     failure = None
     for unit in units:
         try:

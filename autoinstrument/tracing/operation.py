@@ -1,4 +1,4 @@
-"""What the agent follows from its beginning to its end, and what becomes a span then."""
+"""An operation, which the agent follows from begin to end, and which then becomes a span."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from .headers import MessageHeaders
 
 
-# What get_current() and attach() end in, through two calls more; another runtime context has no
-# such name.
+# What get_current() and attach() call in the end: shorter by two calls. Another runtime context
+# has no such name.
 _variable = getattr(getattr(context_api, "_RUNTIME_CONTEXT", None), "_current_context", None)
 current_context: Callable[[], Context] = getattr(_variable, "get", context_api.get_current)
 make_current: Callable[[Context], object] = getattr(_variable, "set", context_api.attach)
 
 
 class Pipeline(Protocol):
-    """What an operation needs: identity when it begins, a place to go when it has ended."""
+    """What gives an operation its ids when it begins, and takes it when it has ended."""
 
     def open(self, operation: Operation) -> None:
         """Give `operation` its ids, flags and trace state, and ask the sampler."""
 
     def close(self, operation: Operation) -> None:
-        """Take `operation`, ended just now."""
+        """Take `operation`, which has just ended."""
 
 
 class RootDecision(NamedTuple):
-    """What a sampler has said of a root span by itself."""
+    """What a sampler has decided on a root span alone."""
 
     recording: bool
     flags: int
@@ -49,13 +49,13 @@ class RootDecision(NamedTuple):
 class Operation:
     """One operation: what is known when it begins, what is learned when it ends.
 
-    It is no span yet: a span object costs more than all of this, and is made off the hot path.
-    What few operations have is in the class until it is otherwise: setting it would cost each a
-    part of what a write may cost, as would an `__init__`. Times are in nanoseconds.
+    It is not yet a span: a span object costs more than all of this, and is made off the hot path.
+    For what few operations have, the class has the default: to set it on each, or to have an
+    `__init__`, would cost a good part of what a write may cost. Times are in nanoseconds.
     """
 
-    # Slots for what every operation has: else Python 3.11 gives each a dictionary, of 0.8 kB, where
-    # many have begun before the first of them ends.
+    # Slots for what every operation has: without them Python 3.11 gives each a dictionary of 0.8 kB
+    # when many are open at once.
     __slots__ = (
         "__dict__",
         "attributes",
@@ -77,45 +77,45 @@ class Operation:
     elapsed: int
     flags: int
     ids: bytes
-    """Of the trace, of the span, and of its root if it has one: 16, 8 and 8 bytes.
+    """The ids of the trace, the span and its root, if it has one: 16, 8 and 8 bytes.
 
-    Empty where the provider gives none, as one that is switched off.
+    Empty where the provider gives none, as when it is switched off.
     """
     key: Any
     offset: int | None
     outer: Context
-    """What was current when it began."""
+    """The context that was current when it began."""
     parent: SpanContext | None
     partition: int | None
     pipeline: Pipeline
     recording: bool
     root: CallSite | None
-    """The place of the application that a root span is named for, where the operation has one."""
+    """The line that a root span around it is named for; None without a root span."""
     started: int
     ticks: int
-    """When it began, by `perf_counter_ns`; `started` is the same by the time of day."""
+    """When it began, by `perf_counter_ns`; `started` is the same in Unix time."""
 
     is_write = False
     trace_state: TraceState | None = None
     root_decision: RootDecision | None = None
-    """None where the sampler's answer for the operation holds for its root too."""
+    """None where the sampler decided on the operation and its root together."""
     tombstone = False
     message_headers: MessageHeaders | None = None
     links: tuple[SpanContext, ...] = ()
-    """The contexts that the span has to do with, and that are not its parent."""
+    """The contexts that the span links to."""
     error_type: str | None = None
     description: str | None = None
     outcome: str | None = None
     kept: str | None = None
     extra: Mapping[str, Any] | None = None
     live: Any = None
-    """What the pipeline has opened already, where it cannot wait for the outcome."""
+    """The spans that the pipeline has started, where it cannot wait for the outcome."""
     added: Mapping[str, Any] = MappingProxyType({})
-    """The attributes that the application has added, or its sampler."""
+    """The attributes that the application or its sampler has added."""
     renamed: str | None = None
-    """The name that it has given to the span."""
+    """The name that the application has given to the span."""
     events: Sequence[tuple[str, Any, int]] = ()
-    """The events that it has added: names, attributes and times."""
+    """The events that the application has added: names, attributes and times."""
 
     @property
     def trace_id(self) -> int:
@@ -146,12 +146,12 @@ class Operation:
 
     @property
     def parent_context(self) -> Context:
-        """The context in which the parent is the current span, for those who ask for one."""
+        """A context in which the parent is the current span."""
         return self.outer
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it is to be a span: the sampler has said so, or it is worth keeping."""
+        """Whether it becomes a span: the sampler says so, or it is worth keeping."""
         return self.recording or self.kept is not None
 
     def emit(self) -> None:
@@ -175,7 +175,7 @@ _KEY_CUT = 256  # characters that a span may have
 
 
 def cut_key(key: Any) -> Any:
-    """Return what a span may have of a key, which can be large where many wait for an exporter."""
+    """Return as much of a key as a span may have: many large ones may wait for an exporter."""
     if type(key) in _TEXTS and len(key) <= _KEY_CUT:
         return key
     if isinstance(key, bytes):

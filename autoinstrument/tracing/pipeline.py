@@ -1,6 +1,6 @@
-"""The pipeline, as far as tracing knows it: where an operation goes, and what counts it.
+"""The pipeline and the counts, as tracing knows them.
 
-The composition root gives both, before it calls the first adapter.
+The composition root sets both before it calls the first adapter.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Cost(Protocol):
-    """Where the time is added that the agent takes for itself, in nanoseconds."""
+    """A sum of the time that the agent itself takes, in nanoseconds."""
 
     def add(self, elapsed: int) -> None:
-        """Add what was measured of one call."""
+        """Add the time of one call."""
 
 
 class Count(Protocol):
@@ -28,19 +28,19 @@ class Count(Protocol):
 
 
 class Metrics(Protocol):
-    """What is counted while an operation runs; how it has ended is counted where it goes."""
+    """The counts that are kept while an operation runs; the pipeline counts how it ends."""
 
     @property
     def call(self) -> Cost:
-        """What a write takes before the client is called."""
+        """The time that a write takes before the client is called."""
 
     def received(self, attributes: Mapping[str, Any]) -> Count:
-        """Return where the messages of one topic are counted that a consumer is given."""
+        """Return the count of the messages that a consumer has been given of one topic."""
 
 
-# Plain names of this module, although they are set once: each write reads them, and an object
-# around them would cost it another look-up.
+# Names of this module, although they are set only once: each write reads them, and an object around
+# them would cost another look-up.
 current: Callable[[], Pipeline]
-"""Returns where an operation goes that begins now."""
+"""Returns the pipeline for an operation that begins now."""
 metrics: Callable[[], Metrics]
 """Returns the counts of this process."""

@@ -1,4 +1,4 @@
-"""Which propagators are asked for; the standard two are done here, and faster."""
+"""Which propagators the user wants; what the standard two do, the agent does faster."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ else:
 
 
 standard: TextMapPropagator | None = None
-"""The global propagator, where that was found to do what `tracecontext,baggage` does."""
+"""The global propagator, once it was found to be `tracecontext,baggage`."""
 
 
 def has_standard_propagators() -> bool:
-    """Whether what `tracecontext,baggage` does is asked for, so that we may do it faster."""
+    """Whether the user wants `tracecontext,baggage`, which the agent does faster itself."""
     textmap = global_textmap()
     return textmap is standard or _is_standard(textmap)
 

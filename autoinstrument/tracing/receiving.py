@@ -1,4 +1,4 @@
-"""What a consumer's polls return: a number of messages, and a span for those who want one."""
+"""The polls of a consumer: a count of the messages, and receive spans if the user wants them."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ class Receiving:
         return found
 
     def abandon(self) -> None:
-        """Leave the polls that are under way without a span."""
+        """Drop the spans of the polls that are under way."""
         self._polls.clear()
 
     def forget(self) -> None:
-        """Leave what a forked child has inherited to the parent, whose metrics those are too."""
+        """Forget, in a forked child, the polls and counts of the parent."""
         self._polls.clear()
         self._counts.clear()

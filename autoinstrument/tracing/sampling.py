@@ -54,7 +54,7 @@ class Sampling:
         self._random = _RANDOM if is_random is not None and is_random() else 0
         self._bound, self._follows_parent = _known(sampler)
         self._new_trace: tuple[int, bool] | None = None
-        """Flags and decision, where they are the same for all new traces."""
+        """Flags and decision, if they are the same for all new traces."""
         if self._ids is None and self._bound in (0, _ALL):
             is_sampled = self._bound == _ALL
             self._new_trace = self._random | (_SAMPLED if is_sampled else 0), is_sampled
@@ -132,9 +132,9 @@ def _asked(ids: IdGenerator, operation: Operation) -> bytes:
 
 
 def _known(sampler: Any) -> tuple[int | None, bool]:
-    """Return what a standard sampler decides by: a bound of trace ids, and whether parents count.
+    """Return by what a standard sampler decides: a bound of trace ids, and whether parents count.
 
-    No bound: it must be asked, which takes 2 us a span. The names are the SDK's private ones.
+    Without a bound the sampler must be asked, which takes 2 us a span. The SDK's names are private.
     """
     asked = getattr(type(sampler), "should_sample", None)
     if sampler is sampling.ALWAYS_ON:

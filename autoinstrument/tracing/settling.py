@@ -1,4 +1,4 @@
-"""The spans of the calls that settle what a consumer was given: commits, acknowledgements."""
+"""The spans of the calls that settle messages: commits, acknowledgements."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def commit_span(
     *,
     later: bool = False,
 ) -> CallSpan:
-    """Return the span of a consumer's commit; `later` says that the call is not yet its answer."""
+    """Return the span of a consumer's commit; with `later` the answer comes after the call."""
     call = None
     if consumer is not None:
         with guard:
@@ -40,7 +40,7 @@ def acknowledge_span(
     verb: str,
     place: tuple[Any, ...],
 ) -> CallSpan:
-    """Return the span of a call that settles one message of a share group, by the name `verb`.
+    """Return the span, named for `verb`, of a call that settles one message of a share group.
 
     `place` is the message's topic, partition and offset. The answer comes after the call.
     """

@@ -1,4 +1,4 @@
-"""When a write must have no span of ours: the application says so, or another agent has one."""
+"""When a write has no span of ours: if the application says so, or another agent has one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes of a transaction: acknowledged is not written before the commit."""
+"""Writes of a transaction: until the commit, an acknowledged message is not yet written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_HELD = 100_000
 
 
 class Answered(Protocol):
-    """A write that has its answer, and is held until the transaction has one."""
+    """A write that has its answer, and waits for that of the transaction."""
 
     error_type: str | None
     outcome: str | None
@@ -24,16 +24,16 @@ class Answered(Protocol):
 
 
 class Transaction:
-    """One transaction of a producer: it holds what was answered until its outcome is known."""
+    """One transaction of a producer, which holds answered writes until its outcome is known."""
 
     def __init__(self) -> None:
         self.committing = False
-        """Set when the commit is asked for: from then on only its answer tells."""
+        """Set when the application commits: from then on only the answer decides."""
         self._held: list[Answered] = []
         self._resolve: Callable[[Answered], None] | None = None
 
     def resolve(self, write: Answered) -> bool:
-        """Apply the outcome to `write`, answered just now; False if it is held until then."""
+        """Apply the outcome to `write`, just answered; False if it must wait for the outcome."""
         if self._resolve is None and len(self._held) < _MOST_HELD:
             self._held.append(write)
             return False
@@ -49,11 +49,11 @@ class Transaction:
         self._decide(_abort)
 
     def end(self) -> None:
-        """Release what is held at the end of the process; the broker aborts what is uncommitted."""
+        """Release what is held at the end of the process: the broker aborts what is uncommitted."""
         self._decide(_undecided if self.committing else _forget)
 
     def abandon(self) -> int:
-        """Let go what is held, which gets no span; return how many writes that were."""
+        """Drop what is held without a span; return how many writes."""
         held, self._held = self._held, []
         return len(held)
 

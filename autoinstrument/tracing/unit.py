@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from .operation import Operation
 
 UNIT = "autoinstrument-unit"
-"""Where a context keeps the unit of work that it belongs to."""
+"""The key of a context's unit of work."""
 _SPAN_KEY: str | None = getattr(propagation, "_SPAN_KEY", None)
 
 
 class Unit(CurrentSpan):
-    """The `process {topic}` span of one message; open until it has ended and all is answered.
+    """The `process {topic}` span of one message, open until its last write is answered.
 
     It is itself what the application sees as the current span.
     """
@@ -57,13 +57,13 @@ class Unit(CurrentSpan):
         "worker",
     )
     clock_offset: int
-    """Its clock's, which all that is done in it goes by, even if that has been set since."""
+    """From `perf_counter_ns` to Unix time, for all that is done in it, even if the clock is set."""
     work: Context | None
-    """The context in which the application works on the message, until that has ended."""
+    """The context in which the application works on the message; None once that has ended."""
     open: set[Any] | None
     """The writes that are not answered yet; None before the first."""
     worker: Callable[[], Any] | None
-    """Who works on the message, where that is one from the beginning to the end."""
+    """Who works on the message, if it is one worker from the beginning to the end."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Unit(CurrentSpan):
         parent: SpanContext | None,
         incoming: SpanContext | None,
     ) -> None:
-        """`context` is what the work's own is made of; `incoming` is what the message brought."""
+        """`context` is what the work's own is made of; `incoming` came with the message."""
         self.ticks = self._touched = self._until = perf_counter_ns()
         self.attributes = attributes
         self.outer = self._previous = context
@@ -97,7 +97,7 @@ class Unit(CurrentSpan):
 
     @property
     def parent_context(self) -> Context:
-        """The context in which the parent is current, be it the one that the message brought."""
+        """A context in which the parent is current, also if the message brought it."""
         if self.parent is None or self.parent is not self.incoming:
             return self.outer
         return set_span_in_context(NonRecordingSpan(self.parent), self.outer)
@@ -111,7 +111,7 @@ class Unit(CurrentSpan):
         )
 
     def opened(self) -> None:
-        """Prepare the context for the work, now that the pipeline has given the ids."""
+        """Make the context for the work, now that the pipeline has given the ids."""
         self.clock_offset = clock.offset
         self.started = self.ticks + self.clock_offset
         if _SPAN_KEY is None:
@@ -120,7 +120,7 @@ class Unit(CurrentSpan):
             self.work = Context({**self.outer, _SPAN_KEY: self, UNIT: self})
 
     def enter(self) -> tuple[Context, Context | None]:
-        """Make the unit current, and return what was and what is."""
+        """Make the unit current; return the context before, and the unit's."""
         before, work = current_context(), self.work
         if work is not None and before is not work:  # else a loop within a loop over one batch
             self._previous = without_ended(before)
@@ -128,7 +128,7 @@ class Unit(CurrentSpan):
         return before, work
 
     def leave(self, before: Context, work: Context | None, *, complete: bool) -> None:
-        """End the turn of one message of a batch: what was current `before` is so again."""
+        """End the turn of one message of a batch: make current what was so `before`."""
         self._touched = perf_counter_ns()
         self._turn_is_complete = complete
         if current_context() is work:
@@ -162,21 +162,21 @@ class Unit(CurrentSpan):
         self.work = None
 
     def began(self, write: Operation) -> None:
-        """Take note of a write, whose answer the unit awaits."""
+        """Keep the unit open until `write` is answered."""
         if self.open is None:
             with lock:
                 self.open = set() if self.open is None else self.open
         self.open.add(write)
 
     def answered(self, write: Operation) -> None:
-        """Take note of the answer to a write, which the unit outlives."""
+        """Note that `write` is answered; the unit ends no sooner than it."""
         if self.open is not None:
             self.open.discard(write)
         self._until = max(self._until, write.ticks + write.elapsed)
         self._close()
 
     def abandoned(self, write: Operation) -> None:
-        """Await no answer to a write, which has no span."""
+        """Wait no longer for `write`, which gets no span."""
         if self.open is not None:
             self.open.discard(write)
         self._close()
@@ -206,15 +206,15 @@ def unit_of(span: Span) -> Unit | None:
 
 
 def unit_in(context: Context) -> Unit | None:
-    """Return the unit of work that `context` belongs to, be it under spans of the application."""
+    """Return the unit of work that `context` belongs to, also below the application's own spans."""
     unit: Any = context.get(UNIT)
     return unit if type(unit) is Unit else None
 
 
 def without_ended(context: Context) -> Context:
-    """Return what is current when the units that have ended are taken off `context`.
+    """Return `context` without the units that have ended.
 
-    What the application has added stays: baggage, and a span of its own that has not ended.
+    What the application has added stays: baggage, and a span of its own that is still open.
     """
     while context:
         span = get_current_span(context)
@@ -240,12 +240,12 @@ def _taken_off(context: Context, unit: Unit, span: Span) -> Context:
 
 
 def is_over(span: Span) -> bool:
-    """Whether a span of an SDK has ended, which may be current nevertheless."""
+    """Whether a span has ended, as the SDK's tell; it may be current all the same."""
     return getattr(span, "end_time", None) is not None
 
 
 def detach_ended_units() -> None:
-    """Make no unit current that has ended."""
+    """Take the units that have ended off the current context."""
     context = current_context()
     if context:
         left = without_ended(context)
@@ -254,7 +254,7 @@ def detach_ended_units() -> None:
 
 
 def detach_units() -> None:
-    """Make no unit of work current that is so now: who has worked on them does no more."""
+    """Take all units off the current context: the work on them is over."""
     context = current_context()
     while (unit := unit_of(get_current_span(context))) is not None:
         context = unit._previous  # noqa: SLF001 - a unit's own
@@ -263,6 +263,6 @@ def detach_units() -> None:
 
 
 def without_units(context: Context) -> Context:
-    """Return `context` without the units of work that are current in it: no message's parent."""
+    """Return `context` without its units of work, none of which is a message's parent."""
     unit = unit_of(get_current_span(context)) if context else None
     return context if unit is None else unit.outer

@@ -1,7 +1,7 @@
-"""Who works on what a consumer has returned, and for how long: a thread, a pool's job, or a task.
+"""Who works on what a consumer has returned: a thread, a job of a pool, or a task.
 
-A worker is a weak reference, to the task or to what lives as long as the thread, or is a job: a key
-that keeps nothing alive of what is the application's.
+A worker is a weak reference, to the task or to an object that lives as long as the thread, or it is
+a job. So it is a key that keeps nothing of the application alive.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _POOLS = "concurrent.futures.thread"  # whose threads have one job after the oth
 
 
 def this_worker() -> Worker:
-    """Return the task that is running, else the job that a pool's thread does, else the thread."""
+    """Return the running task, else the running job of a pool, else the thread."""
     loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop() raises where there is none
     task = None if loop is None else asyncio.current_task(loop)
     if task is not None:
@@ -36,10 +36,10 @@ def this_worker() -> Worker:
 
 
 def without_stale(context: Context) -> Context:
-    """Return `context` without units that the running worker has been given, and has ended.
+    """Return `context` without units that the running worker has ended.
 
-    A block that was entered before a poll puts such a one back. For others it stays: a task that
-    has begun within a unit may outlive it.
+    A block that was entered before a poll puts such a unit back at its end. Other workers keep the
+    unit: a task that began within it may outlive it.
     """
     unit = unit_in(context)
     if unit is None or not unit.is_ended or unit.worker != this_worker():
@@ -48,25 +48,25 @@ def without_stale(context: Context) -> Context:
 
 
 def is_gone(worker: Worker) -> bool:
-    """Whether the worker has come to its end, and will ask for no more."""
+    """Whether the worker has ended, and so polls no more."""
     alive = worker()
     return alive is None or alive.done()
 
 
 def error_of(worker: Worker) -> BaseException | None:
-    """Return the exception that the worker has ended by, if that is known."""
-    return getattr(worker(), "_exception", None)  # by a task's method it would count as retrieved
+    """Return the exception that ended the worker, if that is known."""
+    return getattr(worker(), "_exception", None)  # a task's own method would mark it as retrieved
 
 
 class _Thread:
-    """What lives as long as a thread, and is never done before."""
+    """Lives as long as its thread, and is never done before."""
 
     def done(self) -> bool:
         return False
 
 
 class _Job:
-    """What one future stands for, and how that has ended."""
+    """A job of a pool, which a future stands for, and how it has ended."""
 
     def __init__(self, future: Future[Any]) -> None:
         self._future = ref(future)
@@ -89,13 +89,13 @@ class _Job:
         return future.exception() if future is not None and future.done() else self._error
 
     def _end(self, future: Future[Any]) -> None:
-        """Leave nothing to the next job: the pool calls this in the thread of this one."""
+        """Leave nothing to the next job; the pool calls this in the thread of the job."""
         self._error = future.exception()
         detach_units()
 
 
 class _Here(threading.local):
-    """What is known of the running thread."""
+    """The worker that the running thread is, and its job."""
 
     def __init__(self) -> None:
         self.thread = _Thread()
@@ -115,7 +115,7 @@ def _job() -> _Job | None:
 
 
 def _frame(function: str) -> FrameType | None:
-    """Return the innermost frame of one of the functions that make a pool's threads work."""
+    """Return the innermost frame of `function` of the module that has the pools."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the callers
     while frame is not None:
         if frame.f_code.co_name == function and frame.f_globals.get("__name__") == _POOLS:
