@@ -170,13 +170,13 @@ class Operation:
         return "slow" if slower_than is not None and self.elapsed > slower_than else None
 
 
-_TEXTS = (bytes, str)
+TEXTS = (bytes, str)
 _KEY_CUT = 256  # characters that a span may have
 
 
 def cut_key(key: Any) -> Any:
     """Return as much of a key as a span may have: many large ones may wait for an exporter."""
-    if type(key) in _TEXTS and len(key) <= _KEY_CUT:
+    if type(key) in TEXTS and len(key) <= _KEY_CUT:
         return key
     if isinstance(key, bytes):
         try:

@@ -91,7 +91,7 @@ class TracedProducer:
         self.flush_attributes = Attributes({**known, "messaging.operation.name": "flush"})
         """The attributes of a flush."""
         self.topics = TopicAttributes(self._attributes)
-        self._producer: ReferenceType[Any] = ref(producer, self._dropped)
+        self._producer: ReferenceType[Any] = ref(producer, self.dropped)
         with _producers_lock:
             _producers.add(self)
 
@@ -135,7 +135,8 @@ class TracedProducer:
         self.transaction = None
         return len(writes) + (0 if transaction is None else transaction.abandon())
 
-    def _dropped(self, _: ReferenceType[Any]) -> None:
+    def dropped(self, _: object = None) -> None:
+        """Close what is open as lost: the producer was dropped, and nothing answers any more."""
         # Told at the end of the process: the garbage collector may call from anywhere, from within
         # the application's log too.
         global _dropped_writes  # noqa: PLW0603 - the process's one

@@ -20,7 +20,7 @@ from .call_site import call_site, known_call_sites
 from .enclosing import ENCLOSING
 from .headers import FLAGS, Headers, MessageHeaders
 from .injection import injected
-from .operation import Operation, current_context, cut_key
+from .operation import TEXTS, Operation, current_context, cut_key
 from .propagators import global_textmap
 from .suppression import suppressed
 from .unit import unit_in, unit_of
@@ -65,7 +65,8 @@ def open_write(  # noqa: PLR0913, PLR0917 - what a write consists of
     write.attributes = attributes
     write.outer = context
     write.producer = producer
-    write.key = key
+    # A serializer takes any object, which the application may expect to be freed.
+    write.key = key if key is None or type(key) in TEXTS else cut_key(key)
     write.parent = write.root = write.unit = None
     write.recording = False
     if context and not write.take_place_in(context):

@@ -6,7 +6,7 @@ the batch tells the truth.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from autoinstrument.adapters.python_clients.producers import RecordWrite
 
 if TYPE_CHECKING:
     from asyncio import Future, Task
+    from weakref import ReferenceType
 
     from autoinstrument.adapter import Headers
 
@@ -52,16 +53,16 @@ class AiokafkaWrite(RecordWrite):
 
     index: int
     """Its place in its batch."""
-    future: Future[Any] | None
-    """What the application was given, of the message alone."""
-    task: Task[Any] | None
-    """Where it was given that."""
+    future: ReferenceType[Future[Any]] | None
+    """What the application was given for this message alone, and may have dropped."""
+    task: ReferenceType[Task[Any]] | None
+    """The task that was given the future."""
 
     def answered(self, error: BaseException | None, metadata: Any) -> None:
         """Take the answer to its batch: the place in the log, or why it has none."""
         try:
             # The batch is answered before its messages: who waits for one is not awake yet.
-            if self.future is not None and getattr(self.task, "_fut_waiter", None) is self.future:
+            if self._is_awaited():
                 self.waited_for("await")
             if error is not None:
                 self.failed(error_type(error), str(error), sent=True)
@@ -73,6 +74,11 @@ class AiokafkaWrite(RecordWrite):
         except Exception as own:  # noqa: BLE001 - the agent's own
             guard.caught(own, self)
 
+    def _is_awaited(self) -> bool:
+        future = None if self.future is None else self.future()
+        task = None if self.task is None else self.task()
+        return future is not None and getattr(task, "_fut_waiter", None) is future
+
 
 def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
     write = sending.get()
@@ -82,6 +88,7 @@ def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
         kwargs = {**kwargs, "headers": _headers(write, args, kwargs.get("headers"))}
     except Exception as own:  # noqa: BLE001 - the agent's own
         guard.caught(own, write)
+    write.stage = "appending"
     future = _originals["append"](self, *args, **kwargs)
     if future is not None:  # else the batch is full, and there will be another
         try:
@@ -108,9 +115,11 @@ def _close_with(batch: Any, write: AiokafkaWrite, index: int) -> None:
     if writes is None:
         writes = []
         setattr(batch, _WRITES, writes)
-        # One for the whole batch: asyncio takes 2 us for each.
-        batch.future.add_done_callback(partial(_answered, writes))
+        # One for the whole batch: asyncio takes 2 us for each. Not in the application's context,
+        # which would live as long as the batch.
+        batch.future.add_done_callback(partial(_answered, writes), context=Context())
     writes.append(write)
+    write.stage = "appended"
 
 
 def _answered(writes: list[AiokafkaWrite], future: Any) -> None:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import sys
 from asyncio import current_task
 from typing import Any
+from weakref import ref
 
-from autoinstrument.adapter import (
-    PROPAGATED,
-    Client,
-    Patches,
-    TracedProducer,
-    require_parameters,
-)
-from autoinstrument.adapters.python_clients.producers import Producers
+from autoinstrument.adapter import PROPAGATED, Client, Patches, require_parameters
+from autoinstrument.adapters.python_clients.producers import Producers, RecordProducer
 from autoinstrument.adapters.python_clients.traced_objects import server_list
 
 from . import batches
@@ -43,7 +38,7 @@ def install(module: Any) -> None:
     _producers.enclose_calls(patches, producer, close="stop", can_abort=_can_abort)
 
 
-class AiokafkaProducer(TracedProducer):
+class AiokafkaProducer(RecordProducer):
     """A producer, as its own client describes it."""
 
     guard = guard
@@ -90,11 +85,13 @@ async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise
     finally:
         sending.reset(token)
+        write.call_ended()
     with guard:
         if sys._getframe(1).f_code.co_name == "send_and_wait":  # noqa: SLF001 - as above
             write.producer.waits("send_and_wait")
         else:
-            write.future, write.task = future, current_task()
+            task = current_task()  # None where somebody else than asyncio drives the coroutine
+            write.future, write.task = ref(future), None if task is None else ref(task)
     return future
 
 
@@ -150,3 +147,5 @@ async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise
     finally:
         sending.reset(token)
+        for write in writes:
+            write.call_ended()

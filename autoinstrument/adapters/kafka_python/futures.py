@@ -38,6 +38,7 @@ class KafkaPythonWrite(RecordWrite):
         else:
             _originals["add_callback"](future, self.succeeded)
             _originals["add_errback"](future, self.broke)
+        self.stage = "appended"
         # Up to version 2.3 a callback is lost if the answer comes while it is added.
         if future.is_done:
             (self.succeeded if future.exception is None else self.broke)(

@@ -11,14 +11,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import (
-    Client,
-    Patches,
-    TracedProducer,
-    begin_exit,
-    require_parameters,
-)
-from autoinstrument.adapters.python_clients.producers import Producers
+from autoinstrument.adapter import Client, Patches, begin_exit, require_parameters
+from autoinstrument.adapters.python_clients.producers import Producers, RecordProducer
 from autoinstrument.adapters.python_clients.traced_objects import server_list
 
 from . import futures
@@ -42,8 +36,8 @@ _originals = patches.original
 class _Sending(threading.local):
     """What this thread is in the midst of sending: the serializers come before the headers."""
 
-    write: KafkaPythonWrite | None = None
-    producer: Any = None
+    call: tuple[KafkaPythonWrite, Any] | None = None
+    """The write, and its producer."""
 
 
 _sending = _Sending()
@@ -62,7 +56,7 @@ def install(module: Any) -> None:
     futures.install(module.FutureRecordMetadata)
 
 
-class KafkaPythonProducer(TracedProducer):
+class KafkaPythonProducer(RecordProducer):
     """A producer, as its configuration describes it."""
 
     guard = guard
@@ -103,17 +97,19 @@ def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
         guard.caught(error)
     if write is None:
         return _originals["send"](self, *args, **kwargs)
-    outer = _sending.write, _sending.producer  # a serializer may send, too
-    _sending.write, _sending.producer = write, self
+    outer = _sending.call  # a serializer may send, too
+    _sending.call = write, self
     try:
         future = _originals["send"](self, *args, **kwargs)
+        if write.stage != "appended":  # the topic's metadata could not be had
+            with guard.abandoning(write):
+                write.follow(future)
     except BaseException as error:
         write.raised(error)
         raise
     finally:
-        _sending.write, _sending.producer = outer
-    with guard.abandoning(write):
-        write.follow(future)
+        _sending.call = outer
+        write.call_ended()
     return future
 
 
@@ -129,30 +125,35 @@ def _bound(
 
 
 def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
-    write = _sending.write
-    if write is not None and len(args) > _HEADERS:
-        try:
-            args = (*args[:_HEADERS], _headers(write, args), *args[_HEADERS + 1 :])
-        except Exception as own:  # noqa: BLE001 - the agent's own
-            guard.caught(own, write)
-    return _originals["append"](self, *args, **kwargs)
+    if _sending.call is None or len(args) <= _HEADERS:
+        return _originals["append"](self, *args, **kwargs)
+    write, producer = _sending.call
+    try:
+        args = (*args[:_HEADERS], _headers(write, producer, args), *args[_HEADERS + 1 :])
+    except Exception as own:  # noqa: BLE001 - the agent's own
+        guard.caught(own, write)
+    write.stage = "appending"
+    appended = _originals["append"](self, *args, **kwargs)
+    if appended[0] is not None:  # else the client will ask again, for another batch
+        with guard.abandoning(write):
+            write.follow(appended[0])
+    return appended
 
 
-def _headers(write: KafkaPythonWrite, args: tuple[Any, ...]) -> Headers:
+def _headers(write: KafkaPythonWrite, producer: Any, args: tuple[Any, ...]) -> Headers:
     """Return what the record is to carry, which the serializers may have had a hand in."""
     *_, key, value, headers = args[: _HEADERS + 1]
     if write.sent is None:  # the client may ask twice, for another batch
         sent = write.headers(headers)
-        if sent is not None and _is_too_large(key, value, sent):
+        if sent is not None and _is_too_large(producer, key, value, sent):
             write.sent_without_header()
             sent = None
         write.sent = headers if sent is None else sent
     return write.sent
 
 
-def _is_too_large(key: bytes | None, value: bytes | None, headers: Headers) -> bool:
+def _is_too_large(producer: Any, key: bytes | None, value: bytes | None, headers: Headers) -> bool:
     """Whether a record that the client has found small enough is so no longer."""
-    producer = _sending.producer
     most: int = producer.config["max_request_size"]
     if len(key or b"") + len(value or b"") < most - _ROOM and len(headers) == 1:
         return False

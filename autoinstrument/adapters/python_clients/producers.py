@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from opentelemetry.context import Context
 
 from autoinstrument.adapter import (
     TracedProducer,
@@ -12,6 +14,7 @@ from autoinstrument.adapter import (
     committing,
     deciding,
     flush_span,
+    is_interruption,
     open_write,
 )
 
@@ -26,22 +29,54 @@ if TYPE_CHECKING:
 
     from autoinstrument.adapter import CallSpan, Guard, Headers, Patches
 
+_NO_CONTEXT = Context()
+
+
+class RecordProducer(TracedProducer):
+    """A producer whose client goes on without it: in a thread, or in a task of the event loop.
+
+    So nothing is lost when the application drops it. This object lives as long as anything that
+    could still answer a write, since that holds the write, and the write this object.
+    """
+
+    def dropped(self, _: object = None) -> None:
+        """Do nothing: the client still delivers what it has."""
+
+    def __del__(self) -> None:
+        with self.guard:
+            super().dropped()
+
 
 class RecordWrite(Write):
-    """The write of one message, whose headers the client asks for after it has serialized it."""
+    """The write of one message, which the client serializes and then appends to a batch."""
 
-    __slots__ = ("sent",)
+    __slots__ = ("sent", "stage")
 
     sent: Headers | None
-    """What the record carries; the client asks again where that gets into another batch."""
+    """The headers of the record; the client asks again if that gets into another batch."""
+    stage: Literal["called", "appending", "appended"]
+    """How far the client has got with the message; once it is appended, it will be answered."""
 
     def raised(self, error: BaseException) -> None:
         """Close the write: the call itself has failed."""
+        if self.stage == "appended":  # a signal handler has raised, and the message goes out
+            return
         with self.producer.guard.abandoning(self):
-            self.failed(error_type(error), str(error))
+            if self.stage == "appending" and _is_from_outside(error):
+                self.unconfirmed()
+            else:
+                self.failed(error_type(error), str(error))
+
+    def call_ended(self) -> None:
+        """Let go of the application's context, which only the call needs."""
+        self.outer = _NO_CONTEXT
 
 
-P = TypeVar("P", bound=TracedProducer)
+def _is_from_outside(error: BaseException) -> bool:
+    return not isinstance(error, Exception) or is_interruption(error)
+
+
+P = TypeVar("P", bound=RecordProducer)
 W = TypeVar("W", bound=RecordWrite)
 
 
@@ -65,7 +100,7 @@ class Producers(TracedObjects[P], Generic[P, W]):
         understood = headers if isinstance(headers, list) else None
         write = open_write(self._write, traced, topic, key, value, understood, frame)
         if write is not None:
-            write.sent = None
+            write.sent, write.stage = None, "called"
         return write
 
     def enclose_calls(

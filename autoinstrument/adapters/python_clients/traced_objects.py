@@ -38,7 +38,7 @@ class TracedObjects(Generic[T]):
         traced: T | None = attributes.get(_ATTRIBUTE)
         if traced is None and self._initialised_by in attributes:
             traced = self._trace(client_object)
-            setattr(client_object, _ATTRIBUTE, traced)
+            attributes[_ATTRIBUTE] = traced  # not by the __setattr__ of a subclass
         return traced
 
 
