@@ -94,6 +94,47 @@ asyncio.run(main())
 print(*sorted(freed), sep="\\n")
 """,
 }
+READ = {
+    "kafka-python": f"""{KAFKA_PYTHON}
+from kafka import KafkaConsumer
+producer = connect()
+for _ in range(3):
+    producer.send("t", b"v", key=b"k", partition=0).get(20)
+producer.close()
+consumer = KafkaConsumer(
+    "t", bootstrap_servers=bootstrap, api_version=(2, 0), auto_offset_reset="earliest",
+    key_deserializer=lambda key: thing("key"),
+)
+for _ in range(3):
+    token = context.attach(context.set_value("own", thing("OpenTelemetry's context")))
+    next(consumer)
+    context.detach(token)
+consumer.close()
+time.sleep(1.5)
+print(*sorted(freed), sep="\\n")
+""",
+    "aiokafka": f"""{AIOKAFKA}
+from aiokafka import AIOKafkaConsumer
+async def main():
+    producer = await connect()
+    for _ in range(3):
+        await producer.send_and_wait("t", b"v", key=b"k", partition=0)
+    await producer.stop()
+    consumer = AIOKafkaConsumer(
+        "t", bootstrap_servers=bootstrap, auto_offset_reset="earliest",
+        key_deserializer=lambda key: thing("key"),
+    )
+    await consumer.start()
+    for _ in range(3):
+        token = context.attach(context.set_value("own", thing("OpenTelemetry's context")))
+        await consumer.getone()
+        context.detach(token)
+    await consumer.stop()
+    await asyncio.sleep(1.5)
+asyncio.run(main())
+print(*sorted(freed), sep="\\n")
+""",
+}
 DROPPED = {
     "kafka-python": f"""{KAFKA_PYTHON}
 def write():
@@ -139,6 +180,18 @@ def test_objects_of_the_application_are_freed_when_and_where_they_were(
     assert traced.stdout == bare.stdout
     assert "key" in bare.stdout
     assert len(traced.writes) == 3
+
+
+@pytest.mark.parametrize("client", READ)
+def test_what_is_current_at_a_poll_is_not_freed_by_the_agents_thread(
+    run: Runner, broker: str, client: str
+) -> None:
+    """A unit of work holds the context until the next poll, and keys not at all."""
+    bare, traced = (run(READ[client], broker, bare=bare) for bare in (True, False))
+    assert traced.stdout == bare.stdout
+    assert "key" in bare.stdout
+    assert "context" in bare.stdout
+    assert sum(span.name == "process t" for span in traced.spans) == 3
 
 
 @pytest.mark.parametrize("client", DROPPED)

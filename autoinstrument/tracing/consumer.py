@@ -21,7 +21,7 @@ from . import pipeline, workers
 from .attributes import Attributes, TopicAttributes, server_attributes
 from .headers import MessageHeaders, extracted
 from .open_units import OpenUnits, PolledUnits, finish
-from .operation import current_context
+from .operation import TEXTS, current_context, cut_key
 from .receiving import Receiving
 from .suppression import suppressed
 from .unit import Unit, detach_ended_units, is_over, without_ended, without_units
@@ -128,7 +128,7 @@ class TracedConsumer:
         unit.partition = partition
         unit.offset = offset
         if key is not None:
-            unit.key = key
+            unit.key = key if type(key) in TEXTS else cut_key(key)
         if tombstone:
             unit.tombstone = True
         if message_headers is not None and (message_headers.message_id or message_headers.captured):

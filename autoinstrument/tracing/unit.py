@@ -7,6 +7,7 @@ task than the last one.
 
 from __future__ import annotations
 
+from copy import copy
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -191,7 +192,18 @@ class Unit(CurrentSpan):
         if self.key is not None:
             self.key = cut_key(self.key)
         self.elapsed = max(self._touched, self._until) - self.ticks
-        self.emit()
+        self._without_contexts().emit()
+
+    def _without_contexts(self) -> Unit:
+        """Return what goes to the pipeline, whose thread must not free what is the application's.
+
+        The unit itself keeps its contexts for a task that may outlive it.
+        """
+        if not (self.outer or self._previous):
+            return self
+        found = copy(self)
+        found.outer = found._previous = Context()  # noqa: SLF001 - as the unit's own
+        return found
 
 
 def _is_failure(error: BaseException) -> bool:
