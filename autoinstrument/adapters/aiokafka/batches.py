@@ -62,7 +62,7 @@ class AiokafkaWrite(RecordWrite):
         """Take the answer to its batch: the place in the log, or why it has none."""
         try:
             # The batch is answered before its messages: who waits for one is not awake yet.
-            if self._is_awaited():
+            if self.future is not None and self._is_awaited(self.future()):
                 self.waited_for("await")
             if error is not None:
                 self.failed(error_type(error), str(error), sent=True)
@@ -74,8 +74,7 @@ class AiokafkaWrite(RecordWrite):
         except Exception as own:  # noqa: BLE001 - the agent's own
             guard.caught(own, self)
 
-    def _is_awaited(self) -> bool:
-        future = None if self.future is None else self.future()
+    def _is_awaited(self, future: Future[Any] | None) -> bool:
         task = None if self.task is None else self.task()
         return future is not None and getattr(task, "_fut_waiter", None) is future
 

@@ -44,7 +44,8 @@ class Consumers(TracedObjects[TracedConsumer]):
                 record.offset,
                 key=record.key,
                 headers=_headers(record),
-                tombstone=_is_tombstone(record),
+                tombstone=record.serialized_value_size
+                < 0,  # a deserializer may make None of others
             )
         except Exception as error:  # noqa: BLE001 - the agent's own
             self.guard.caught(error)
@@ -84,11 +85,6 @@ def _headers(record: Any) -> Headers:
     return list(record.headers or ())
 
 
-def _is_tombstone(record: Any) -> bool:
-    size: int = record.serialized_value_size  # a deserializer may make None of other values
-    return size < 0
-
-
 def _open_unit(traced: TracedConsumer, record: Any) -> Unit | None:
     return traced.open_unit(
         record.topic,
@@ -96,5 +92,5 @@ def _open_unit(traced: TracedConsumer, record: Any) -> Unit | None:
         record.offset,
         key=record.key,
         headers=_headers(record),
-        tombstone=_is_tombstone(record),
+        tombstone=record.serialized_value_size < 0,
     )
