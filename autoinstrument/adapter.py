@@ -160,7 +160,8 @@ __all__ = [
 class Patches:
     """Methods that are replaced on a client's own classes, and can be put back.
 
-    `original` has the client's own by name, also after `undo`.
+    `original` has the client's own by qualified name ("Producer.send"), also after `undo`. Classes
+    of different modules that have the same name take a `Patches` each.
     """
 
     def __init__(self) -> None:
@@ -168,13 +169,24 @@ class Patches:
         self._places: list[tuple[type, str, Any]] = []
 
     def replace(self, kind: type, name: str, replacement: Callable[..., Any]) -> None:
-        """Put `replacement` in the place of a method, whose name, signature and words it gets.
+        """Put `replacement` in the place of a method, whose name, signature and docstring it gets.
 
-        A method that is replaced already stays so: a module may be loaded again.
+        A method that is replaced already stays so: a module may be loaded again. Raises ValueError
+        if the qualified name already belongs to a class of another module.
         """
         if any((place, method) == (kind, name) for place, method, _ in self._places):
             return
-        self.original[name] = original = getattr(kind, name)
+        qualified = f"{kind.__qualname__}.{name}"
+        for place, method, _ in self._places:
+            if (
+                f"{place.__qualname__}.{method}" == qualified
+                and place.__module__ != kind.__module__
+            ):
+                raise ValueError(
+                    f"{place.__module__} and {kind.__module__} both have a {qualified}:"
+                    " use a Patches for each"
+                )
+        self.original[qualified] = original = getattr(kind, name)
         self._places.append((kind, name, vars(kind).get(name)))
         setattr(kind, name, update_wrapper(replacement, original))
 

@@ -82,13 +82,13 @@ class AiokafkaWrite(RecordWrite):
 def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
     write = sending.get()
     if not isinstance(write, AiokafkaWrite):
-        return _originals["append"](self, *args, **kwargs)
+        return _originals["MessageBatch.append"](self, *args, **kwargs)
     try:
         kwargs = {**kwargs, "headers": _headers(write, args, kwargs.get("headers"))}
     except Exception as own:  # noqa: BLE001 - the agent's own
         guard.caught(own, write)
     write.stage = "appending"
-    future = _originals["append"](self, *args, **kwargs)
+    future = _originals["MessageBatch.append"](self, *args, **kwargs)
     if future is not None:  # else the batch is full, and there will be another
         try:
             _close_with(self, write, self.record_count - 1)
@@ -98,7 +98,7 @@ def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _append_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
-    batch = _originals["_append_batch"](self, *args, **kwargs)
+    batch = _originals["MessageAccumulator._append_batch"](self, *args, **kwargs)
     writes = sending.get()
     if isinstance(writes, list):
         with guard.abandoning(*writes):

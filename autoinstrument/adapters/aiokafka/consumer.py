@@ -42,7 +42,7 @@ _consumers = Consumers(guard, AiokafkaConsumer, initialised_by="_client")
 
 async def _getone(self: Any, *args: Any, **kwargs: Any) -> Any:
     poll = _consumers.begin_poll(self)
-    record = await _originals["getone"](self, *args, **kwargs)
+    record = await _originals["AIOKafkaConsumer.getone"](self, *args, **kwargs)
     if poll is not None:
         _consumers.begin_processing(poll, record)
     return record
@@ -50,7 +50,7 @@ async def _getone(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 async def _getmany(self: Any, *args: Any, **kwargs: Any) -> Any:
     poll = _consumers.begin_poll(self)
-    batches = await _originals["getmany"](self, *args, **kwargs)
+    batches = await _originals["AIOKafkaConsumer.getmany"](self, *args, **kwargs)
     if poll is not None and batches:
         _consumers.begin_batches(poll, batches)
     return batches

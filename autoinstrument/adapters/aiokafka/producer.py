@@ -76,10 +76,10 @@ async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
     if write is None:
-        return await _originals["send"](self, *args, **kwargs)
+        return await _originals["AIOKafkaProducer.send"](self, *args, **kwargs)
     token = sending.set(write)
     try:
-        future = await _originals["send"](self, *args, **kwargs)
+        future = await _originals["AIOKafkaProducer.send"](self, *args, **kwargs)
     except BaseException as error:
         write.raised(error)
         raise
@@ -140,7 +140,7 @@ async def _send_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
         writes = []
     token = sending.set(writes)
     try:
-        return await _originals["send_batch"](self, *args, **kwargs)
+        return await _originals["AIOKafkaProducer.send_batch"](self, *args, **kwargs)
     except BaseException as error:
         for write in writes:
             write.raised(error)

@@ -42,7 +42,7 @@ _consumers = Consumers(guard, KafkaPythonConsumer, initialised_by="_fetcher")
 
 def _next(self: Any) -> Any:
     poll = _consumers.begin_poll(self)
-    record = _originals["__next__"](self)
+    record = _originals["KafkaConsumer.__next__"](self)
     if poll is not None:
         _consumers.begin_processing(poll, record)
     return record
@@ -51,7 +51,7 @@ def _next(self: Any) -> Any:
 def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
     # Without updating offsets it is the iterator that asks.
     poll = _consumers.begin_poll(self) if kwargs.get("update_offsets", True) else None
-    batches = _originals["poll"](self, *args, **kwargs)
+    batches = _originals["KafkaConsumer.poll"](self, *args, **kwargs)
     if poll is not None and batches:
         _consumers.begin_batches(poll, batches)
     return batches
@@ -60,7 +60,7 @@ def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
 def _commit_async(self: Any, *args: Any, **kwargs: Any) -> Any:
     span = _consumers.commit(self, later=True)
     with span:
-        future = _originals["commit_async"](self, *args, **kwargs)
+        future = _originals["KafkaConsumer.commit_async"](self, *args, **kwargs)
     with guard:
         future.add_callback(lambda _: span.end())
         future.add_errback(span.failed)

@@ -36,8 +36,8 @@ class KafkaPythonWrite(RecordWrite):
         if hasattr(future, "_add_cb_eb"):  # both under one lock, from version 3.0 on
             future._add_cb_eb(self.succeeded, self.broke)  # noqa: SLF001 - see above
         else:
-            _originals["add_callback"](future, self.succeeded)
-            _originals["add_errback"](future, self.broke)
+            _originals["FutureRecordMetadata.add_callback"](future, self.succeeded)
+            _originals["FutureRecordMetadata.add_errback"](future, self.broke)
         self.stage = "appended"
         # Up to version 2.3 a callback is lost if the answer comes while it is added.
         if future.is_done:
@@ -86,11 +86,11 @@ def _in_context(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _add_callback(self: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
-    return _originals["add_callback"](self, _in_context(f), *args, **kwargs)
+    return _originals["FutureRecordMetadata.add_callback"](self, _in_context(f), *args, **kwargs)
 
 
 def _add_errback(self: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
-    return _originals["add_errback"](self, _in_context(f), *args, **kwargs)
+    return _originals["FutureRecordMetadata.add_errback"](self, _in_context(f), *args, **kwargs)
 
 
 def _get(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -99,7 +99,7 @@ def _get(self: Any, *args: Any, **kwargs: Any) -> Any:
             write = getattr(callback, "__self__", None)
             if isinstance(write, KafkaPythonWrite):
                 write.producer.waits("get")
-    return _originals["get"](self, *args, **kwargs)
+    return _originals["FutureRecordMetadata.get"](self, *args, **kwargs)
 
 
 _METHODS = {"add_callback": _add_callback, "add_errback": _add_errback, "get": _get}

@@ -96,11 +96,11 @@ def _send(self: Any, *args: Any, **kwargs: Any) -> Any:
     except Exception as error:  # noqa: BLE001 - the agent's own
         guard.caught(error)
     if write is None:
-        return _originals["send"](self, *args, **kwargs)
+        return _originals["KafkaProducer.send"](self, *args, **kwargs)
     outer = _sending.call  # a serializer may send, too
     _sending.call = write, self
     try:
-        future = _originals["send"](self, *args, **kwargs)
+        future = _originals["KafkaProducer.send"](self, *args, **kwargs)
         if write.stage != "appended":  # the topic's metadata could not be had
             with guard.abandoning(write):
                 write.follow(future)
@@ -126,14 +126,14 @@ def _bound(
 
 def _append(self: Any, *args: Any, **kwargs: Any) -> Any:
     if _sending.call is None or len(args) <= _HEADERS:
-        return _originals["append"](self, *args, **kwargs)
+        return _originals["RecordAccumulator.append"](self, *args, **kwargs)
     write, producer = _sending.call
     try:
         args = (*args[:_HEADERS], _headers(write, producer, args), *args[_HEADERS + 1 :])
     except Exception as own:  # noqa: BLE001 - the agent's own
         guard.caught(own, write)
     write.stage = "appending"
-    appended = _originals["append"](self, *args, **kwargs)
+    appended = _originals["RecordAccumulator.append"](self, *args, **kwargs)
     if appended[0] is not None:  # else the client will ask again, for another batch
         with guard.abandoning(write):
             write.follow(appended[0])
