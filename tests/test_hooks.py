@@ -18,6 +18,7 @@ import pytest
 import wrapt
 from interpreters import ON, Interpreter, add_distribution
 
+from autoinstrument.agent import adapters
 from autoinstrument.process import guard as _guard
 from autoinstrument.process import notices
 from autoinstrument.start import finder as _hooks
@@ -367,26 +368,121 @@ def contained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contain the agent's failures as in production."""
     monkeypatch.setattr(_guard, "reraise", False)
     monkeypatch.setattr(notices, "_told", set())
+    monkeypatch.setattr(adapters, "_guards", {})
+
+
+class Panic(BaseException):
+    """What a library in Rust raises when it gives up."""
 
 
 @pytest.mark.usefixtures("contained")
+@pytest.mark.parametrize("error", [RuntimeError("own"), SystemExit("own"), Panic("own")])
 def test_an_adapter_that_fails_stands_aside_alone(
     folder: Path,
     adapter: Adapter,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    error: BaseException,
 ) -> None:
     """The application's import succeeds, the next adapter is called, the failure is told once."""
     _write(folder / "victim.py", "")
     failing = _importable(monkeypatch, "failing")
-    failing.error = RuntimeError("ours")
+    failing.error = error
     _hook(failing, Adapter("not_there"), adapter)
     victim = _import()
     importlib.reload(victim)
     assert failing.modules == [victim]
     assert adapter.modules == [victim, victim]
     told = [record.getMessage() for record in caplog.records]
-    assert ["RuntimeError: ours" in told[0], "not_there" in told[1], len(told)] == [True, True, 2]
+    expected = "the adapter failing failed and stands aside, the application goes on"
+    assert told[0] == f"autoinstrument: {expected}: {type(error).__name__}: own (adapter-failed)"
+    assert ["not_there" in told[1], len(told)] == [True, 2]
+
+
+@pytest.mark.usefixtures("contained")
+def test_an_adapter_may_end_in_an_exit_while_it_is_imported(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a script does that somebody has announced as an adapter: the program goes on."""
+    _write(folder / "victim.py", "")
+    _write(folder / "victim_script.py", "raise SystemExit(3)")
+    _hook(Adapter("victim_script"))
+    _import()
+    (record,) = caplog.records
+    assert record.getMessage().endswith("SystemExit: 3 (adapter-failed)")
+
+
+@pytest.mark.usefixtures("contained")
+@pytest.mark.parametrize("uninstall", ["", "    raise RuntimeError('as well')"])
+def test_an_adapter_that_fails_half_way_puts_back_what_it_has_replaced(
+    folder: Path, caplog: pytest.LogCaptureFixture, uninstall: str
+) -> None:
+    """And is not asked again, whatever its `uninstall` does: neither by a further activation."""
+    _write(folder / "victim.py", "class Producer:\n    def send(self): return 'own'\n")
+    _write(
+        folder / "victim_adapter.py",
+        f"""
+from autoinstrument.adapter import Patches
+patches, asked = Patches(), []
+def install(module):
+    asked.append(module.__name__)
+    patches.replace(module.Producer, "send", lambda self: "traced")
+    patches.replace(module.Producer, "close", lambda self: None)
+def uninstall():
+    patches.undo()
+{uninstall}
+""",
+    )
+    _hook(Adapter("victim_adapter"))
+    victim = _import()
+    assert victim.Producer().send() == "own"
+    _hooks.remove()
+    _hook(Adapter("victim_adapter"))
+    importlib.reload(victim)
+    assert sys.modules["victim_adapter"].asked == ["victim"]
+    (record,) = caplog.records
+    assert "AttributeError: type object 'Producer' has no attribute 'close'" in record.getMessage()
+
+
+@pytest.mark.usefixtures("contained")
+def test_an_adapter_that_fails_at_a_later_module_is_put_back_as_a_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no longer among those that a deactivation has to put back."""
+    _write(folder / "victim.py", "")
+    _write(folder / "victim_too.py", "")
+    failing = _importable(monkeypatch, "failing")
+    undone: list[str] = []
+    failing.uninstall = lambda: undone.append("failing")  # type: ignore[attr-defined] # optional
+    finder = _hook(failing)
+    finder._hooked["victim_too"] = ["failing"]
+    _import()
+    assert (finder.called, undone) == (["failing"], [])
+    failing.error = RuntimeError("own")
+    _import("victim_too")
+    assert (finder.called, undone) == ([], ["failing"])
+
+
+@pytest.mark.usefixtures("contained")
+def test_a_deactivation_puts_everything_back_although_an_adapter_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One whose `uninstall` raises, and one that has gone from `sys.modules`."""
+    undone: list[str] = []
+
+    def uninstall(name: str) -> None:
+        undone.append(name)
+        if name == "first":
+            raise SystemExit(name)
+
+    for name in "first", "second":
+        each = _importable(monkeypatch, name)
+        each.uninstall = partial(uninstall, name)  # type: ignore[attr-defined] # optional
+        each.replaced = None if name == "first" else {}  # type: ignore[attr-defined] # as above
+    del folder
+    adapters.put_back(["gone", "first", "second"])
+    assert undone == ["first", "second"]
+    assert "the adapter first failed" in caplog.text
 
 
 @pytest.mark.usefixtures("contained")
@@ -470,6 +566,24 @@ def test_an_interrupt_in_an_adapter_is_the_users(folder: Path, adapter: Adapter)
     assert "victim" not in sys.modules
 
 
+def _end(*_: object) -> None:
+    raise SystemExit
+
+
+@pytest.mark.usefixtures("contained")
+def test_an_end_by_a_signal_in_an_adapter_is_the_programs(folder: Path, adapter: Adapter) -> None:
+    """A handler that ends the program ends it wherever the signal arrives."""
+    _write(folder / "victim.py", "")
+    adapter.install = lambda _: signal.raise_signal(signal.SIGTERM)  # type: ignore[method-assign]
+    _hook(adapter)
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        with pytest.raises(SystemExit):
+            _import()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_somebody_elses_adapter_is_found(folder: Path, adapter: Adapter) -> None:
     """An entry point names the module to hook and the adapter: nothing of ours is changed."""
     add_distribution(folder, "victimkafka.client = an_adapter", "victim = an_adapter")
@@ -532,7 +646,7 @@ def test_a_name_that_disables_nothing_is_told_once(installed: Interpreter, clien
     """With what is accepted, somebody else's adapters too; OpenTelemetry's variable has more."""
     sentence = (
         "autoinstrument: AUTOINSTRUMENT_DISABLE='confluent,redis' is ignored;"
-        " accepted: aiokafka, confluent_kafka, counting, kafka_python, * (bad-setting)\n"
+        " accepted: aiokafka, confluent-kafka, counting, kafka-python, * (bad-setting)\n"
     )
     for given, told in (
         ("redis, kafka-python,confluent", sentence),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import gc
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autoinstrument.logs import records
 from autoinstrument.process import threads
 from autoinstrument.start import is_disabled_sdk
 from autoinstrument.start.finder import install, remove
+
+from .adapters import bind, put_back, replaced_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,15 +31,15 @@ class Activation:
 def activate() -> Activation:
     """Trace Kafka clients from now on, those that are imported already included.
 
-    Names that modules have bound are bound anew. Objects and subclasses that were made before,
-    default arguments and closures may hold a class that cannot be replaced in them: the result
-    says which. Doing it twice changes nothing.
+    Names in modules that refer to a client's class are bound to the traced one. Objects and
+    subclasses that were made before, default arguments and closures may hold a class that cannot be
+    replaced in them: the result says which. Doing it twice changes nothing.
     """
     if is_disabled_sdk():
         return Activation((), ("OTEL_SDK_DISABLED=true switches the agent off",))
     finder = install()
-    replaced = _replaced(finder.called)
-    _bind(replaced)
+    replaced = replaced_by(finder.called)
+    bind(replaced)
     return Activation(
         tuple(name.rpartition(".")[2] for name in finder.called),
         tuple(sorted({words for original in replaced for words in _held(original, replaced)})),
@@ -52,39 +53,8 @@ def deactivate() -> None:
     """
     called = remove()
     records.uninstall()
-    _bind({ours: original for original, ours in _replaced(called).items()})
-    for name in called:
-        uninstall = getattr(sys.modules[name], "uninstall", None)
-        if uninstall is not None:  # somebody else's adapter may have none
-            uninstall()
+    put_back(called)
     threads.leave()
-
-
-def _replaced(adapters: list[str]) -> dict[type, type]:
-    """Return the classes that the application should have, by those that they replace."""
-    found: dict[type, type] = {}
-    for name in adapters:
-        found.update(getattr(sys.modules[name], "replaced", {}))
-    return found
-
-
-def _bind(replaced: Mapping[type, type]) -> None:
-    """Bind the names of all modules, but the agent's own, to what replaces their values."""
-    by_identity = {id(original): ours for original, ours in replaced.items()}
-    for module in _modules():
-        for name, value in list(vars(module).items()):
-            ours = by_identity.get(id(value))
-            # A class names itself in its own module: super(SerializingProducer, self).
-            if ours is not None and value.__module__ != module.__name__:
-                setattr(module, name, ours)
-
-
-def _modules() -> Iterator[Any]:
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] != "autoinstrument" and isinstance(
-            getattr(module, "__dict__", None), dict
-        ):
-            yield module
 
 
 def _held(original: type, replaced: Mapping[type, type]) -> Iterator[str]:

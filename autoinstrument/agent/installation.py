@@ -11,6 +11,8 @@ from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.start.adapters import name_of, names_in
 
+from .adapters import announced, guard_of, put_back
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -22,24 +24,16 @@ class Installation:
         """`hooked` is the finder's, to which further adapters are added."""
         self._hooked = hooked
         self.called: list[str] = []
-        """The adapters that have been called, as module names."""
-        self._guards: dict[str, Guard] = {}
+        """The adapters that have been called and have not failed, as module names."""
 
     def read_entry_points(self) -> None:
         """Add the adapters of other packages to those that are hooked."""
-        guard = self._guard("the search for further adapters")
-        if guard.is_off:
-            return
-        with guard:
+        with Guard("the search for further adapters", most=1):
             _reach_dependencies()
-            from importlib_metadata import distributions  # noqa: PLC0415 - only now
-
-            for distribution in distributions():
-                with guard:  # what one of them has wrong does not hurt the others
-                    for entry in distribution.entry_points.select(group="autoinstrument_adapters"):
-                        adapters = self._hooked.setdefault(entry.name, [])
-                        if entry.module not in adapters:
-                            adapters.append(entry.module)
+            for module, adapter in announced():
+                adapters = self._hooked.setdefault(module, [])
+                if adapter not in adapters:
+                    adapters.append(adapter)
             self._tell_of_unknown_names()
 
     def _tell_of_unknown_names(self) -> None:
@@ -51,22 +45,29 @@ class Installation:
         known = {name_of(adapter) for adapter in adapters}
         unknown = names_in("AUTOINSTRUMENT_DISABLE") - known - {"", "*"}
         if unknown:
-            words = f"AUTOINSTRUMENT_DISABLE={','.join(sorted(unknown))!r} is ignored"
-            tell(
-                "bad-setting", f"{words}; accepted: {', '.join(sorted(known))}, *", about="DISABLE"
+            given, accepted = (
+                [name.replace("_", "-") for name in sorted(names)] for names in (unknown, known)
             )
+            words = f"AUTOINSTRUMENT_DISABLE={','.join(given)!r} is ignored"
+            tell("bad-setting", f"{words}; accepted: {', '.join(accepted)}, *", about="DISABLE")
 
     def call(self, adapter: str, module: ModuleType) -> None:
-        """Let an adapter trace a module that has just been executed."""
-        guard = self._guard(f"the adapter {adapter}")
+        """Let an adapter trace a module that has just been executed.
+
+        An adapter that fails is not asked again, and puts back what it has replaced so far.
+        """
+        guard = guard_of(adapter)
         if guard.is_off:
             return
         with guard:
             self._install(adapter, module)
+        if guard.is_off:
+            self.called = [each for each in self.called if each != adapter]
+            put_back([adapter])
 
     def _install(self, adapter: str, module: ModuleType) -> None:
         _reach_dependencies()
-        from autoinstrument.adapter import Unsupported  # noqa: PLC0415 - it imports OpenTelemetry
+        from autoinstrument.adapter import Client, Unsupported  # noqa: PLC0415 - it imports OpenTelemetry
 
         from .pipeline import connect  # noqa: PLC0415 - as above
 
@@ -75,14 +76,12 @@ class Installation:
         try:
             imported.install(module)
         except Unsupported as reason:
-            name = imported.CLIENT.distribution if hasattr(imported, "CLIENT") else adapter
+            client = getattr(imported, "CLIENT", None)
+            name = client.distribution if isinstance(client, Client) else adapter
             tell("client-unsupported", f"{name}: {reason}", about=adapter)
             return
         if adapter not in self.called:
             self.called.append(adapter)
-
-    def _guard(self, part: str) -> Guard:
-        return self._guards.get(part) or self._guards.setdefault(part, Guard(part, most=1))
 
 
 def _reach_dependencies() -> None:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 _MILD: dict[str, Status] = {"bad-setting": "warning", "other-agent": "warning"}
 _REMEDIES = {
-    "agent-failed": "Reinstall it with pip and --force-reinstall. If that does not help, this is a"
-    " bug: please report it with this output.",
+    "adapter-failed": "Correct or remove the package that the adapter comes from:"
+    " `autoinstrument help adapters` says what an adapter must have.",
+    "agent-failed": "Reinstall the agent with pip and --force-reinstall. If that does not help,"
+    " please report a bug, with this output.",
     "bad-setting": "Correct or unset the variable.",
     "client-unsupported": "Install a supported version of the client.",
     "exporter-missing": "Install it with the pip of the service's interpreter.",

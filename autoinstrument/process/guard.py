@@ -39,6 +39,9 @@ class Guard:
 
     __slots__ = ("_failures", "is_off", "name")
 
+    slug = "agent-failed"
+    """What its warnings are known by."""
+
     def __init__(self, name: str, most: int = 10) -> None:
         self.name = name
         self.is_off = False
@@ -90,7 +93,7 @@ class Guard:
         words = f"{self.name} {what}: {type(error).__name__}: {error}"
         # Not by way of the settings: what has failed may be any part of the agent.
         is_wanted = os.environ.get("AUTOINSTRUMENT_DEBUG", "").strip() == "1"
-        tell("agent-failed", words, about=about, error=error if is_wanted else None)
+        tell(self.slug, words, about=about, error=error if is_wanted else None)
 
 
 class _Abandoning:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SLUGS = {
+    "adapter-failed": "the adapter of another package failed; its client is not traced",
     "agent-failed": "a part of the agent failed; the application is not affected",
     "bad-setting": "an environment variable has an invalid value; its default is used",
     "client-unsupported": "this version of a client cannot be traced",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -83,6 +84,6 @@ class Programs:
             timeout=60,
             check=False,
         )
-        if "agent-failed" in done.stderr:
+        if re.search(r"\((agent|adapter)-failed\)", done.stderr):
             pytest.fail(f"the agent, or the adapter, has failed:\n{done.stderr}")
         return Run(done.stdout, done.stderr, done.returncode, recorded)

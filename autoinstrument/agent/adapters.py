@@ -1,0 +1,117 @@
+"""The adapters of other packages, and what contains whatever any adapter does."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from autoinstrument.process.guard import Guard
+from autoinstrument.process.notices import tell
+from autoinstrument.start.adapters import OURS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import TracebackType
+
+GROUP = "autoinstrument_adapters"
+"""The group of entry points: a name is the module to hook, a value the adapter."""
+FAILED = "adapter-failed"
+"""The slug of what is wrong with an adapter of another package."""
+
+
+class AdapterGuard(Guard):
+    """Contains what an adapter raises when it is imported, installed or uninstalled.
+
+    Somebody else's module may end in a SystemExit, or in the panic of a library in Rust, which is
+    no Exception either. An interrupt is the user's, and what a signal handler raises the program's.
+    """
+
+    __slots__ = ("slug",)
+
+    def __init__(self, adapter: str) -> None:
+        super().__init__(f"the adapter {adapter}", most=1)
+        self.slug = super().slug if adapter.startswith(OURS) else FAILED
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is None or isinstance(error, KeyboardInterrupt):
+            return False
+        self.caught(error)  # type: ignore[arg-type] # see above
+        return True
+
+
+_guards: dict[str, AdapterGuard] = {}
+"""By adapter. The process's, since one that has failed is not asked by a later `activate()`."""
+
+
+def guard_of(adapter: str) -> AdapterGuard:
+    """Return the guard of an adapter, which is off once the adapter has failed."""
+    return _guards.get(adapter) or _guards.setdefault(adapter, AdapterGuard(adapter))
+
+
+def announced() -> Iterator[tuple[str, str]]:
+    """Yield the modules that other packages hook, each with its adapter, and warn of the rest."""
+    from importlib_metadata import distributions  # noqa: PLC0415 - not before a client is imported
+
+    guard = Guard("the search for further adapters", most=1)
+    for distribution in distributions():
+        entries: list[Any] = []
+        with guard:  # what one of them has wrong does not hurt the others
+            entries += distribution.entry_points.select(group=GROUP)
+        for entry in entries:
+            adapter = _module_of(entry)
+            if adapter:
+                yield entry.name, adapter
+            else:
+                words = f"the entry point {entry.name} = {entry.value!r} names no module"
+                tell(FAILED, words, about=f"{entry.name}={entry.value}")
+
+
+def _module_of(entry: Any) -> str | None:
+    try:
+        return str(entry.module)
+    except (AttributeError, ValueError):  # the former up to importlib-metadata 8
+        return None
+
+
+def replaced_by(adapters: Iterable[str]) -> dict[type, type]:
+    """Return the classes that the application should have, by those that they replace."""
+    found: dict[type, type] = {}
+    for name in adapters:
+        replaced = getattr(sys.modules.get(name), "replaced", {})
+        if isinstance(replaced, dict):
+            found.update(replaced)
+    return found
+
+
+def put_back(adapters: Iterable[str]) -> None:
+    """Undo what adapters have replaced, also where one of them raises."""
+    bind({ours: original for original, ours in replaced_by(adapters).items()})
+    for name in adapters:
+        uninstall = getattr(sys.modules.get(name), "uninstall", None)
+        if uninstall is not None:  # somebody else's adapter may have none
+            with guard_of(name):
+                uninstall()
+
+
+def bind(replaced: Mapping[type, type]) -> None:
+    """Bind the names of all modules, but the agent's own, to what replaces their values."""
+    by_identity = {id(original): ours for original, ours in replaced.items()}
+    for module in _modules():
+        for name, value in list(vars(module).items()):
+            ours = by_identity.get(id(value))
+            # A class names itself in its own module: super(SerializingProducer, self).
+            if ours is not None and value.__module__ != module.__name__:
+                setattr(module, name, ours)
+
+
+def _modules() -> Iterator[Any]:
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] != "autoinstrument" and isinstance(
+            getattr(module, "__dict__", None), dict
+        ):
+            yield module
