@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from interpreters import ON, Interpreter
+from otlp import points_of_recording
 
 from autoinstrument.adapter import Patches, Unsupported, require_parameters
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Producer:
@@ -67,3 +72,36 @@ def test_a_method_with_other_parameters_is_not_supported() -> None:
     """Before anything is replaced."""
     with pytest.raises(Unsupported, match="send has other parameters than expected"):
         require_parameters(Producer.send, "self", "message")
+
+
+_FAILING = """
+from autoinstrument.adapter import Client, Guard, Patches, TracedProducer
+CLIENT = Client("kafka-client", "kafka_client")
+guard, patches = Guard("the tracing of kafka_client's producer"), Patches()
+class Producers(TracedProducer):
+    client, guard = CLIENT, guard
+def send(self):
+    with guard:
+        Producers(self, no_such_argument=1)
+    return patches.original["Producer.send"](self)
+def install(module):
+    patches.replace(module.Producer, "send", send)
+"""
+
+
+def test_what_fails_before_the_first_span_is_counted(
+    installed: Interpreter, client: Path, tmp_path: Path
+) -> None:
+    """In the recording and at exit; a program, since the count is written when one ends."""
+    (client / "kafka_client.py").write_text("class Producer:\n    def send(self): return 'sent'\n")
+    (client / "counting.py").write_text(_FAILING)
+    recording = tmp_path / "recording.jsonl"
+    program = "import kafka_client; [print(kafka_client.Producer().send()) for _ in range(3)]"
+    settings = {"PYTHONPATH": str(client), "AUTOINSTRUMENT_RECORD": str(recording), **ON}
+    done = installed.run("-c", program, **settings)
+    assert (done.returncode, done.stdout) == (0, "sent\n" * 3)
+    first, last = done.stderr.splitlines()
+    assert first.endswith("unexpected keyword argument 'no_such_argument' (agent-failed)")
+    assert last.endswith("operations whose spans were dropped: 3 (spans-dropped)")
+    dropped = [each for each in points_of_recording(recording) if each.name.endswith(".dropped")]
+    assert [each.value for each in dropped] == [3]

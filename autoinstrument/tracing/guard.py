@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from autoinstrument.process.guard import Guard
 
+from . import pipeline
 from .consumer import traced_consumers
 from .producer import traced_producers
 
@@ -52,3 +54,5 @@ def forget_dropped() -> None:
 def _drop(count: int) -> None:
     global _dropped  # noqa: PLW0603 - see there
     _dropped += count
+    with suppress(Exception):  # it may be what has failed
+        pipeline.current()  # which exports the count, also if there has never been a span
