@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import confluent_kafka
 import pytest
-from interpreters import ON, Interpreter
+from interpreters import ON, Interpreter, add_distribution
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from processes import free_port
 
@@ -378,18 +378,130 @@ def test_a_client_of_somebody_elses_adapter_is_traced(doctor: Doctor, client: Pa
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("import no_such_library", "cannot be imported: ModuleNotFoundError: No module named"),
-        ("def instal(module): pass", "is no adapter: it has no install(module)"),
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+        ("raise SystemExit('no licence')", "SystemExit: no licence"),
+        ("def instal(module): pass", "TypeError: counting has no install(module)"),
+        ("def install(module): raise ValueError('no such class')", "ValueError: no such class"),
+        ("def install(module): raise SystemExit", "SystemExit: "),
+        (
+            "from autoinstrument.adapter import Client\nCLIENT = Client('c', 'c', oldest='2.1')",
+            "TypeError: oldest is no tuple of whole numbers: '2.1'",
+        ),
     ],
 )
-def test_an_adapter_that_is_none_is_a_problem(
+def test_an_adapter_that_fails_is_one_problem(
     doctor: Doctor, client: Path, text: str, what: str
 ) -> None:
-    """Its client stays untraced; the others do not."""
+    """With the words of the adapter; its client stays untraced, the others do not."""
     (client / "counting.py").write_text(text)
     found = doctor(PYTHONPATH=str(client))
-    assert (found.code, found.slugs("problem")) == (1, {"adapter-unusable"})
-    assert f"counting {what}" in found.line("adapter-unusable").what
+    assert (found.code, found.data["verdict"]) == (
+        1,
+        "1 problem: adapter-failed; off: not-enabled.",
+    )
+    line = found.line("adapter-failed")
+    assert line.what.endswith(f": {what}")
+    assert ("the adapter counting failed" in line.what, "Reinstall" in line.remedy) == (True, False)
+    assert found.lines("kafka_client") == []
+    assert "confluent-kafka" in found.slugs("ok")
+
+
+def test_an_adapter_is_examined_where_the_agent_does_not_start(
+    doctor: Doctor, bare: Interpreter, client: Path
+) -> None:
+    """Its fault is told although no client is imported."""
+    (client / "counting.py").write_text("raise SystemExit(3)")
+    found = doctor(bare.path, **ON, PYTHONPATH=str(client))
+    assert found.line("adapter-failed").what.endswith("SystemExit: 3")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "counting has no CLIENT"),
+        ("CLIENT = 'kafka-client'", "counting has a CLIENT that is a str"),
+    ],
+)
+def test_an_adapter_that_does_not_say_what_it_is_for_is_a_warning(
+    doctor: Doctor, client: Path, text: str, what: str
+) -> None:
+    """It traces its client, whose version cannot be checked."""
+    (client / "counting.py").write_text(f"{text}\ndef install(module): pass\n")
+    found = doctor(PYTHONPATH=str(client))
+    assert (found.code, found.slugs("warning")) == (0, {"adapter-incomplete"})
+    assert found.line("adapter-incomplete").what.startswith(f"{what};")
+    assert found.line("kafka_client").what.endswith("by counting")
+
+
+_COMPLETE = """
+from autoinstrument.adapter import Client
+CLIENT = Client("kafka-client", "kafka_client")
+def install(module): module.installed += 1
+"""
+
+
+def test_an_adapter_may_import_its_client(doctor: Doctor, client: Path) -> None:
+    """The client comes first, as in an application: else the adapter is only half-imported."""
+    (client / "counting.py").write_text(f"import kafka_client\n{_COMPLETE}")
+    found = doctor(PYTHONPATH=str(client))
+    assert found.slugs("warning", "problem") == set()
+    assert found.line("kafka-client").what == "kafka-client is traced, in kafka_client, by counting"
+
+
+def test_an_entry_point_that_is_wrong_is_not_the_clients_fault(
+    doctor: Doctor, client: Path
+) -> None:
+    """It hooks a module that the client does not have, or names no adapter."""
+    (client / "counting.py").write_text(_COMPLETE)
+    (client / "another.py").write_text(_COMPLETE)
+    add_distribution(client, "kafka_client.nowhere = another", "kafka_client.client = not a module")
+    found = doctor(PYTHONPATH=str(client))
+    assert (found.code, found.slugs("problem")) == (1, {"adapter-failed"})
+    missing, unreadable = sorted(line.what for line in found.lines("adapter-failed"))
+    assert missing == "another hooks kafka_client.nowhere, which kafka_client does not have"
+    assert unreadable == ("the entry point kafka_client.client = 'not a module' names no module")
+    assert found.line("kafka-client").what.endswith("by counting")
+
+
+def test_two_adapters_of_one_client_are_a_warning(doctor: Doctor, client: Path) -> None:
+    """Unless one is switched off, by the name that the warning gives."""
+    for name in "counting", "another":
+        (client / f"{name}.py").write_text(_COMPLETE)
+    add_distribution(client, "kafka_client = another")
+    found = doctor(PYTHONPATH=str(client))
+    assert (found.code, found.slugs("warning")) == (0, {"adapter-twice"})
+    line = found.line("adapter-twice")
+    assert line.what.startswith("kafka-client is traced by two adapters, ")
+    name = line.remedy.rpartition("=")[2]
+    found = doctor(PYTHONPATH=str(client), AUTOINSTRUMENT_DISABLE=name)
+    assert (found.slugs("warning"), found.slugs("off")) == (
+        set(),
+        {"client-disabled", "not-enabled"},
+    )
+
+
+def test_a_disabled_adapter_is_not_imported_by_the_doctor(doctor: Doctor, client: Path) -> None:
+    """Whoever switches a broken one off has no more trouble with it."""
+    (client / "counting.py").write_text("1 / 0")
+    found = doctor(PYTHONPATH=str(client), AUTOINSTRUMENT_DISABLE="counting")
+    assert (found.code, found.slugs("warning", "problem")) == (0, set())
+    assert found.line("client-disabled").what.startswith("kafka_client is not traced: ")
+
+
+def test_an_adapter_that_only_another_client_brings_is_a_warning(
+    doctor: Doctor, client: Path
+) -> None:
+    """Entry points are read when a package with "kafka" in its name is imported: not for this."""
+    (client / "franz.py").write_text("installed = 0")
+    (client / "another.py").write_text(_COMPLETE.replace("kafka-client", "franz"))
+    add_distribution(client, "franz = another")
+    found = doctor(PYTHONPATH=str(client))
+    assert "adapter-late" in found.slugs("warning")
+    assert "autoinstrument.activate()" in found.line("adapter-late").remedy
+    program = "import franz, autoinstrument; {}; print(franz.installed)"
+    for call, installed in ("pass", 0), ("autoinstrument.activate()", 1):
+        done = HERE.run("-c", program.format(call), **ON, PYTHONPATH=str(client))
+        assert (done.stdout, done.stderr) == (f"{installed}\n", "")
 
 
 def test_an_adapter_says_which_client_it_lacks(doctor: Doctor, client: Path) -> None:
@@ -411,21 +523,16 @@ def install(module): raise Unsupported("send() is not there")
     (client / "kafka_client.py").unlink()
     missing = doctor(PYTHONPATH=str(client)).line("adapter-unused")
     assert missing.status == "warning"
-    assert missing.what == "counting is for kafka-client, which is not installed here"
+    what = "counting hooks kafka_client, but there is no module kafka_client here"
+    assert missing.what == what
 
 
-def test_an_adapter_that_fails_is_a_problem(doctor: Doctor, client: Path) -> None:
-    """The application goes on, untraced; the words are the adapter's."""
-    (client / "counting.py").write_text("def install(module): raise ValueError('no such class')")
-    found = doctor(PYTHONPATH=str(client))
-    assert (found.code, found.slugs("problem")) == (1, {"agent-failed"})
-    assert "ValueError: no such class" in found.line("agent-failed").what
-    assert found.lines("kafka_client") == []
-
-
-def test_a_client_that_cannot_be_imported_is_a_problem(doctor: Doctor, client: Path) -> None:
+@pytest.mark.parametrize("text", ["import no_such_library", "raise SystemExit('no_such_library')"])
+def test_a_client_that_cannot_be_imported_is_a_problem(
+    doctor: Doctor, client: Path, text: str
+) -> None:
     """It fails without the agent, too."""
-    (client / "kafka_client.py").write_text("import no_such_library")
+    (client / "kafka_client.py").write_text(text)
     found = doctor(PYTHONPATH=str(client))
     assert found.slugs("problem") == {"client-broken"}
     assert "no_such_library" in found.line("client-broken").what
@@ -710,9 +817,10 @@ def test_what_earlier_runs_have_dropped_is_a_warning(doctor: Doctor, tmp_path: P
     metrics = {"resource": {}, "scopeMetrics": [{"metrics": [cost, counter]}]}
     record = tmp_path / "recording.jsonl"
     record.write_text(f'[]\nnothing\n{{"resourceMetrics":[{json.dumps(metrics)}]}}\n')
-    assert not doctor(AUTOINSTRUMENT_RECORD=str(tmp_path / "none.jsonl")).lines("events-dropped")
-    found = doctor(AUTOINSTRUMENT_RECORD=str(tmp_path)).line("events-dropped")
+    assert not doctor(AUTOINSTRUMENT_RECORD=str(tmp_path / "none.jsonl")).lines("spans-dropped")
+    found = doctor(AUTOINSTRUMENT_RECORD=str(tmp_path)).line("spans-dropped")
     assert (found.status, found.what.partition(" spans")[0]) == ("warning", "1,234")
+    assert all(cause in found.remedy for cause in ("export-failed", "agent-failed"))
 
 
 def test_an_exporter_that_only_the_sdk_can_encode_for_is_said_to_be(

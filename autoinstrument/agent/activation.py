@@ -38,6 +38,7 @@ def activate() -> Activation:
     if is_disabled_sdk():
         return Activation((), ("OTEL_SDK_DISABLED=true switches the agent off",))
     finder = install()
+    finder.read_now()
     replaced = replaced_by(finder.called)
     bind(replaced)
     return Activation(

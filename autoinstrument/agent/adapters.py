@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument.process.guard import Guard
@@ -76,6 +77,14 @@ def _module_of(entry: Any) -> str | None:
         return str(entry.module)
     except (AttributeError, ValueError):  # the former up to importlib-metadata 8
         return None
+
+
+def loaded(adapter: str) -> Any:
+    """Import an adapter; raises what its import raises, or TypeError if it is none."""
+    module = import_module(adapter)
+    if not callable(getattr(module, "install", None)):
+        raise TypeError(f"{adapter} has no install(module)")
+    return module
 
 
 def replaced_by(adapters: Iterable[str]) -> dict[type, type]:

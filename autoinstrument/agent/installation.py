@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.start.adapters import name_of, names_in
 
-from .adapters import announced, guard_of, put_back
+from .adapters import announced, guard_of, loaded, put_back
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -72,7 +71,7 @@ class Installation:
         from .pipeline import connect  # noqa: PLC0415 - as above
 
         connect()
-        imported = import_module(adapter)
+        imported = loaded(adapter)
         try:
             imported.install(module)
         except Unsupported as reason:

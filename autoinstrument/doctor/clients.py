@@ -10,222 +10,168 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from importlib_metadata import PackageNotFoundError, entry_points, version
+from importlib_metadata import PackageNotFoundError, version
 
+from autoinstrument.adapter import Client
+from autoinstrument.agent.adapters import announced, guard_of, loaded
 from autoinstrument.process.settings import settings
-from autoinstrument.start.adapters import ADAPTERS, OURS, is_disabled  # the finder's own rule
+from autoinstrument.start.adapters import ADAPTERS, OURS, is_disabled, name_of
+from autoinstrument.start.finder import Finder
 
-from .line import Line, installing
+from . import adapters, client_lines
 from .start import started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
+    from .line import Line
     from .notices import Notice
+
+_NOT_IMPORTED = Exception, SystemExit  # what the import of a client may end in
 
 
 def lines(told: list[Notice], borrowed: str) -> list[Line]:
-    """Return a line for each client, and for each adapter of others; `told` is what they say.
+    """Return the lines of each client, and of each adapter of others; `told` is what they say.
 
     What the folder `borrowed` holds is not counted, unless that is "".
     """
     found: list[Line] = []
-    served: set[str] = set()
-    for name, modules in _adapters().items():
-        try:
-            adapter = import_module(name)
-        except Exception as error:  # noqa: BLE001 - somebody else's adapter may raise anything
-            words = f"{name} cannot be imported: {type(error).__name__}: {error}"
-            found.append(_unusable(name, words))
-            continue
-        if not callable(getattr(adapter, "install", None)):
-            found.append(_unusable(name, f"{name} is no adapter: it has no install(module)"))
-            continue
-        distribution = _distribution(adapter, modules[0].partition(".")[0])
-        served.add(distribution)
-        if _is_here(modules[0].partition(".")[0], borrowed):
-            found.append(_Client(adapter, distribution, modules).line(told))
-        elif not name.startswith(OURS):
-            found.append(_unused(name, distribution))
-    is_any = any(line.slug != "adapter-unused" for line in found)
-    return found if is_any or settings().trace else [*found, _none(served)]
+    clients = [_Client(name, modules, borrowed) for name, modules in _hooked().items()]
+    for client in clients:
+        with guard_of(client.adapter):  # somebody else's may have anything in its module
+            found += client.lines(told)
+    found += adapters.rivals([(each.adapter, each.name) for each in clients if each.is_traced])
+    if any(client.is_here for client in clients) or settings().trace:
+        return found
+    return [*found, client_lines.missing(sorted(client.name for client in clients))]
 
 
-def _adapters() -> dict[str, list[str]]:
+def _hooked() -> dict[str, list[str]]:
     """Return the hooked modules by adapter, of those in this package and of all others."""
-    adapters = {f"{OURS}{name}": [*names] for name, names in ADAPTERS.items()}
-    for entry in entry_points(group="autoinstrument_adapters"):
-        adapters.setdefault(entry.module, []).append(entry.name)
-    return adapters
-
-
-def _is_here(package: str, borrowed: str) -> bool:
-    spec = importlib.util.find_spec(package)
-    if spec is None:
-        return False
-    return not (borrowed and spec.origin and spec.origin.startswith(borrowed + os.sep))
+    found = {f"{OURS}{name}": [*modules] for name, modules in ADAPTERS.items()}
+    for module, adapter in announced():
+        modules = found.setdefault(adapter, [])
+        if module not in modules:
+            modules.append(module)
+    return found
 
 
 class _Client:
-    """An installed client and its adapter; the adapter is watched while the client is imported."""
+    """A client and its adapter, which is imported after the client, as in an application."""
 
-    def __init__(self, adapter: Any, distribution: str, modules: Sequence[str]) -> None:
-        self._adapter = adapter
-        self._name = distribution
+    def __init__(self, adapter: str, modules: Sequence[str], borrowed: str) -> None:
+        self.adapter = adapter
+        self.name = name_of(adapter).replace("_", "-") if self._is_ours else _package(modules[0])
+        """The client's distribution, or its package as long as that is not known."""
+        self.is_here = _is_here(_package(modules[0]), borrowed)
+        self.is_traced = False
         self._modules = modules
-        self._version = _version(distribution)
-        self._hooked: list[str] = []
 
-    def line(self, told: list[Notice]) -> Line:
-        """Return whether this client is traced; a reason in `told` is not said again."""
-        known = " ".join(filter(None, (self._name, self._version)))
-        if is_disabled(self._adapter.__name__):
-            return _disabled(known)
-        if self._is_too_old():
-            return self._too_old()
-        if not started():
-            return Line("ok", self._name, f"{known} can be traced")
-        return self._tried(known, told)
+    @property
+    def _is_ours(self) -> bool:
+        return self.adapter.startswith(OURS)
 
-    def _tried(self, known: str, told: list[Notice]) -> Line:
+    def lines(self, told: list[Notice]) -> list[Line]:
+        """Return what is known of this client; a reason in `told` is not said again."""
+        if is_disabled(self.adapter):
+            return [client_lines.disabled(self._known)] if self.is_here else []
+        if self.is_here:
+            return self._tried(told)
+        return [] if self._is_ours else [adapters.unused(self.adapter, self._modules)]
+
+    @property
+    def _known(self) -> str:
+        return " ".join(filter(None, (self.name, _version(self.name))))
+
+    def _tried(self, told: list[Notice]) -> list[Line]:
         early = [name for name in self._modules if name in sys.modules]
-        before = len(told)
-        error = self._import()
+        error = self._import() if started() else None
+        client, odd = self._look_at_adapter()
+        said = adapters.said_of(self.adapter, self.name, told)
+        if client is not None and _is_older(_version(self.name), client.oldest):
+            return [client_lines.too_old(self.name, _version(self.name), client.oldest)]
         if error is not None:
-            return _broken(known, error)
-        if len(told) > before:
-            return told.pop(before).line
-        if early and self._is_stale():
-            return _early(known)
-        what = f"{known} is traced, in {', '.join(early + self._hooked)}"
-        name = self._adapter.__name__
-        return Line("ok", self._name, what if name.startswith(OURS) else f"{what}, by {name}")
+            return [self._not_imported(error)]
+        if said:
+            return said
+        self.is_traced = True
+        return [self._verdict(early), *odd, *adapters.late(self.adapter, self._modules)]
 
-    def _is_too_old(self) -> bool:
-        client = getattr(self._adapter, "CLIENT", None)
-        oldest = () if client is None else client.oldest
-        numbers = [int(number) for number in re.findall(r"\d+", self._version or "")]
-        return bool(numbers) and tuple(numbers[: len(oldest)]) < tuple(oldest)
+    def _verdict(self, early: Sequence[str]) -> Line:
+        if not started():
+            return client_lines.traceable(self.name, self._known)
+        if early and self._is_stale(early[0]):
+            return client_lines.imported_early(self._known)
+        imported = [name for name in self._modules if name in sys.modules]
+        if not any(self.adapter in finder.called for finder in _finders()):
+            return adapters.not_called(self.adapter, imported)
+        by = "" if self._is_ours else self.adapter
+        return client_lines.traced(self.name, self._known, imported, by)
 
-    def _too_old(self) -> Line:
-        oldest = ".".join(map(str, self._adapter.CLIENT.oldest))
-        return Line(
-            "problem",
-            "client-unsupported",
-            f"{self._name} {self._version} is not traced; {oldest} and later are",
-            "Its writes have no spans.",
-            f"{sys.executable} -m pip install '{self._name}>={oldest}'",
-        )
-
-    def _import(self) -> Exception | None:
-        """Import what the application may import; return why the client itself cannot be."""
-        install = self._adapter.install
-
-        def watched(module: ModuleType) -> None:
-            install(module)
-            self._hooked.append(module.__name__)
-
-        self._adapter.install = watched
-        try:
-            import_module(self._modules[0])
-        except Exception as error:  # noqa: BLE001 - the client's own
-            return error
-        for name in self._modules[1:]:
-            with suppress(Exception):  # it takes what is not installed, or is newer than the client
+    def _import(self) -> BaseException | None:
+        """Import what the application may import; return why none of it can be."""
+        failure = None
+        for name in self._modules:
+            try:
                 import_module(name)
-        return None
+            except _NOT_IMPORTED as error:  # noqa: PERF203 - it takes what is not there, or is newer
+                failure = failure or error
+        return None if any(name in sys.modules for name in self._modules) else failure
 
-    def _is_stale(self) -> bool:
+    def _not_imported(self, error: BaseException) -> Line:
+        package = _package(self._modules[0])
+        if package not in sys.modules:
+            return client_lines.broken(self._known, error)
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name in self._modules
+        if is_missing and not self._is_ours:
+            return adapters.hooks_nothing(self.adapter, self._modules, package)
+        return client_lines.broken(self._known, error)
+
+    def _look_at_adapter(self) -> tuple[Client | None, list[Line]]:
+        """Return what the adapter says of its client, and what is odd about that."""
+        adapter: Any = None
+        with guard_of(self.adapter):  # which tells
+            adapter = loaded(self.adapter)
+        client = getattr(adapter, "CLIENT", None)
+        if not isinstance(client, Client):
+            return None, [] if adapter is None else [adapters.no_client(self.adapter, client)]
+        self.name = client.distribution
+        return client, []
+
+    def _is_stale(self, name: str) -> bool:
         """Whether the package has bound a class before the adapter replaced it."""
-        module = sys.modules[self._modules[0]]
-        package = sys.modules[module.__name__.partition(".")[0]]
+        package = sys.modules[_package(name)]
         return any(
             isinstance(kind, type)
-            and isinstance(bound := getattr(package, name, kind), type)
+            and isinstance(bound := getattr(package, own, kind), type)
             and not issubclass(bound, kind)
-            for name, kind in vars(module).items()
+            for own, kind in vars(sys.modules[name]).items()
         )
 
 
-def _distribution(adapter: Any, otherwise: str) -> str:
-    client = getattr(adapter, "CLIENT", None)
-    return otherwise if client is None else str(client.distribution)
+def _finders() -> list[Finder]:
+    return [finder for finder in sys.meta_path if isinstance(finder, Finder)]
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _is_here(package: str, borrowed: str) -> bool:
+    with suppress(ImportError, ValueError):
+        spec = importlib.util.find_spec(package)
+        if spec is not None:
+            return not (borrowed and spec.origin and spec.origin.startswith(borrowed + os.sep))
+    return False
 
 
 def _version(distribution: str) -> str | None:
     try:
         return version(distribution)
-    except PackageNotFoundError:
+    except (PackageNotFoundError, ValueError):  # the latter for a name that is none
         return None
 
 
-def _disabled(known: str) -> Line:
-    return Line(
-        "off",
-        "client-disabled",
-        f"{known} is not traced: AUTOINSTRUMENT_DISABLE or OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
-        " names it",
-        "Its writes have no spans.",
-        "Remove it from that variable if you want spans.",
-    )
-
-
-def _none(served: set[str]) -> Line:
-    return Line(
-        "problem",
-        "client-missing",
-        f"no supported Kafka client is installed here ({', '.join(sorted(served))})",
-        "There is nothing to trace in this interpreter.",
-        "Examine the interpreter of the service: autoinstrument doctor -- COMMAND",
-    )
-
-
-def _early(known: str) -> Line:
-    return Line(
-        "problem",
-        "imported-early",
-        f"{known} is imported at startup, before the agent starts",
-        "Names that are already bound do not change, so that these writes have no spans.",
-        "Find the .pth file or sitecustomize that imports it; `autoinstrument run` may start first."
-        " autoinstrument.activate() reaches names in modules, and returns what it cannot reach.",
-    )
-
-
-def _broken(known: str, error: Exception) -> Line:
-    return Line(
-        "problem",
-        "client-broken",
-        f"{known} cannot be imported: {type(error).__name__}: {error}",
-        "The import also fails without the agent.",
-        "Reinstall the client.",
-    )
-
-
-def _unused(adapter: str, distribution: str) -> Line:
-    return Line(
-        "warning",
-        "adapter-unused",
-        f"{adapter} is for {distribution}, which is not installed here",
-        "It has nothing to trace.",
-        f"{sys.executable} -m pip install {distribution}",
-    )
-
-
-def _unusable(adapter: str, what: str) -> Line:
-    if adapter.startswith(OURS):
-        return Line(
-            "problem",
-            "agent-failed",
-            what,
-            "The client that it is for is not traced.",
-            installing("--force-reinstall"),
-        )
-    return Line(
-        "problem",
-        "adapter-unusable",
-        what,
-        "The client that it is for is not traced.",
-        "Install the package that it comes from anew, or remove it; the documentation of"
-        " autoinstrument.adapter says what an adapter must have.",
-    )
+def _is_older(installed: str | None, oldest: tuple[int, ...]) -> bool:
+    numbers = [int(number) for number in re.findall(r"\d+", installed or "")]
+    return bool(numbers) and tuple(numbers[: len(oldest)]) < oldest

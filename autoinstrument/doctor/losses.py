@@ -34,10 +34,11 @@ def lines() -> list[Line]:
     return [
         Line(
             "warning",
-            "events-dropped",
+            "spans-dropped",
             f"{found.dropped:,} spans were dropped, according to the recording in {where}",
             "Reports and traces are incomplete.",
-            "Check that the exporter is reachable, or raise OTEL_BSP_MAX_QUEUE_SIZE.",
+            "The warnings in the log of the service say why: export-failed, recording-unwritable,"
+            " agent-failed; if there is only spans-dropped, raise OTEL_BSP_MAX_QUEUE_SIZE.",
         )
     ]
 

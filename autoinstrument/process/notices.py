@@ -13,7 +13,7 @@ SLUGS = {
     "lost-at-exit": "messages were still unanswered when the program ended",
     "other-agent": "another instrumentation traces the same writes; this agent leaves them to it",
     "recording-unwritable": "the recording cannot be written; spans are dropped",
-    "spans-dropped": "the queue of spans was full; some spans were dropped",
+    "spans-dropped": "spans were dropped, because the queue was full or another warning says why",
 }
 _told: set[tuple[str, str]] = set()
 

@@ -42,7 +42,7 @@ def install() -> Finder:
     sys.meta_path.insert(0, finder)
     # Now, not with a client that may be imported late: what the application registers comes before.
     atexit.register(_end)
-    for name in filter(_is_kafka, list(sys.modules)):
+    for name in filter(is_kafka, list(sys.modules)):
         finder.before(name)
     for name in [*hooked, *without_client]:
         module = sys.modules.get(name)
@@ -93,7 +93,7 @@ class Finder:
     where an entry's name is the module to hook and its value the adapter: a module with
     `install(module)`. Reading them takes some 37 ms. So they are read once, when the first module
     is executed whose top-level name contains "kafka"; an adapter for any other module serves what
-    is imported from then on.
+    is imported from then on, or earlier where the program calls `activate()`.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Finder:
         that is half-way through that import waits for the same lock.
         """
         is_awaited = name in self._hooked or name in self._without_client
-        if not is_awaited and (self._entry_points_read or not _is_kafka(name)):
+        if not is_awaited and (self._entry_points_read or not is_kafka(name)):
             return None
         question = (name, get_ident())
         if question in self._asking:  # by a finder that asks everybody in turn, as wrapt's does
@@ -156,7 +156,20 @@ class Finder:
 
     def before(self, name: str) -> None:
         """Read the entry points, if the module that is about to be executed calls for it."""
-        if self._entry_points_read or not _is_kafka(name):
+        if is_kafka(name):
+            self._read_entry_points()
+
+    def read_now(self) -> None:
+        """Read the entry points whatever is imported, and serve the modules that they name."""
+        known = set(self._hooked)
+        self._read_entry_points()
+        for name in self._hooked.keys() - known:
+            module = sys.modules.get(name)
+            if module is not None:
+                self.executed(name, module)
+
+    def _read_entry_points(self) -> None:
+        if self._entry_points_read:
             return
         with _contained, self._reading:
             if not self._entry_points_read:
@@ -240,5 +253,6 @@ class _Loader:
         self._finder.executed(self._name, module)
 
 
-def _is_kafka(name: str) -> bool:
+def is_kafka(name: str) -> bool:
+    """Whether a module is one before which the entry points are read."""
     return "kafka" in name.partition(".")[0].lower()

@@ -24,6 +24,10 @@ class Client:
     has_answers: bool = True
     """Whether the client reports on each message; if not, writes are recorded as unconfirmed."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.oldest, tuple) or not all(isinstance(n, int) for n in self.oldest):
+            raise TypeError(f"oldest is no tuple of whole numbers: {self.oldest!r}")
+
     def require(self, version: str) -> None:
         """Raise `Unsupported` if `version`, a text like "2.3.0", is older than the oldest."""
         numbers = tuple(int(part) for part in version.split(".")[: len(self.oldest)])
