@@ -1,52 +1,96 @@
 """What an adapter is written with: the one module of the agent that it imports.
 
-Provisional: names in here may still change with a minor version, which the changelog will say.
+Provisional: names in here may still change with a minor version, and the changelog says so.
 
-An adapter traces one Kafka client. It is a module, or a package, of these names:
+An adapter traces one Kafka client. It is a module, or a package, with these names:
 
-- `CLIENT`, a `Client`: the distribution, its oldest version, and what the client can do.
+- `CLIENT`, a `Client`: `Client("mykafka", "mykafka", oldest=(1, 2))` is the distribution, as pip
+  knows it, the package that it is imported by, and the first version that the adapter can trace.
+  `has_headers=False` says that its messages have no headers, so that no reader can join the trace,
+  `has_answers=False` that nothing tells of a message whether it was written.
 - `install(module)`: trace the classes of `module`, a module of the client that the application has
   just imported. It is called once for each module that is hooked, and again if one is reloaded;
   doing it twice must change nothing. First it checks that what it needs is there
-  (`require_parameters`, `Client.require`). If not it raises `Unsupported` with the reason, before
-  it has replaced anything: the client stays as it is, which is told (`client-unsupported`).
-- `uninstall()`: put back what was replaced. Optional; `autoinstrument.deactivate()` calls it.
+  (`require_parameters`, `Client.require`). If not, it raises `Unsupported` with the reason, before
+  it has replaced anything: the client stays as it is, and the agent warns (`client-unsupported`).
+- `uninstall()`: put back what was replaced. `autoinstrument.deactivate()` calls it, and so does the
+  agent when `install` fails half-way. It is optional, but without it what was replaced stays.
 - `replaced`, a dict of classes by those that they replace: optional, for a client whose classes
-  cannot be patched, only subclassed. `autoinstrument.activate()` binds names of modules anew by it.
+  cannot be patched, only subclassed. `autoinstrument.activate()` uses it to rebind names in modules
+  that have imported such a class before.
 
-A package of its own announces it through the entry-point group `autoinstrument_adapters`. The name
-of an entry is the module to hook, its value the adapter:
+This traces a method `send` that returns when the broker has answered:
+
+    guard, patches = Guard("the tracing of mykafka's producer"), Patches()
+
+    class Producers(TracedProducer):
+        client, guard = CLIENT, guard
+
+    def install(module):
+        patches.replace(module.Producer, "send", send)
+
+    def send(self, topic, value, headers=None):
+        write, original = None, patches.original["Producer.send"]
+        with guard:
+            traced = self._traced = vars(self).get("_traced") or Producers(self)
+            write = open_write(Write, traced, topic, None, value, headers, sys._getframe(1))
+        if write is None:
+            return original(self, topic, value, headers)
+        with guard.abandoning(write):
+            headers = write.headers(headers) or headers
+        try:
+            record = original(self, topic, value, headers)
+        except BaseException as error:
+            with guard.abandoning(write):
+                write.failed(exception_name(error), exception_name(error))
+            raise
+        with guard.abandoning(write):
+            write.acknowledged(record.partition, record.offset)
+        return record
+
+A package announces its adapter through the entry-point group `autoinstrument_adapters`. The name of
+an entry is the module to hook, its value the adapter:
 
     [project.entry-points.autoinstrument_adapters]
     "pyrkafka.pyrkafka" = "autoinstrument_pyrkafka"
 
 `examples/adapter_plugin` of the agent's sources is such a package. Entries are read when the first
-module is imported whose top-level name contains "kafka". An adapter that cannot be imported, or
-whose `install` raises anything but `Unsupported`, is told once (`agent-failed`) and not asked
-again; the application's import succeeds all the same, and other adapters are called.
-`AUTOINSTRUMENT_DISABLE` switches an adapter off by its module's name, and `autoinstrument doctor`
-lists all of them, with what is wrong.
+module is imported whose top-level name contains "kafka". For a client with another name, the
+program calls `autoinstrument.activate()` after it has imported the client.
+
+If an adapter raises anything but `Unsupported` while it is imported or installed, the application's
+import succeeds all the same, and other adapters are called. The agent warns once
+(`adapter-failed`), calls `uninstall()`, and does not ask that adapter again in this process. This
+holds for a SystemExit too; only an interrupt (KeyboardInterrupt, or what a signal handler raises)
+is the application's. `AUTOINSTRUMENT_DISABLE` switches an adapter off by its module's name, and
+`autoinstrument doctor` lists all of them, with what is wrong.
 
 **The rules.** The application's call happens exactly once, with its own arguments, result and
-exception: ours before, theirs, ours after. What stands before and after is contained by a `Guard`,
-one for the client's producers and one for its consumers, so that a failure of the adapter costs one
-span: `with guard:`; with `guard.abandoning(write)` that write is abandoned as well. A guard whose
-`is_off` is true has stood aside, and nothing is traced by its half any more.
+exception: ours before, theirs, ours after. A `Guard` contains what ours before and after raise, so
+that a failure of the adapter costs one span. Make one for the client's producers and one for its
+consumers; `Guard(name)` takes the words that a warning begins with, "the tracing of mykafka's
+producer". `with guard:` contains a failure; `with guard.abandoning(write)` also abandons that
+write. After ten failures within a minute a guard stands aside: its `is_off` is true, and the
+adapter traces nothing more with it.
 
 **A write.** Make a `TracedProducer` for each producer of the application, in a subclass that names
 `client` and `guard`, and keep it where the producer is at hand. `open_write` opens a write just
-before the client is called; `Write.headers` gives the headers to send. It is closed by exactly one
-of `acknowledged`, `unconfirmed` and `failed`, whichever comes first; `abandon` leaves it without a
-span. `flush_span` is the span of a call that waits for what is open. Around a transaction stand
-`TracedProducer.begin_transaction`, `committing` and `deciding`. A call that may write through
-another client, which is traced as well, is made within `Enclosing`.
+before the client is called, or returns None if there must be no span. Its `frame` is that of the
+application's call, `sys._getframe(1)` in a function that replaces the client's: a root span is
+named for it. `Write.headers(given)` returns the headers to send instead of the application's, a new
+list with one `traceparent`; it takes None for a message that has none. It returns None if the
+message is to be sent with what the application gave. A write is closed by exactly one of
+`acknowledged`, `unconfirmed` and `failed`, whichever comes first; `abandon` leaves it without a
+span. `flush_span` is the span of a call that waits for what is open.
+`TracedProducer.begin_transaction`, `committing` and `deciding` enclose the calls of a transaction.
+`Enclosing` encloses a call that may write through another client, which is traced as well.
 
 **A unit of work**, which is a consumed message. Make a `TracedConsumer` for each consumer likewise.
-`before_poll` ends what the last poll has begun, and says who polls. After a poll that returns one
-message `begin_processing` opens its unit and makes it current. For several messages `received`
-takes note of them, and a `Batch` is a list that makes the unit of each current in its turn, opened
-by `open_unit`. `before_close` ends what is open. `commit_span` and `acknowledge_span` are the spans
-of calls that settle messages.
+`before_poll` ends what the last poll has begun, and returns who polls. After a poll that returns
+one message, `begin_processing` opens its unit of work and makes it current. After one that returns
+several, `received` counts them, and a `Batch` is a list that makes the unit of each current in its
+turn, opened by `open_unit`. `before_close` ends what is open. `commit_span` and `acknowledge_span`
+are the spans of calls that settle messages.
 
 **Errors.** `failed` takes an `error.type` of one table for all clients: the protocol's name of a
 broker's code (`protocol_error`), or one of the names in capitals below. An exception that is
@@ -155,6 +199,11 @@ __all__ = [
     "wants_consumers",
     "wants_metrics",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the interface, without what it is made of."""
+    return __all__
 
 
 class Patches:

@@ -8,6 +8,7 @@ import pytest
 from interpreters import ON, Interpreter
 from otlp import points_of_recording
 
+from autoinstrument import adapter
 from autoinstrument.adapter import Patches, Unsupported, require_parameters
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ class Producer:
     def send(self, topic: str, value: bytes) -> str:
         """Return what was sent where."""
         return f"{topic}: {value!r}"
+
+
+def test_the_interface_is_what_is_listed() -> None:
+    """Nothing that it is made of can be taken for a part of it."""
+    assert dir(adapter) == sorted(adapter.__all__)
+    assert all(hasattr(adapter, name) for name in adapter.__all__)
 
 
 def test_a_module_that_is_loaded_again_changes_nothing() -> None:

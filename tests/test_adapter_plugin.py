@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from subprocess import CalledProcessError
 from typing import TYPE_CHECKING
@@ -78,6 +79,15 @@ def test_a_client_that_the_agent_does_not_know_is_traced(
     roots = [span.name for span in spans if "code.function.name" in span.attributes]
     assert roots.count("__main__.write") == 2
     assert "secret" not in recording.read_text()
+
+
+def test_its_own_tests_run_the_contract(plugged: Interpreter, kafka: Kafka, tmp_path: Path) -> None:
+    """As whoever copies the example would run them: each claim that its client can keep."""
+    test = shutil.copy(PLUGIN / "test_autoinstrument_pyrkafka.py", tmp_path)
+    alone = ("-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", tmp_path)
+    done = plugged.run("-m", "pytest", *alone, test, cwd=tmp_path, BOOTSTRAP=kafka.bootstrap)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\b3 passed\b", done.stdout)
 
 
 def test_the_doctor_lists_it(plugged: Interpreter) -> None:

@@ -17,10 +17,16 @@ import pytest
 from interpreters import add_distribution
 
 import autoinstrument.testing
+from autoinstrument.help import document
+from autoinstrument.testing import Broker, Programs
+from autoinstrument.testing import broker as testing_broker
+from autoinstrument.testing import programs as testing_programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from brokers import MockBroker
 
 pytestmark = pytest.mark.once
 
@@ -98,8 +104,8 @@ _ANSWERING = _SILENT.replace("    has_answers = False\n", "").replace(
 def contract(tmp_path: Path, bootstrap: str) -> Callable[..., str]:
     """Return what runs the contract with a test module and an adapter, and says how it ended."""
 
-    def run(test: str, adapter: str, *options: str) -> str:
-        (tmp_path / "mykafka.py").write_text(_CLIENT)
+    def run(test: str, adapter: str, *options: str, client: str = _CLIENT) -> str:
+        (tmp_path / "mykafka.py").write_text(client)
         (tmp_path / "mykafka_adapter.py").write_text(adapter)
         add_distribution(tmp_path, "mykafka = mykafka_adapter")
         (tmp_path / "test_mykafka.py").write_text(test.replace("localhost:9092", bootstrap))
@@ -130,6 +136,31 @@ def test_an_adapter_that_keeps_the_contract_passes(
     """Each claim that the declared abilities allow is tested, and no other is even skipped."""
     said = contract(test, adapter)
     assert re.search(rf"^=+ {claims} passed in .*=$", said, re.MULTILINE), said
+
+
+_WAITING = f"""{_CLIENT.replace("class Producer:", "class Sender:")}
+from collections import namedtuple
+Record = namedtuple("Record", "partition offset")
+class Failure(Exception):
+    def __init__(self, error):
+        super().__init__(error.str())
+        self.code = error.code()
+class Producer(Sender):
+    def __init__(self, bootstrap, timeout=None):
+        super().__init__(bootstrap)
+    def send(self, topic, value=None, headers=None):
+        try:
+            return Record(*super().send(topic, value, None, headers).wait())
+        except confluent_kafka.KafkaException as error:
+            raise Failure(error.args[0]) from None
+"""
+
+
+def test_the_adapter_of_the_help_page_keeps_the_contract(contract: Callable[..., str]) -> None:
+    """With the test beside it, for the client that the page describes."""
+    adapter, test = re.findall(r"```python\n(.*?)```", document("adapters"), re.DOTALL)
+    said = contract(test, adapter, client=_WAITING)
+    assert re.search(r"^=+ 7 passed in .*=$", said, re.MULTILINE), said
 
 
 _LATE = "        answer.then = answered\n"
@@ -189,3 +220,25 @@ def test_an_adapter_that_lies_fails(  # noqa: PLR0913, PLR0917 - one lie
     said = contract(test, _ADAPTER.replace(replaced, by), "-k", claim)
     assert "1 failed" in said.splitlines()[-1], said
     assert words in said
+
+
+def test_a_broker_that_creates_no_topics_is_named(
+    mock_broker: Callable[..., MockBroker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mock of librdkafka does not answer the request."""
+    monkeypatch.setattr(testing_broker, "_WAIT", 1)
+    bootstrap = mock_broker().bootstrap
+    words = rf"{bootstrap} has not created the topic orders-\w+ within 1 s; .* Apache Kafka"
+    with pytest.raises(TimeoutError, match=words):
+        Broker(bootstrap).topic("orders")
+
+
+def test_a_program_that_does_not_end_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it has printed, and whether the agent was in it."""
+    monkeypatch.setattr(testing_programs, "_WAIT", 1)
+    program = "import time\nprint('waiting', flush=True)\ntime.sleep(60)"
+    words = r"did not end within 1 s, without the agent:\nwaiting"
+    with pytest.raises(pytest.fail.Exception, match=words):
+        Programs(tmp_path).run(program, bare=True)

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -196,3 +197,12 @@ def _group_exists(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.parametrize("arguments", [[], ["orders"], ["-1", "orders"]])
+def test_the_mock_broker_says_how_it_is_called(arguments: list[str]) -> None:
+    """It is documented, so it is called by hand; its arguments are told in one sentence."""
+    command = [sys.executable, "-m", "autoinstrument.demo.mock_broker", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"Usage: .* RTT \[TOPIC\.\.\.\]; RTT is .*\n", done.stderr)

@@ -55,7 +55,7 @@ def id_generator() -> Any:
 
 
 def number(variable: str, default: int) -> int:
-    """Return the positive number that a variable holds; a bad value is told once."""
+    """Return the positive number that a variable holds; warn once of a bad value."""
     value = os.environ.get(variable, "").strip()
     if not value:
         return default

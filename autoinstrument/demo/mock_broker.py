@@ -1,4 +1,4 @@
-"""`python -m autoinstrument.demo.mock_broker RTT TOPIC...`: an embedded Kafka broker.
+"""`python -m autoinstrument.demo.mock_broker RTT [TOPIC...]`: an embedded Kafka broker.
 
 It is the mock cluster of librdkafka's own tests: in memory, with these topics, and a round trip of
 RTT milliseconds. It prints its address as the only line on stdout, and ends when its stdin is
@@ -35,4 +35,9 @@ def main(rtt_ms: int, topics: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:] or not sys.argv[1].isdecimal():
+        sys.exit(
+            "Usage: python -m autoinstrument.demo.mock_broker RTT [TOPIC...];"
+            " RTT is a whole number of milliseconds"
+        )
     main(int(sys.argv[1]), sys.argv[2:])

@@ -1,11 +1,12 @@
-"""A broker as the tests see it: topics are created on it, and what is in the log is read.
+"""A broker as the claims use it: they create topics on it, and read what is in its log.
 
-Both by confluent-kafka, in pytest's own process, where nothing is traced.
+confluent-kafka does both, in pytest's own process, where nothing is traced.
 """
 
 from __future__ import annotations
 
 import secrets
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,11 +45,18 @@ class Broker:
         """Create a topic that nobody else has and return its name, which begins with `name`.
 
         `config` has the topic's own settings, with `_` for the dot: `max_message_bytes="1000"`.
+        Raises TimeoutError if the broker does not answer, and KafkaException if it refuses.
         """
         unique = f"{name}-{secrets.token_hex(4)}"
         settings = {key.replace("_", "."): value for key, value in config.items()}
         topic = NewTopic(unique, partitions, replication_factor=1, config=settings)
-        self._admin.create_topics([topic])[unique].result(_WAIT)
+        try:
+            self._admin.create_topics([topic])[unique].result(_WAIT)
+        except FutureTimeoutError:
+            raise TimeoutError(
+                f"{self.bootstrap} has not created the topic {unique} within {_WAIT} s;"
+                " the contract needs an Apache Kafka, and a mock of one creates no topics"
+            ) from None
         return unique
 
     def records(
@@ -59,7 +67,10 @@ class Broker:
         # A default is out of the agent's reach: the log is read by the client as it is.
         consumer_type: type[Consumer] = Consumer,
     ) -> list[Record]:
-        """Return what is in the log of `topic`, by partition and offset."""
+        """Return what is in the log of `topic`, by partition and offset.
+
+        Raises TimeoutError if the broker does not give all of it, and KafkaException for an error.
+        """
         consumer = consumer_type(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -74,16 +85,18 @@ class Broker:
             found = self._admin.list_topics(topic, timeout=_WAIT).topics[topic]
             partitions = set(found.partitions)
             consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-            return sorted(_until_the_end(consumer, partitions), key=lambda record: record[:2])
+            found_in_it = _until_the_end(consumer, topic, partitions)
+            return sorted(found_in_it, key=lambda record: record[:2])
         finally:
             consumer.close()
 
 
-def _until_the_end(consumer: Consumer, partitions: set[int]) -> Iterator[Record]:
+def _until_the_end(consumer: Consumer, topic: str, partitions: set[int]) -> Iterator[Record]:
     while partitions:
         message: Any = consumer.poll(_WAIT)
         if message is None:
-            raise TimeoutError(f"partitions {partitions} have not come to their end")
+            waiting = ", ".join(map(str, sorted(partitions)))
+            raise TimeoutError(f"{topic}: no end of partition {waiting} within {_WAIT} s")
         error = message.error()
         if error is None:
             key, value, headers = message.key(), message.value(), message.headers() or []

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .recording import Span
 
+_WAIT = 60  # seconds
+
 
 @dataclass(frozen=True)
 class Run:
@@ -66,7 +68,7 @@ class Programs:
         """Run the text of a program to its end, without the agent if `bare`.
 
         `settings` are environment variables; of OpenTelemetry's and the agent's there are no
-        others. The test fails if the agent has.
+        others. The test fails if the agent or the adapter does, or if the program does not end.
         """
         self._runs += 1
         program = self._folder / "program.py"
@@ -75,15 +77,25 @@ class Programs:
         ours = {"AUTOINSTRUMENT_ENABLED": "1", "AUTOINSTRUMENT_RECORD": str(recorded)}
         others = ("OTEL_", "AUTOINSTRUMENT_")
         environment = {n: value for n, value in os.environ.items() if not n.startswith(others)}
-        done = subprocess.run(
-            [sys.executable, "-W", "error", program.name, *arguments],
-            env={**environment, **({} if bare else ours), **settings},
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-W", "error", program.name, *arguments],
+                env={**environment, **({} if bare else ours), **settings},
+                cwd=self._folder,
+                capture_output=True,
+                text=True,
+                timeout=_WAIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            with_agent = "without the agent" if bare else "with the agent"
+            said = f"{_text(late.stdout)}\n{_text(late.stderr)}"
+            pytest.fail(f"the program did not end within {_WAIT} s, {with_agent}:\n{said}")
         if re.search(r"\((agent|adapter)-failed\)", done.stderr):
             pytest.fail(f"the agent, or the adapter, has failed:\n{done.stderr}")
         return Run(done.stdout, done.stderr, done.returncode, recorded)
+
+
+def _text(output: str | bytes | None) -> str:
+    """Return what a program had printed; Python gives it as bytes if the time was over."""
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
