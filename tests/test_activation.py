@@ -21,7 +21,7 @@ import json, sys, warnings
 sys.path.insert(0, ".")
 config = {"bootstrap.servers": sys.argv[1], "log_level": 0}
 """
-OFF = {"AUTOINSTRUMENT_ENABLED": "0"}
+OFF = {"AUTOINSTRUMENT_ENABLED": ""}
 
 
 @pytest.fixture
@@ -135,8 +135,13 @@ for _ in range(2):
     assert [span.status_code for span in done.writes] == ["UNSET"] * 2
 
 
-def test_a_disabled_sdk_is_obeyed(run: Runner, broker: str) -> None:
-    """OTEL_SDK_DISABLED is the user's last word."""
+@pytest.mark.parametrize(
+    ("variable", "value"), [("OTEL_SDK_DISABLED", "true"), ("AUTOINSTRUMENT_ENABLED", "0")]
+)
+def test_an_agent_that_is_switched_off_is_not_activated(
+    run: Runner, broker: str, variable: str, value: str
+) -> None:
+    """The environment has the last word."""
     program = f"""{HEAD}
 from confluent_kafka import Producer
 import autoinstrument
@@ -145,6 +150,6 @@ producer = Producer(config)
 producer.produce("t", b"v")
 producer.flush()
 """
-    done = run(program, broker, OTEL_SDK_DISABLED="true", **OFF)
-    assert "OTEL_SDK_DISABLED=true switches the agent off" in done.stdout
+    done = run(program, broker, **{**OFF, variable: value})
+    assert f"{variable}={value} turns the agent off" in done.stdout
     assert done.writes == []

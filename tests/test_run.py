@@ -129,16 +129,42 @@ def test_the_locale_is_the_users(installed: Interpreter) -> None:
     assert set(without) <= set(seen)
 
 
-@pytest.mark.parametrize("options", [[], ["--report"], ["--record", "here.jsonl"]])
+_SHOW_OURS = "import os; print(*sorted(n for n in os.environ if n.startswith('AUTOINSTRUMENT')))"
+
+
+@pytest.mark.parametrize("value", ["0", "false", "No", "OFF"])
+@pytest.mark.parametrize("options", [[], ["--record", "here.jsonl"]])
 def test_an_operator_switches_the_agent_off_without_touching_a_command(
-    run: Run, tmp_path: Path, options: list[str]
+    run: Run, tmp_path: Path, options: list[str], value: str
 ) -> None:
     """AUTOINSTRUMENT_ENABLED=0 in the environment wins: the command runs as if it stood alone."""
-    show = "import os; print(*sorted(n for n in os.environ if n.startswith('AUTOINSTRUMENT')))"
-    command = ("--", sys.executable, "-c", show)
-    ended = run(*options, *command, cwd=tmp_path, AUTOINSTRUMENT_ENABLED="0")
+    command = ("--", sys.executable, "-c", _SHOW_OURS)
+    ended = run(*options, *command, cwd=tmp_path, AUTOINSTRUMENT_ENABLED=value)
     assert ended.stdout == "AUTOINSTRUMENT_ENABLED\n"
     assert (ended.stderr, ended.returncode, list(tmp_path.iterdir())) == ("", 0, [])
+
+
+@pytest.mark.parametrize("setting", ["AUTOINSTRUMENT_ENABLED=off", "OTEL_SDK_DISABLED=true"])
+def test_a_report_that_an_operator_has_switched_off_is_told(
+    run: Run, tmp_path: Path, setting: str
+) -> None:
+    """Who asked for it learns, after the command, why there is none; the exit code stays."""
+    command = ("--", sys.executable, "-c", "print(1); raise SystemExit(3)")
+    ended = run("--report", *command, cwd=tmp_path, **dict([setting.split("=")]))
+    assert (ended.stdout, ended.returncode) == ("1\n", 3)
+    words = f"nothing was recorded: {setting} turns the agent off"
+    assert ended.stderr == f"autoinstrument run: {words}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_switch_is_told_and_leaves_the_agent_on(run: Run, tmp_path: Path) -> None:
+    """The command line asks for the agent; the environment says nothing against it."""
+    show = "import os; print(os.environ['AUTOINSTRUMENT_ENABLED'])"
+    ended = run("--", sys.executable, "-c", show, cwd=tmp_path, AUTOINSTRUMENT_ENABLED="never")
+    assert ended.stdout == "1\n"
+    words = "AUTOINSTRUMENT_ENABLED='never' is ignored; accepted: 1, 0, true, false"
+    assert ended.stderr.startswith(f"autoinstrument: {words}")
+    assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("given", ["", "/a:/b", "/a::/b"])

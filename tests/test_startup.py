@@ -106,13 +106,23 @@ def test_the_finder_is_there_once(installed: Interpreter) -> None:
     assert installed.run("-c", program, **ON).stdout == "1\n"
 
 
-@pytest.mark.parametrize("value", ["yes", "true", "2"])
+@pytest.mark.parametrize("value", ["2", "ture"])
 def test_a_wrong_switch_is_told_once_and_is_off(installed: Interpreter, value: str) -> None:
     """One warning names the variable, the value and what is accepted."""
     ended = installed.run("-c", _SAY_HOOKED, AUTOINSTRUMENT_ENABLED=value)
     assert ended.stdout == "False\n"
-    told = f"AUTOINSTRUMENT_ENABLED={value!r} is ignored; accepted: 1, 0 (bad-setting)"
+    accepted = "1, 0, true, false, yes, no, on, off"
+    told = f"AUTOINSTRUMENT_ENABLED={value!r} is ignored; accepted: {accepted} (bad-setting)"
     assert ended.stderr == f"autoinstrument: {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "hooked"), [("yes", "True"), ("TRUE", "True"), (" On ", "True"), ("False", "False")]
+)
+def test_a_switch_may_be_a_word(installed: Interpreter, value: str, hooked: str) -> None:
+    """As people write them for other programs, in any case of letters."""
+    ended = installed.run("-c", _SAY_HOOKED, AUTOINSTRUMENT_ENABLED=value)
+    assert (ended.stdout, ended.stderr) == (f"{hooked}\n", "")
 
 
 @pytest.mark.parametrize("value", ["true", "TRUE"])

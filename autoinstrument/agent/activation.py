@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from autoinstrument.logs import records
 from autoinstrument.process import threads
-from autoinstrument.start import is_disabled_sdk
+from autoinstrument.start import turned_off
 from autoinstrument.start.finder import install, remove
 
 from .adapters import bind, put_back, replaced_by
@@ -35,8 +35,9 @@ def activate() -> Activation:
     subclasses that were made before, default arguments and closures may hold a class that cannot be
     replaced in them: the result says which. Doing it twice changes nothing.
     """
-    if is_disabled_sdk():
-        return Activation((), ("OTEL_SDK_DISABLED=true switches the agent off",))
+    variable = turned_off()
+    if variable is not None:
+        return Activation((), (f"{variable} turns the agent off",))
     finder = install()
     finder.read_now()
     replaced = replaced_by(finder.called)

@@ -10,6 +10,8 @@ import _signal  # type: ignore[import-not-found] # `signal` itself has enumerati
 import os
 import sys
 
+from autoinstrument.start import ENABLED, turned_off
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 SUMMARY = "run a command with the agent in every Python process that it starts"
 _FORWARDED = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 _BY_KEYBOARD = ("SIGINT", "SIGQUIT")
-_SWITCH = "AUTOINSTRUMENT_ENABLED"
 _WRONG_USAGE, _NOT_EXECUTABLE, _NOT_FOUND = 2, 126, 127
 
 
@@ -43,43 +44,34 @@ def start(command: list[str], record: str | None = None, *, report: bool = False
     """Replace this process by the command; return only if that fails, or with `report`.
 
     Returns the command's exit code, 128+n if signal n ended it, 2 without a command, 126 or 127 if
-    it cannot be started (as `env` does). AUTOINSTRUMENT_ENABLED=0 has the command run alone.
+    it cannot be started (as `env` does). Where a variable turns the agent off, the command runs
+    alone.
     """
     if not any(command[:1]):  # an empty name is none
         return _refuse("no command given; usage: autoinstrument run -- COMMAND...", _WRONG_USAGE)
-    if os.environ.get(_SWITCH, "").strip() == "0":  # an operator's word, who cannot touch commands
-        return _start_without(command)
-    if report and not record:
+    off = turned_off()  # an operator's word, who cannot touch commands
+    if report and not record and not off:
         record = _fresh_folder()
         try:
             os.makedirs(record)
         except OSError as error:
             return _refuse(f"{record} cannot be created: {error.strerror}", 1)
-    environment = with_agent(os.environ, record)
+    environment = _as_given(os.environ) if off else with_agent(os.environ, record)
     try:
         if not report and os.name != "nt":
-            environment["AUTOINSTRUMENT_RUN"] = str(os.getpid())  # the command will have it
+            if not off:
+                environment["AUTOINSTRUMENT_RUN"] = str(os.getpid())  # the command will have it
             _replace(command, environment)
         code = _wait_for(command, environment)
     except OSError as error:
         return _refuse_command(command, error)
+    if report and off:
+        return _refuse(f"nothing was recorded: {off} turns the agent off", code)
     if report:
         from .report import print_report  # noqa: PLC0415 - only now
 
         print_report(environment["AUTOINSTRUMENT_RECORD"])
     return code
-
-
-def _start_without(command: list[str]) -> int:
-    environment = dict(os.environ)
-    if _is_coerced_locale():
-        environment.pop("LC_CTYPE", None)
-    try:
-        if os.name != "nt":
-            _replace(command, environment)
-        return _wait_for(command, environment)
-    except OSError as error:
-        return _refuse_command(command, error)
 
 
 def startup_folder() -> str:
@@ -96,18 +88,16 @@ def with_agent(environment: Mapping[str, str], record: str | None) -> dict[str, 
 
     What it records is where the user expects it, whatever directory a process changes to.
     """
-    added = dict(environment)
+    added = _as_given(environment)
     path = [startup_folder()]
     if environment.get("PYTHONPATH"):  # an empty entry would be the current directory
         path.append(environment["PYTHONPATH"])
     added["PYTHONPATH"] = os.pathsep.join(path)
-    added[_SWITCH] = "1"
+    added[ENABLED] = "1"
     record = record or environment.get("AUTOINSTRUMENT_RECORD", "").strip()
     if record:
         added["AUTOINSTRUMENT_RECORD"] = _absolute(record)
     added["AUTOINSTRUMENT_FOLDER"] = _absolute(".autoinstrument")
-    if _is_coerced_locale():
-        added.pop("LC_CTYPE", None)
     return added
 
 
@@ -125,6 +115,14 @@ def _fresh_folder() -> str:
     import time  # noqa: PLC0415 - only now
 
     return os.path.join(".autoinstrument", f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
+
+
+def _as_given(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return a copy of `environment`, without what this interpreter itself has added to it."""
+    given = dict(environment)
+    if _is_coerced_locale():
+        given.pop("LC_CTYPE", None)
+    return given
 
 
 def _is_coerced_locale() -> bool:

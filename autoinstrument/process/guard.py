@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
-import os
 from collections import deque
 from time import monotonic
+
+from autoinstrument.start import switched
 
 from .notices import tell
 
@@ -92,7 +93,7 @@ class Guard:
     def _tell(self, error: Exception, what: str, about: str) -> None:
         words = f"{self.name} {what}: {type(error).__name__}: {error}"
         # Not by way of the settings: what has failed may be any part of the agent.
-        is_wanted = os.environ.get("AUTOINSTRUMENT_DEBUG", "").strip() == "1"
+        is_wanted = switched("AUTOINSTRUMENT_DEBUG")
         tell(self.slug, words, about=about, error=error if is_wanted else None)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
+from autoinstrument.start import ACCEPTED, SWITCH
+
 from .notices import tell
 
 if TYPE_CHECKING:
@@ -113,21 +115,21 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             "SPAN_NAMES", "WriteKafka, semconv", _SPAN_NAMES.__getitem__, default=False
         ),
         root_spans=read("ROOT_SPANS", "auto, off", _ROOT_SPANS.__getitem__, default=True),
-        propagate=read("PROPAGATE", "1, 0", _SWITCH.__getitem__, default=True),
+        propagate=read("PROPAGATE", ACCEPTED, _switch, default=True),
         keep_failures=keep_failures,
         keep_slower_than=keep_slower_than,
-        keys=read("KEYS", "1, 0", _SWITCH.__getitem__, default=True),
+        keys=read("KEYS", ACCEPTED, _switch, default=True),
         capture_headers=read(
             "CAPTURE_HEADERS", "header names (comma list)", _lower_names, default=()
         ),
         consumers=consumers,
         receives=receives,
-        metrics=read("METRICS", "1, 0", _SWITCH.__getitem__, default=True),
+        metrics=read("METRICS", ACCEPTED, _switch, default=True),
         link_consumers=read(
             "LINKS", "parent, link", {"parent": False, "link": True}.__getitem__, default=False
         ),
         log=read("LOG", "off, failures, all", _LOG.__getitem__, default="failures"),
-        log_correlation=read("LOG_CORRELATION", "1, 0", _SWITCH.__getitem__, default=True),
+        log_correlation=read("LOG_CORRELATION", ACCEPTED, _switch, default=True),
         exclude_topics=read("EXCLUDE_TOPICS", "glob patterns (comma list)", _names, default=()),
         trace=read(
             "TRACE",
@@ -137,11 +139,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             _publishers,
             default=(),
         ),
-        debug=read("DEBUG", "1, 0", _SWITCH.__getitem__, default=False),
+        debug=read("DEBUG", ACCEPTED, _switch, default=False),
     )
 
 
-_SWITCH = {"1": True, "0": False}
 _SPAN_NAMES = {"WriteKafka": False, "semconv": True}
 _LOG = {"off": "off", "failures": "failures", "all": "all"}
 _ROOT_SPANS = {"auto": True, "off": False}
@@ -152,6 +153,10 @@ def _default_keep(environment: Mapping[str, str]) -> tuple[bool, int | None]:
     """Keep failures, but nothing for a user who has switched sampling off."""
     sampler = environment.get("OTEL_TRACES_SAMPLER", "").strip().lower()
     return sampler not in {"always_off", "parentbased_always_off"}, None
+
+
+def _switch(value: str) -> bool:
+    return SWITCH[value.lower()]
 
 
 def _keep(value: str) -> tuple[bool, int | None]:

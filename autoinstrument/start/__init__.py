@@ -14,6 +14,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+ENABLED = "AUTOINSTRUMENT_ENABLED"
+SWITCH = {
+    "1": True,
+    "0": False,
+    "true": True,
+    "false": False,
+    "yes": True,
+    "no": False,
+    "on": True,
+    "off": False,
+}
+"""What turns a variable of the agent's on or off, in any case of letters."""
+ACCEPTED = ", ".join(SWITCH)
+
 _NOTICES = "autoinstrument.process.notices"
 _booted = False
 
@@ -29,7 +43,7 @@ def boot() -> None:
         return
     _booted = True
     try:
-        if _asked_for():
+        if turned_off() is None and switched(ENABLED):
             from .finder import install  # noqa: PLC0415 - not in a process that is switched off
 
             install()
@@ -49,21 +63,35 @@ def stand_aside(error: BaseException) -> None:
             sys.stderr.write(f"autoinstrument: not started: {reason} (agent-failed)\n")
 
 
-def _asked_for() -> bool:
-    value = os.environ.get("AUTOINSTRUMENT_ENABLED", "").strip()
-    if value not in {"", "0", "1"}:
-        name = "AUTOINSTRUMENT_ENABLED"
-        words = f"{name}={value!r} is ignored; accepted: 1, 0"
-        load(_NOTICES).tell("bad-setting", words, about=name)
-    return value == "1" and not is_disabled_sdk()
+def turned_off() -> str | None:
+    """Return the variable, with its value, that turns the agent off whoever starts it, if any.
+
+    A wrong word for the agent's own switch is told, and turns nothing off.
+    """
+    words = misspelt()
+    if words:
+        load(_NOTICES).tell("bad-setting", words, about=ENABLED)
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":  # its one accepted word
+        return "OTEL_SDK_DISABLED=true"
+    if switched(ENABLED) is False:
+        return f"{ENABLED}={os.environ[ENABLED].strip()}"
+    return None
+
+
+def misspelt() -> str | None:
+    """Return the sentence about a wrong word for the agent's own switch; None if there is none."""
+    value = os.environ.get(ENABLED, "").strip()
+    if not value or switched(ENABLED) is not None:
+        return None
+    return f"{ENABLED}={value!r} is ignored; accepted: {ACCEPTED}"
+
+
+def switched(variable: str) -> bool | None:
+    """Return whether a variable is on or off; None if it says neither."""
+    return SWITCH.get(os.environ.get(variable, "").strip().lower())
 
 
 def load(name: str) -> Any:
     """Import another part of the agent, by its name."""
     __import__(name)
     return sys.modules[name]
-
-
-def is_disabled_sdk() -> bool:
-    """Whether the user has switched OpenTelemetry off, and the agent with it."""
-    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"

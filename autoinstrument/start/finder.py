@@ -11,7 +11,7 @@ import os
 import sys
 from _thread import RLock, get_ident
 
-from . import load, stand_aside
+from . import load, stand_aside, switched
 from .adapters import ADAPTERS, OURS, PUBLISHERS, is_disabled, named_modules
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ def install() -> Finder:
             return present
     hooked = _hooked()
     without_client = {}
-    if os.environ.get("AUTOINSTRUMENT_LOG_CORRELATION", "").strip() != "0":
+    if switched("AUTOINSTRUMENT_LOG_CORRELATION") is not False:
         without_client["logging"] = _LOG_RECORDS
     finder = Finder(hooked, without_client)
     sys.meta_path.insert(0, finder)
