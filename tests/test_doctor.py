@@ -113,7 +113,7 @@ def test_where_nothing_is_wrong_it_says_what_is_traced(doctor: Doctor) -> None:
     assert found.slugs("off", "warning", "problem") == set()
 
 
-@pytest.mark.parametrize("value", [None, "", "0"])
+@pytest.mark.parametrize("value", [None, ""])
 def test_an_agent_that_is_off_here_is_no_problem(doctor: Doctor, value: str | None) -> None:
     """In a shell it is off, and `run` turns it on: so it is examined, and how is said."""
     found = doctor(**{} if value is None else {"AUTOINSTRUMENT_ENABLED": value})
@@ -257,10 +257,18 @@ def test_a_sitecustomize_before_ours_is_a_problem(
 
 def test_a_wrong_switch_is_a_problem(doctor: Doctor) -> None:
     """Who has set it wants the agent, and does not have it."""
-    found = doctor(AUTOINSTRUMENT_ENABLED="yes")
+    found = doctor(AUTOINSTRUMENT_ENABLED="ja")
     assert found.code == 1
-    expected = "AUTOINSTRUMENT_ENABLED='yes' is ignored; accepted: 1, 0"
-    assert found.line("bad-setting").what == expected
+    expected = "AUTOINSTRUMENT_ENABLED='ja' is ignored; accepted: 1, 0, "
+    assert found.line("bad-setting").what.startswith(expected)
+
+
+def test_a_switched_off_agent_is_the_one_thing_to_say(doctor: Doctor) -> None:
+    """Not even `run` starts it then, so that nothing else matters."""
+    found = doctor(AUTOINSTRUMENT_ENABLED="False")
+    (line,) = found.data["lines"]
+    assert (found.code, found.data["verdict"]) == (1, "1 problem: switched-off.")
+    assert line["what"] == "AUTOINSTRUMENT_ENABLED=False is set here, which turns the agent off"
 
 
 def test_a_disabled_sdk_is_a_problem(doctor: Doctor) -> None:

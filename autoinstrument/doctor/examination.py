@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autoinstrument.start import ENABLED, switched
+
+from . import switch
 from .interpreters import NoInterpreterError, interpreter
 from .line import Line, without_secrets
 
@@ -36,36 +39,17 @@ def examine(command: Sequence[str], with_agent: Mapping[str, str]) -> list[Line]
     """Return the findings for the interpreter that `command` starts; without one, for this one.
 
     It starts in the current environment if the agent is enabled there, otherwise in that of
-    `autoinstrument run`, which is `with_agent`.
+    `autoinstrument run`, which is `with_agent`. Where it is switched off, there is nothing else to
+    find.
     """
+    if switched(ENABLED) is False:
+        return [switch.line()]
     try:
         python = interpreter(command) if command else [sys.executable]
     except NoInterpreterError as reason:
         slug, words = reason.args
-        return [_switch(), _not_known(slug, words)]
-    return [_switch(), *_launched(command), *_found_in(python, with_agent)]
-
-
-def _switch() -> Line:
-    value = os.environ.get("AUTOINSTRUMENT_ENABLED", "").strip()
-    if value == "1":
-        return Line("ok", "enabled", "AUTOINSTRUMENT_ENABLED=1 is set here")
-    if value in {"", "0"}:
-        return Line(
-            "off",
-            "not-enabled",
-            "AUTOINSTRUMENT_ENABLED is not set here; the other checks are those under"
-            " `autoinstrument run`",
-            "A program that starts without `run` is not traced.",
-            "Start it with `autoinstrument run -- COMMAND`, or set AUTOINSTRUMENT_ENABLED=1.",
-        )
-    return Line(
-        "problem",
-        "bad-setting",
-        f"AUTOINSTRUMENT_ENABLED={value!r} is ignored; accepted: 1, 0",
-        "A program that starts without `run` is not traced.",
-        "Set it to 1.",
-    )
+        return [switch.line(), _not_known(slug, words)]
+    return [switch.line(), *_launched(command), *_found_in(python, with_agent)]
 
 
 def _launched(command: Sequence[str]) -> list[Line]:
@@ -84,12 +68,11 @@ def _launched(command: Sequence[str]) -> list[Line]:
 
 
 def _found_in(python: Sequence[str], with_agent: Mapping[str, str]) -> list[Line]:
-    enabled = os.environ.get("AUTOINSTRUMENT_ENABLED", "").strip() == "1"
     home = str(Path(__file__).absolute().parents[2])
     try:
         ended = subprocess.run(  # noqa: S603 - the user's own interpreter
             [*python, "-c", _INSIDE, _MARK, home],
-            env=os.environ if enabled else with_agent,
+            env=os.environ if switched(ENABLED) else with_agent,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
