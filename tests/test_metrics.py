@@ -5,6 +5,7 @@ Each test starts a program, since one process has one set of metrics.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,10 +146,8 @@ def test_the_longest_and_the_shortest_are_those_of_what_is_counted(
 
 
 def test_the_applications_meter_provider_wins(run: Runner, broker: str) -> None:
-    """Durations and counts are in its own readers, and nowhere else."""
+    """Durations and counts are in its own readers, as soon as these ask, and nowhere else."""
     shown = """
-import time
-time.sleep(1.5)
 (resource,) = reader.get_metrics_data().resource_metrics
 (scope,) = resource.scope_metrics
 for metric in scope.metrics:
@@ -165,6 +164,72 @@ for metric in scope.metrics:
         "messaging.client.sent.messages MESSAGE_TOO_LARGE 2",
         "messaging.client.sent.messages None 1000",
     ]
+
+
+_EXPORTING = """
+import os, sys, warnings
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter, MetricExportResult, PeriodicExportingMetricReader)
+warnings.simplefilter("ignore", DeprecationWarning)
+class Exporter(MetricExporter):
+    def export(self, data, timeout_millis=0, **_):
+        found = {metric.name: metric.data.data_points[0]
+                 for metric in data.resource_metrics[0].scope_metrics[0].metrics}
+        print(found["messaging.client.sent.messages"].value,
+              found["messaging.client.operation.duration"].count, flush=True)
+        return MetricExportResult.SUCCESS
+    def force_flush(self, timeout_millis=0):
+        return True
+    def shutdown(self, timeout_millis=0, **_):
+        pass
+def set_up():
+    reader = PeriodicExportingMetricReader(Exporter(), 60_000)
+    metrics.set_meter_provider(MeterProvider([reader]))
+def write(count):
+    from confluent_kafka import Producer
+    producer = Producer({"bootstrap.servers": sys.argv[1], "log_level": 0})
+    for _ in range(count):
+        producer.produce("orders", b"v")
+    producer.flush()
+    return producer
+"""
+
+
+@pytest.mark.parametrize("order", ["set_up(); write(5)", "write(5); set_up()"])
+def test_a_short_programs_own_provider_gets_the_last_counts(
+    run: Runner, broker: str, order: str
+) -> None:
+    """It shuts down before the agent's end, and before the background has come to the writes."""
+    done = run(f"{_EXPORTING}{order}", broker)
+    assert (done.stdout, done.stderr) == ("5 5\n", "")
+
+
+def test_a_provider_that_is_shut_down_is_left_alone(run: Runner, broker: str) -> None:
+    """The SDK's would print that it can give no meter any more."""
+    early = "set_up(); metrics.get_meter_provider().shutdown(); write(5)"
+    late = "set_up(); write(5); metrics.get_meter_provider().shutdown(); write(2)"
+    for order, shown, written in (early, "", 5), (late, "5 5\n", 7):
+        done = run(f"{_EXPORTING}{order}", broker)
+        assert (done.stdout, done.stderr, len(done.writes)) == (shown, "", written)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_forked_childs_provider_gets_the_childs_own_counts(run: Runner, broker: str) -> None:
+    """It inherits the parent's instruments, and asks them for what has become of the child."""
+    program = f"""{_EXPORTING}
+set_up()
+inherited = write(5)
+child = os.fork()
+if child == 0:
+    write(7)
+    sys.exit()
+os.waitpid(child, 0)
+"""
+    done = run(program, broker)
+    sent = [line.split()[0] for line in done.stdout.splitlines()]
+    assert (sent, done.stderr) == (["7", "5"], "")
 
 
 def test_spans_may_go_to_a_provider_and_metrics_to_an_exporter(

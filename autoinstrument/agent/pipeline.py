@@ -168,13 +168,15 @@ def _export_queue(
         return MetricExport(counts.metrics(), asked_for, recorders, parts.resource, parts.scope)
 
     interval = number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
-    return ExportQueue(
+    queue = ExportQueue(
         [destination(exporter, parts) for exporter in found],
         Meter(counts.metrics(), interval, metric_export) if settings().metrics else None,
         interval=min(number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000, 1.0),
         batch=number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 2048),
         most_waiting=number("OTEL_BSP_MAX_QUEUE_SIZE", 2**16),
     )
+    counts.metrics().waiting.append(queue.count_waiting)
+    return queue
 
 
 def _record(recording: Recording, data: MetricsData) -> None:

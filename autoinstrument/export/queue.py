@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # 0.5 ms, where the interpreter would take it away only after 5.
 _SLICE = 64
 _SHARE = 8  # or this part of what waits, since an application that never rests must be kept up with
+_PATIENCE_WITH_COUNTS = 1.0  # seconds
 _PATIENCE_AT_EXIT = 5.0  # seconds without a single batch accepted, then the rest is given up
 
 
@@ -60,6 +61,9 @@ class ExportQueue:
         self._interval = interval
         self._batch = batch
         self._most_waiting = most_waiting
+        self._counting = threading.RLock()  # for who counts within the call of a signal's handler
+        self._ahead = 0
+        """So many of those that wait, the oldest, are counted already."""
         self._many = min(most_waiting // _SHARE, 2 * batch)
         """So many are not left waiting until the interval is over: what they hold is used again."""
         self._waiting: deque[Operation] = deque()
@@ -93,6 +97,19 @@ class ExportQueue:
         if self._thread is None:
             self._start()
 
+    def count_waiting(self) -> None:
+        """Count what is waiting, for who asks for the counts now; it is exported in its turn."""
+        # Never for long: who counts may use a lock of the provider's that the caller has.
+        if self._meter is None or not self._counting.acquire(timeout=_PATIENCE_WITH_COUNTS):
+            return
+        try:
+            waiting = list(self._waiting)
+            fresh, self._ahead = waiting[self._ahead :], len(waiting)
+            with self._guard:
+                self._meter.count(fresh)
+        finally:
+            self._counting.release()
+
     def finish(self) -> None:
         """Export what is waiting, as long as there is progress, and close the exporters.
 
@@ -110,11 +127,14 @@ class ExportQueue:
         else:
             self._drain_at_exit()
         while self._waiting:
-            self._drop(self._waiting.popleft())
+            with self._counting:
+                given_up = self._waiting.popleft()
+                self.dropped += self._is_wanted(given_up)
+                self._count([given_up])
         with self._lock:
-            given_up, self._unanswered = self._unanswered, 0
-        if given_up:
-            self.dropped += given_up
+            unanswered, self._unanswered = self._unanswered, 0
+        if unanswered:
+            self.dropped += unanswered
             tell("export-failed", "the last export was not answered: see `autoinstrument doctor`")
         with self._guard:
             self._log.finish()
@@ -181,9 +201,9 @@ class ExportQueue:
         begun = time.thread_time_ns()
         with self._guard:
             while self._waiting and self._in_hand < self._batch:
-                operations = self._slice()
-                if self._meter is not None:
-                    self._meter.count(operations)
+                with self._counting:
+                    operations = self._slice()
+                    self._count(operations)
                 self._log.tell(operations)
                 spans = self._wanted(operations)
                 self._unanswered += len(spans)
@@ -211,6 +231,13 @@ class ExportQueue:
         self.dropped += self._is_wanted(operation)
         if self._meter is not None:
             self._meter.count([operation])
+
+    def _count(self, taken: list[Operation]) -> None:
+        """Count what has been taken from the queue, unless that has been done in advance."""
+        fresh = taken[self._ahead :]
+        self._ahead = max(0, self._ahead - len(taken))
+        if self._meter is not None:
+            self._meter.count(fresh)
 
     def _wanted(self, operations: list[Operation]) -> list[Operation]:
         if not self._destinations:

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The upper bounds of the buckets in seconds, as the conventions advise."""
 
+DURATIONS = {
+    "messaging.client.operation.duration": "Duration of an operation that a client initiated.",
+    "messaging.process.duration": "Duration of the processing of a message.",
+}
+"""The histograms, with their descriptions."""
+NANO = 1e9
+
 _BOUNDS = [int(bound * 1_000_000_000) for bound in BOUNDS]
 _COMMON = (
     "messaging.system",
@@ -39,7 +46,6 @@ _COMMON = (
 _MOST_SERIES = 2000  # the SDK's limit, beyond which it counts under one attribute as well
 _OVERFLOW: Labels = (("otel.metric.overflow", True),)
 _MESSAGE = "{message}"
-_NANO = 1e9
 # What has failed in the process, before the client had taken the message.
 _NOT_SENT = {
     errors.QUEUE_FULL,
@@ -145,6 +151,8 @@ class Metrics:
         self.dropped: Callable[[], int] = int
         """Counts the spans that no exporter took."""
         self.statistics: WeakSet[Statistics] = WeakSet()
+        self.waiting: list[Callable[[], object]] = []
+        """Each counts what has ended and waits to be counted."""
         self._received: dict[Labels, Count] = {}
         self.series: dict[tuple[Labels, str, str | None], Durations] = {}
         self._lock = threading.Lock()
@@ -198,6 +206,11 @@ class Metrics:
         attributes.cached.setdefault(self, {})[outcome] = series
         return series
 
+    def catch_up(self) -> None:
+        """Count what has ended, without waiting for the background to do so."""
+        for count in self.waiting:
+            count()
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing was counted yet."""
@@ -238,7 +251,7 @@ class Metrics:
         found: Gauges = {
             IN_FLIGHT: {(): self.in_flight()},
             _COST: {
-                (("autoinstrument.part", part),): cost.total / cost.calls / _NANO
+                (("autoinstrument.part", part),): cost.total / cost.calls / NANO
                 for part, cost in costs.items()
                 if cost.calls
             },

@@ -21,4 +21,5 @@ def metrics() -> Metrics:
 def forget() -> None:
     """Start over in a forked child: the counts so far belong to the parent."""
     global _metrics  # noqa: PLW0603 - see there
-    _metrics = None
+    if _metrics is not None:  # the application's provider may ask for them at any time
+        _metrics = Metrics(in_flight)

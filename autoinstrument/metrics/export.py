@@ -1,7 +1,6 @@
-"""Exports metrics to the application's provider, to an exporter or into the recording.
+"""Exports metrics to an exporter or into the recording.
 
-An exporter gets the same data as from the SDK's own reader, once per interval. The application's
-provider gets each duration as it comes, because the API cannot take a whole histogram.
+An exporter gets the same data as from the SDK's own reader, once per interval.
 """
 
 from __future__ import annotations
@@ -9,15 +8,13 @@ from __future__ import annotations
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import metrics as api
 from opentelemetry.sdk.metrics import Counter, Histogram
 from opentelemetry.sdk.metrics import export as sdk
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExportResult
 
 from autoinstrument.process.notices import tell
-from autoinstrument.process.version import __version__
 
-from .counts import BOUNDS, IN_FLIGHT
+from .counts import BOUNDS, DURATIONS, IN_FLIGHT, NANO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,17 +22,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    from autoinstrument.tracing.operation import Operation
-
-    from .counts import Durations, Metrics
+    from .counts import Metrics
     from .kinds import Kind, Labels
 
-_NANO = 1e9
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
-_DURATIONS = {
-    "messaging.client.operation.duration": "Duration of an operation that a client initiated.",
-    "messaging.process.duration": "Duration of the processing of a message.",
-}
 
 
 class MetricExport:
@@ -120,15 +110,15 @@ class MetricExport:
                     start_time_unix_nano=start,
                     time_unix_nano=now,
                     count=sum(buckets),
-                    sum=total / _NANO,
+                    sum=total / NANO,
                     bucket_counts=buckets,
                     explicit_bounds=BOUNDS,
-                    min=series.least / _NANO if of_all else None,  # type: ignore[arg-type] # optional in OTLP
-                    max=series.most / _NANO if of_all else None,  # type: ignore[arg-type] # as above
+                    min=series.least / NANO if of_all else None,  # type: ignore[arg-type] # optional in OTLP
+                    max=series.most / NANO if of_all else None,  # type: ignore[arg-type] # as above
                 )
                 points.setdefault(series.name, []).append(point)
         return [
-            sdk.Metric(name, _DURATIONS[name], "s", sdk.Histogram(of_name, temporality))
+            sdk.Metric(name, DURATIONS[name], "s", sdk.Histogram(of_name, temporality))
             for name, of_name in points.items()
         ]
 
@@ -151,44 +141,3 @@ def _gauge(kind: Kind, values: Mapping[Labels, float], now: int) -> sdk.Metric:
         sdk.NumberDataPoint(dict(labels), now, now, value) for labels, value in values.items()
     ]
     return sdk.Metric(kind.name, kind.description, kind.unit, sdk.Gauge(points))
-
-
-class ApplicationMetrics:
-    """The application's own MeterProvider, which gets each duration as it comes."""
-
-    def __init__(self, provider: api.MeterProvider, metrics: Metrics) -> None:
-        meter = provider.get_meter("autoinstrument", __version__)
-        self._histograms = {
-            name: meter.create_histogram(
-                name, "s", description, explicit_bucket_boundaries_advisory=list(BOUNDS)
-            )
-            for name, description in _DURATIONS.items()
-        }
-        self._metrics = metrics
-        self._known: set[Kind] = set()
-        self._meter = meter
-        self._observe(metrics.counters, meter.create_observable_counter)
-        self.refresh()
-
-    def record(self, series: Durations, operation: Operation) -> None:
-        """Record one operation, which `series` has counted."""
-        self._histograms[series.name].record(operation.elapsed / _NANO, series.attributes)
-
-    def refresh(self) -> None:
-        """Let it observe what has come to be measured since the last time."""
-        self._observe(self._metrics.gauges, self._meter.create_observable_gauge)
-
-    def _observe(self, current: Callable[[], Mapping[Kind, Any]], create: Any) -> None:
-        for kind in current().keys() - self._known:
-            self._known.add(kind)
-            create(kind.name, [_observed(current, kind)], kind.unit, kind.description)
-
-
-def _observed(
-    current: Callable[[], Mapping[Kind, Mapping[Labels, float]]], kind: Kind
-) -> Callable[[api.CallbackOptions], Iterable[api.Observation]]:
-    def observe(_: api.CallbackOptions) -> Iterable[api.Observation]:
-        points = current().get(kind, {})
-        return [api.Observation(value, dict(labels)) for labels, value in points.items()]
-
-    return observe

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any
-
-from opentelemetry.metrics import _internal as api
+from typing import TYPE_CHECKING
 
 from autoinstrument.process import fork
+
+from .application import ApplicationMetrics, provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autoinstrument.tracing.operation import Operation
 
     from .counts import Metrics
-    from .export import ApplicationMetrics, MetricExport
+    from .export import MetricExport
 
 
 _IN_FLIGHT_INTERVAL = 1.0  # seconds: as often as spans
@@ -36,30 +36,30 @@ class Meter:
         self._in_flight_due = monotonic() + _IN_FLIGHT_INTERVAL
         self._make_export = export
         self._export: MetricExport | None = None
-        self._provider: Any = None
-        self._application: ApplicationMetrics | None = None
+        self._application = ApplicationMetrics()
 
     def count(self, operations: Sequence[Operation]) -> None:
         """Count ended operations, here and in the application's provider if it has one."""
         self.metrics.count(operations)
-        application = self._find_application()
-        if application is not None:
+        if provider() is not None:
             for operation in operations:
                 series = self.metrics.series_of(operation)
                 if series is not None:
-                    application.record(series, operation)
+                    self._application.record(series, operation)
 
     def count_at_once(self, operation: Operation) -> bool:
         """Count an ended operation if that costs next to nothing; return whether it was counted.
 
         It does not where the application has instruments, and where somebody else is counting.
         """
-        return _provider() is None and self.metrics.count_at_once(operation)
+        return provider() is None and self.metrics.count_at_once(operation)
 
     def export_when_due(self) -> None:
         """Export if the interval is over; record the messages in flight every second."""
         now = monotonic()
-        if now >= self._due:
+        if provider() is not None:
+            self._application.refresh()
+        elif now >= self._due:
             self._due = now + self._interval
             self._export_now()
         elif now >= self._in_flight_due:
@@ -70,34 +70,17 @@ class Meter:
 
     def finish(self) -> None:
         """Export once more, at the end of the process."""
-        self._export_now()
+        if provider() is None:
+            self._export_now()
         if self._export is not None:
             self._export.shutdown()
 
     def _export_now(self) -> None:
-        if self._application is not None:
-            self._application.refresh()
-        else:
-            self._ensure_export()
-            if self._export is not None:
-                self._export.export()
+        self._ensure_export()
+        if self._export is not None:
+            self._export.export()
 
     def _ensure_export(self) -> None:
-        if self._application is None and self._export is None and not self.metrics.is_empty:
+        if self._export is None and not self.metrics.is_empty:
             with fork.whole:
                 self._export = self._make_export()
-
-    def _find_application(self) -> ApplicationMetrics | None:
-        provider = _provider()
-        if provider is not None and provider is not self._provider:
-            with fork.whole:
-                from .export import ApplicationMetrics  # noqa: PLC0415 - see `export`
-
-            self._provider = provider
-            self._application = ApplicationMetrics(provider, self.metrics)
-        return self._application
-
-
-def _provider() -> Any:
-    # Private, since the public getter may itself set a provider that a variable names.
-    return getattr(api, "_METER_PROVIDER", None)
