@@ -100,7 +100,7 @@ neither the client's nor the broker's goes by its name (`exception_name`).
 from __future__ import annotations
 
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from autoinstrument.metrics.current import metrics
 from autoinstrument.metrics.kinds import Gauges, Kind
@@ -215,38 +215,49 @@ class Patches:
 
     def __init__(self) -> None:
         self.original: dict[str, Callable[..., Any]] = {}
-        self._places: list[tuple[type, str, Any]] = []
+        self._places: dict[tuple[type, str], tuple[Any, str, Any]] = {}
 
     def replace(self, kind: type, name: str, replacement: Callable[..., Any]) -> None:
         """Put `replacement` in the place of a method, whose name, signature and docstring it gets.
 
-        A method that is replaced already stays so: a module may be loaded again. Raises ValueError
-        if the qualified name already belongs to a class of another module.
+        A method that is replaced already stays so: a module may be loaded again. What another agent
+        has wrapped is replaced within, where it would stand had the other agent come later. Raises
+        ValueError if the qualified name already belongs to a class of another module.
         """
-        if any((place, method) == (kind, name) for place, method, _ in self._places):
+        if (kind, name) in self._places:
             return
         qualified = f"{kind.__qualname__}.{name}"
-        for place, method, _ in self._places:
-            if (
-                f"{place.__qualname__}.{method}" == qualified
-                and place.__module__ != kind.__module__
-            ):
+        for other, method in self._places:
+            module = other.__module__  # one that is loaded again has classes of the same name
+            if f"{other.__qualname__}.{method}" == qualified and module != kind.__module__:
                 raise ValueError(
-                    f"{place.__module__} and {kind.__module__} both have a {qualified}:"
-                    " use a Patches for each"
+                    f"{module} and {kind.__module__} both have a {qualified}: use a Patches for each"
                 )
-        self.original[qualified] = original = getattr(kind, name)
-        self._places.append((kind, name, vars(kind).get(name)))
-        setattr(kind, name, update_wrapper(replacement, original))
+        holder, attribute, own = _place(kind, name)
+        self.original[qualified] = original = getattr(holder, attribute)
+        self._places[kind, name] = holder, attribute, own
+        setattr(holder, attribute, update_wrapper(replacement, original))
 
     def undo(self) -> None:
         """Put the client's own methods back."""
         while self._places:
-            kind, name, own = self._places.pop()
+            _, (holder, attribute, own) = self._places.popitem()
             if own is None:  # it was inherited
-                delattr(kind, name)
+                delattr(holder, attribute)
             else:
-                setattr(kind, name, own)
+                setattr(holder, attribute, own)
+
+
+def _place(kind: type, name: str) -> tuple[Any, str, Any]:
+    """Return what holds a method, by which attribute, and the method; None if it is inherited.
+
+    Within the proxies of wrapt, by which other agents wrap it: their types have that attribute.
+    """
+    holder: Any = kind
+    attribute, method = name, cast("Any", vars(kind).get(name))
+    while hasattr(type(method), "__wrapped__"):
+        holder, attribute, method = method, "__wrapped__", method.__wrapped__
+    return holder, attribute, method
 
 
 def require_parameters(method: Any, *expected: str) -> None:

@@ -9,6 +9,8 @@ from opentelemetry import context as context_api
 from autoinstrument.process.notices import tell
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
@@ -16,26 +18,63 @@ if TYPE_CHECKING:
 # read the plain name, which is still set by `suppress_instrumentation` of contrib before 0.44.
 _KEY = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
 _OLD_KEY = "suppress_instrumentation"
-_OTHER_AGENTS = {
-    "opentelemetry.instrumentation.confluent_kafka",
-    "opentelemetry.instrumentation.kafka",
-    "opentelemetry.instrumentation.aiokafka",
-}
+_CONTRIB = "opentelemetry.instrumentation."
+_AGENTS = {f"{_CONTRIB}confluent_kafka", f"{_CONTRIB}kafka", f"{_CONTRIB}aiokafka", "ddtrace"}
+_DATADOG_COMPONENTS = {"kafka", "aiokafka"}
+CALLERS = {f"{_CONTRIB}aiokafka.utils"}
+"""The modules that end the span of a write, and then call the client with its headers.
+
+https://github.com/open-telemetry/opentelemetry-python-contrib/issues/4871
+"""
 
 
 def suppressed(context: Context, span: Span) -> bool:
     """Whether a write in `context`, where `span` is current, is not ours to trace."""
     if context.get(_KEY) or context.get(_OLD_KEY):
         return True
-    if _scope_name(span) not in _OTHER_AGENTS or _kind(span) != "PRODUCER":
-        return False
-    tell("other-agent", f"{_scope_name(span)} already traces writes; they get no span of ours")
+    agent = _other_agent(span)
+    return agent is not None and _is_told(agent)
+
+
+def traced_by_caller(caller: FrameType) -> bool:
+    """Whether the caller, one of `CALLERS`, has made a span for this write and ended it.
+
+    One of its variables is all that still refers to that span.
+    """
+    agents = map(_other_agent, list(caller.f_locals.values()))
+    return any(agent is not None and _is_told(agent) for agent in agents)
+
+
+def _other_agent(span: Any) -> str | None:
+    """Return the instrumentation that has made `span` for a write; None where none has.
+
+    One that is there and makes no spans, for want of a provider say, does not count.
+    """
+    scope = getattr(span, "instrumentation_scope", None)
+    if scope is not None:
+        agent = getattr(scope, "name", None)
+    elif getattr(span, "_ddspan", None) is not None:
+        agent = _datadog(span)
+    else:
+        return None
+    return agent if agent in _AGENTS and _is_of_producer(span) else None
+
+
+def _datadog(span: Any) -> str | None:
+    """Return the name of ddtrace for a span that one of its integrations of Kafka has made.
+
+    With DD_TRACE_OTEL_ENABLED, its spans are current for OpenTelemetry as well.
+    """
+    component = span._ddspan.get_tag("component")  # noqa: SLF001 - its scope, so to speak
+    return "ddtrace" if component in _DATADOG_COMPONENTS else None
+
+
+def _is_of_producer(span: Any) -> bool:
+    kind = getattr(span, "kind", None)
+    return str(getattr(kind, "name", kind)).upper() == "PRODUCER"  # ddtrace has it as a word
+
+
+def _is_told(agent: str) -> bool:
+    words = f"{agent} traces the writes already, so this agent makes no spans of them"
+    tell("other-agent", f"{words}; to have this agent's spans, turn the other one off", about=agent)
     return True
-
-
-def _scope_name(span: Any) -> str | None:
-    return getattr(getattr(span, "instrumentation_scope", None), "name", None)
-
-
-def _kind(span: Any) -> str | None:
-    return getattr(getattr(span, "kind", None), "name", None)

@@ -22,7 +22,7 @@ from .headers import FLAGS, Headers, MessageHeaders
 from .injection import injected
 from .operation import TEXTS, Operation, current_context, cut_key
 from .propagators import global_textmap
-from .suppression import suppressed
+from .suppression import CALLERS, suppressed, traced_by_caller
 from .unit import unit_in, unit_of
 from .workers import without_stale
 
@@ -56,6 +56,12 @@ def open_write(  # noqa: PLR0913, PLR0917 - what a write consists of
     """
     attributes = producer.topics[topic]
     if attributes is None:
+        return None
+    if (
+        headers is not None
+        and frame.f_globals.get("__name__") in CALLERS
+        and traced_by_caller(frame)
+    ):
         return None
     context = current_context()
     if context:

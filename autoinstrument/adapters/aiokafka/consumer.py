@@ -16,7 +16,7 @@ _originals = patches.original
 
 def install(consumer: Any) -> None:
     """Make the messages of the class `AIOKafkaConsumer` units of work."""
-    if getattr(consumer.getone, "__wrapped__", None) is None and wants_consumers():
+    if wants_consumers():
         patches.replace(consumer, "getone", _getone)
         patches.replace(consumer, "getmany", _getmany)
         enclose(patches, consumer, {"commit": _consumers.commit, "stop": _consumers.closing})

@@ -27,8 +27,6 @@ def install(module: Any) -> None:
     """Trace the producer in the module that defines it; doing it twice changes nothing."""
     producer, accumulator = module.AIOKafkaProducer, module.MessageAccumulator
     batch = sys.modules[accumulator.__module__].MessageBatch
-    if getattr(producer.send, "__wrapped__", None) is not None:
-        return
     require_parameters(producer.send, *_SEND)
     require_parameters(producer.send_batch, *_SEND_BATCH)
     batches.check(batch, accumulator)

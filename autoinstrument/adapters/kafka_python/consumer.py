@@ -16,7 +16,7 @@ _originals = patches.original
 
 def install(consumer: Any) -> None:
     """Make the messages of the class `KafkaConsumer` units of work."""
-    if getattr(consumer.poll, "__wrapped__", None) is None and wants_consumers():
+    if wants_consumers():
         for name, replacement in _METHODS.items():
             patches.replace(consumer, name, replacement)
         enclose(patches, consumer, {"commit": _consumers.commit, "close": _consumers.closing})

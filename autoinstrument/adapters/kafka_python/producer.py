@@ -46,8 +46,6 @@ _sending = _Sending()
 def install(module: Any) -> None:
     """Trace the producer in the module that defines it; doing it twice changes nothing."""
     producer, accumulator = module.KafkaProducer, module.RecordAccumulator
-    if getattr(producer.send, "__wrapped__", None) is not None:
-        return
     for method, expected in (producer.send, _SEND), (accumulator.append, _APPEND):
         require_parameters(method, *expected)
     patches.replace(accumulator, "append", _append)
