@@ -575,7 +575,10 @@ def test_another_agent_is_named_when_installed_and_a_warning_when_active(
     found = doctor(PYTHONPATH=path)
     assert (found.code, found.slugs("warning")) == (0, {"other-agent"})
     assert found.line("other-agent").what == "ddtrace starts with this interpreter"
-    assert "newrelic 14.1.0 is installed" in found.line("other-agents").what
+    assert "this agent's spans are made as well" in found.line("other-agent").why
+    assert any("newrelic 14.1.0 is installed" in each.what for each in found.lines("other-agents"))
+    bridged = doctor(PYTHONPATH=path, DD_TRACE_OTEL_ENABLED="true").line("other-agent")
+    assert "If it makes a span of a write, this agent makes none" in bridged.why
 
 
 def test_bad_settings_are_told_in_the_words_of_a_service(doctor: Doctor) -> None:
@@ -914,12 +917,20 @@ def test_the_options_of_a_command_are_those_before_its_program(
     assert interpreter(["python3", *arguments.split()]) == ["python3", *expected]
 
 
-@pytest.mark.parametrize("launcher", ["opentelemetry-instrument", "ddtrace-run"])
+@pytest.mark.parametrize(
+    ("launcher", "whose"),
+    [
+        ("opentelemetry-instrument", "this agent makes none"),
+        ("ddtrace-run", "this agent's spans are made as well"),
+    ],
+)
 def test_the_launcher_of_another_agent_is_a_warning(
-    doctor: Doctor, tmp_path: Path, launcher: str
+    doctor: Doctor, tmp_path: Path, launcher: str, whose: str
 ) -> None:
     """Its agent is not active in the examination, so the command itself is looked at."""
     script = tmp_path / launcher
     script.write_text(f"#!{sys.executable}\n")
     script.chmod(0o755)
-    assert launcher in doctor(script, "python", "app.py").line("other-agent").what
+    line = doctor(script, "python", "app.py").line("other-agent")
+    assert launcher in line.what
+    assert whose in line.why

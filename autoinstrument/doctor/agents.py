@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from importlib_metadata import PackageNotFoundError, version
 
+from . import coexistence
 from .line import Line
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ _AGENTS = {
 def lines(loaded: AbstractSet[str]) -> list[Line]:
     """Return a line for each agent; `loaded` are the modules that startup imported."""
     found = [
-        _active(name) if module in loaded else _installed(name, number)
+        coexistence.line(name, f"{name} starts with this interpreter")
+        if module in loaded
+        else _installed(name, number)
         for name, module in _AGENTS.items()
         if (number := _version(name)) or module in loaded
     ]
@@ -44,14 +47,4 @@ def _version(distribution: str) -> str | None:
 def _installed(distribution: str, number: str | None) -> Line:
     return Line(
         "ok", "other-agents", f"{distribution} {number} is installed, but not active at startup"
-    )
-
-
-def _active(distribution: str) -> Line:
-    return Line(
-        "warning",
-        "other-agent",
-        f"{distribution} starts with this interpreter",
-        "It may trace the same writes, so that a message would have two spans.",
-        "Turn its Kafka tracing off, or do not start it.",
     )

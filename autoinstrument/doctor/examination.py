@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from autoinstrument.start import ENABLED, switched
 
-from . import switch
+from . import coexistence, switch
 from .interpreters import NoInterpreterError, interpreter
 from .line import Line, without_secrets
 
@@ -56,15 +56,8 @@ def _launched(command: Sequence[str]) -> list[Line]:
     name = Path(command[0]).stem if command else ""
     if name not in _LAUNCHERS:
         return []
-    return [
-        Line(
-            "warning",
-            "other-agent",
-            f"{name} starts another agent, which was not active during these checks",
-            "It may trace the same writes, so that a message would have two spans.",
-            "Leave it out, or turn its Kafka tracing off.",
-        )
-    ]
+    what = f"{name} starts another agent, which was not active during these checks"
+    return [coexistence.line(name, what)]
 
 
 def _found_in(python: Sequence[str], with_agent: Mapping[str, str]) -> list[Line]:
