@@ -6,7 +6,7 @@ only do through names that are not all public; where one is missing, the last on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
@@ -65,7 +65,7 @@ class ApplicationPipeline:
         if tracer.resource is not self._resource:  # the SDK replaces it in a forked child
             self._resource = tracer.resource
             self._builder = SpanBuilder(*parts_of(tracer))
-        if operation.is_wanted:
+        if operation.is_wanted and not _is_shut_down(tracer.span_processor):
             for span in self._builder.spans(operation):
                 tracer.span_processor.on_end(span)
         self._count(operation)
@@ -147,6 +147,11 @@ def _takes_finished_spans(tracer: Tracer) -> bool:
         return False
     processors = getattr(getattr(tracer, "span_processor", None), "_span_processors", None)
     return processors is not None and all(map(_waits_for_the_end, processors))
+
+
+def _is_shut_down(processors: Any) -> bool:
+    """Whether one of a provider's processors would print of each span that it is shut down."""
+    return any(getattr(each, "_shutdown", False) for each in processors._span_processors)  # noqa: SLF001 - as seen above
 
 
 def _waits_for_the_end(processor: SpanProcessor) -> bool:
