@@ -238,7 +238,10 @@ other.flush()
     done = run(program, broker)
     assert [span.attributes.get("error.type") for span in done.writes] == ["lost_at_exit", None]
     assert "dropped" in done.writes[0].status_message
-    assert "with 1 written messages unanswered; call flush()" in done.stderr
+    assert (
+        ": 1 message had no answer when the program ended; before it ends, call flush()"
+        in done.stderr
+    )
     assert done.stderr.count("lost-at-exit") == 1
 
 

@@ -120,7 +120,7 @@ def test_an_exporter_that_refuses_its_settings_leaves_the_others(
     settings = {"OTEL_TRACES_EXPORTER": "otlp_proto_grpc", "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}
     record = str(tmp_path / "kept.jsonl")
     done = run(ONE, broker, AUTOINSTRUMENT_RECORD=record, **settings)
-    assert re.findall(r"'soon' \((.*)\)", done.stderr) == ["exporter-unusable"]
+    assert re.findall(r"'soon'.* \((.*)\)", done.stderr) == ["exporter-unusable"]
     assert len(spans_of_recording(tmp_path / "kept.jsonl")) == 2
 
 
@@ -132,7 +132,7 @@ def test_an_exporter_that_is_down_neither_stops_nor_floods(
     settings = {"OTEL_TRACES_EXPORTER": f"otlp_proto_{protocol}"}
     done = run(ONE, broker, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", **settings)
     assert done.code == 0
-    assert re.fullmatch(r".* \(export-failed\)\n.*: 1 \(spans-dropped\)\n", done.stderr)
+    assert re.fullmatch(r".* \(export-failed\)\n.* 1 operation .* \(spans-dropped\)\n", done.stderr)
 
 
 def test_an_unwritable_recording_is_told_once(run: Runner, broker: str, tmp_path: Path) -> None:

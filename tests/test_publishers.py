@@ -406,7 +406,7 @@ publisher.close()
     done = trace(program, AUTOINSTRUMENT_TRACE=NAMED)
     (write,) = done.writes
     assert write.attributes["error.type"] == "lost_at_exit"
-    assert "1 written messages unanswered" in done.stderr
+    assert "1 message had no answer when the program ended" in done.stderr
 
 
 @pytest.mark.parametrize(

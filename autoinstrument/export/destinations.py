@@ -63,8 +63,8 @@ def _telling(exporter: SpanExporter, send: Callable[[_Sent], bool]) -> Callable[
     def telling(what: _Sent) -> bool:
         has_arrived = send(what)
         if not has_arrived:
-            name = type(exporter).__name__
-            tell("export-failed", f"{name} could not export spans: see `autoinstrument doctor`")
+            words = f"{type(exporter).__name__} could not export spans"
+            tell("export-failed", f"{words}; for the reason, run: autoinstrument doctor")
         return has_arrived
 
     return telling

@@ -72,16 +72,17 @@ def _load(signal: str, name: str) -> Any:
             if is_interruption(error):
                 raise
             words = f"{type(error).__name__}: {error}"
-            tell("exporter-unusable", f"the exporter {name!r} cannot be created: {words}", name)
+            words = f"the exporter {name!r} cannot be created: {words}; correct its settings"
+            tell("exporter-unusable", words, name)
             return None
         _silence(exporter)
         return exporter
     remedy = (
-        "pip install 'autoinstrument[otlp]'"
+        "run: pip install 'autoinstrument[otlp]'"
         if name in _OTLP.values()
         else "install the package that provides it"
     )
-    tell("exporter-missing", f"no exporter {name!r} is installed: {remedy}", name)
+    tell("exporter-missing", f"the exporter {name!r} is not installed; {remedy}", name)
     return None
 
 

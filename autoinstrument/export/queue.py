@@ -89,7 +89,8 @@ class ExportQueue:
         waiting = len(self._waiting)
         if waiting >= self._most_waiting:
             self._drop(operation)
-            tell("spans-dropped", f"the queue is full ({waiting} operations); more are dropped")
+            words = f"the queue of spans is full ({waiting} operations), and more are dropped"
+            tell("spans-dropped", f"{words}; OTEL_BSP_MAX_QUEUE_SIZE can make it longer")
             return
         self._waiting.append(operation)
         if waiting == self._many:
@@ -135,7 +136,8 @@ class ExportQueue:
             unanswered, self._unanswered = self._unanswered, 0
         if unanswered:
             self.dropped += unanswered
-            tell("export-failed", "the last export was not answered: see `autoinstrument doctor`")
+            words = "the last export was not answered; for the reason, run: autoinstrument doctor"
+            tell("export-failed", words)
         with self._guard:
             self._log.finish()
         for destination in self._destinations:
@@ -143,8 +145,8 @@ class ExportQueue:
                 destination.shutdown()
         dropped = self.dropped + guard.dropped()
         if dropped:
-            words = f"operations whose spans were dropped: {dropped}"
-            tell("spans-dropped", words, about="total")
+            operations = "1 operation" if dropped == 1 else f"{dropped} operations"
+            tell("spans-dropped", f"the spans of {operations} were dropped in all", about="total")
 
     def _start(self) -> None:
         # Who has the lock starts it already: another thread, or this one, if a signal handler asks.

@@ -57,7 +57,8 @@ class Recording:
             self._append(line)
         except OSError as error:
             self._usable = False
-            tell("recording-unwritable", f"{self.path} cannot be written: {error.strerror}")
+            words = f"{self.path} cannot be written: {error.strerror}"
+            tell("recording-unwritable", f"{words}; its spans are dropped")
             return False
         return True
 

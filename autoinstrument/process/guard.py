@@ -75,12 +75,11 @@ class Guard:
         last = self._failures
         last.append(monotonic())
         if len(last) < (last.maxlen or 1) or last[-1] - last[0] > _PERIOD:
-            self._tell(error, "failed, the application goes on", self.name)
+            self._tell(error, "failed", self.name)
         elif not self.is_off:
             self.stand_aside()
             often = f" {len(last)} times within a minute" if len(last) > 1 else ""
-            words = f"failed{often} and stands aside, the application goes on"
-            self._tell(error, words, f"{self.name} aside")
+            self._tell(error, f"failed{often} and stands aside", f"{self.name} aside")
 
     def abandoning(self, *abandoned: Abandoned) -> _Abandoning:
         """Return what contains failures as `with guard:` does, and abandons what they happen to."""
@@ -91,7 +90,7 @@ class Guard:
         self.is_off = True
 
     def _tell(self, error: Exception, what: str, about: str) -> None:
-        words = f"{self.name} {what}: {type(error).__name__}: {error}"
+        words = f"{self.name} {what}: {type(error).__name__}: {error}; the application goes on"
         # Not by way of the settings: what has failed may be any part of the agent.
         is_wanted = switched("AUTOINSTRUMENT_DEBUG")
         tell(self.slug, words, about=about, error=error if is_wanted else None)

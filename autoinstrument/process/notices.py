@@ -10,8 +10,8 @@ SLUGS = {
     "exporter-missing": "the configured exporter is not installed",
     "exporter-unusable": "the configured exporter does not accept its settings",
     "export-failed": "spans could not be exported and were dropped",
-    "lost-at-exit": "messages were still unanswered when the program ended",
-    "other-agent": "another instrumentation traces the same writes; this agent leaves them to it",
+    "lost-at-exit": "messages had no answer when the program ended",
+    "other-agent": "another agent traces the same writes; this agent leaves them to it",
     "recording-unwritable": "the recording cannot be written; spans are dropped",
     "spans-dropped": "spans were dropped, because the queue was full or another warning says why",
 }

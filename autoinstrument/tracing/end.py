@@ -16,10 +16,11 @@ def decide(error: BaseException | None) -> None:
             consumer.end(error)
     lost = end_producers()
     if lost:
+        messages = "1 message" if lost == 1 else f"{lost} messages"
         tell(
             "lost-at-exit",
-            f"the program ended with {lost} written messages unanswered; "
-            "call flush() or close() on the producer before",
+            f"{messages} had no answer when the program ended; before it ends, call flush() or"
+            " close() on the producer, with aiokafka: await stop()",
         )
 
 

@@ -18,7 +18,8 @@ try:
 except ValueError as error:  # OTEL_PROPAGATORS, read by that import, names what is not installed
     tell(
         "bad-setting",
-        f"{str(error).rstrip('.')}; trace context and baggage are propagated",
+        f"OTEL_PROPAGATORS is ignored: {str(error).rstrip('.')}; trace context and baggage are"
+        " propagated",
         "OTEL_PROPAGATORS",
     )
     _stand_in = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
