@@ -230,9 +230,8 @@ class Patches:
         for other, method in self._places:
             module = other.__module__  # one that is loaded again has classes of the same name
             if f"{other.__qualname__}.{method}" == qualified and module != kind.__module__:
-                raise ValueError(
-                    f"{module} and {kind.__module__} both have a {qualified}: use a Patches for each"
-                )
+                both = f"{module} and {kind.__module__}"
+                raise ValueError(f"{both} both have a {qualified}: use a Patches for each")
         holder, attribute, own = _place(kind, name)
         self.original[qualified] = original = getattr(holder, attribute)
         self._places[kind, name] = holder, attribute, own
