@@ -533,6 +533,19 @@ thread.join()
     assert keys == ["child", "parent"]
 
 
+def test_the_first_write_begins_when_the_pipeline_is_built(
+    run: Runner, broker: str, built: Callable[[str], dict[str, str]]
+) -> None:
+    """The agent's own start is no time of the message's."""
+    program = f"""{HEAD}
+producer = Producer(config)
+producer.produce("orders", b"v")
+producer.flush()
+"""
+    done = run(program, broker, **built("time.sleep(0.5); print(time.time_ns())"))
+    assert done.writes[0].start > int(done.stdout) - 250_000_000
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no such signals")
 def test_a_signal_handler_may_write_during_the_first_write(
     run: Runner, broker: str, built: Callable[[str], dict[str, str]]

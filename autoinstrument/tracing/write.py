@@ -67,6 +67,7 @@ def open_write(  # noqa: PLR0913, PLR0917 - what a write consists of
     if context:
         context = without_stale(context)
     write = kind()
+    write.pipeline = current = pipeline.current()  # before the clock: the first write builds it
     write.ticks = perf_counter_ns()
     write.attributes = attributes
     write.outer = context
@@ -85,7 +86,6 @@ def open_write(  # noqa: PLR0913, PLR0917 - what a write consists of
     if headers:
         write.take_headers(MessageHeaders(headers))
     write.transaction = producer.transaction
-    write.pipeline = current = pipeline.current()
     current.open(write)
     try:
         producer.open.add(write)
