@@ -78,7 +78,7 @@ def open_write(  # noqa: PLR0913, PLR0917 - what a write consists of
     write.recording = False
     if context and not write.take_place_in(context):
         return None
-    if write.parent is None and producer.has_roots:
+    if write.parent is None and write.root is None and producer.has_roots:
         known = known_call_sites.get((id(frame.f_code), frame.f_lasti))
         write.root = known or call_site(frame, producer.package)
     if value is None:
@@ -123,6 +123,8 @@ class Write(Operation):
             # The application's own spans are between a unit and its writes, or of another trace.
             if unit is not None and (span is unit or found.trace_id == unit.trace_id):
                 self.unit = unit
+        elif isinstance(enclosing, Write):  # whose caller is the application's, as it is no client
+            self.root = enclosing.root
         return True
 
     def take_headers(self, headers: MessageHeaders) -> None:
