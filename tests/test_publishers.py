@@ -409,6 +409,21 @@ publisher.close()
     assert "1 message had no answer when the program ended" in done.stderr
 
 
+def test_a_publisher_that_is_named_twice_is_told(trace: Runner) -> None:
+    """The first counts."""
+    program = f"""{HEAD}
+publisher.publish("orders", "paid", key="k")
+publisher.close()
+"""
+    twice = "relay:Publisher.publish(topic=topic); relay:Publisher.publish(topic=topic, key=key)"
+    done = trace(program, AUTOINSTRUMENT_TRACE=twice)
+    assert done.stderr == (
+        "autoinstrument: AUTOINSTRUMENT_TRACE names relay:Publisher.publish twice; the first counts"
+        " (bad-setting)\n"
+    )
+    assert "messaging.kafka.message.key" not in done.writes[0].attributes
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -179,7 +179,12 @@ _PUBLISHER = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*\((.*)\)", re.DOTALL)
 
 
 def _publishers(value: str) -> tuple[Publisher, ...]:
-    return tuple(_publisher(each.strip()) for each in value.split(";") if each.strip())
+    found: dict[str, Publisher] = {}
+    for publisher in [_publisher(each.strip()) for each in value.split(";") if each.strip()]:
+        if found.setdefault(publisher.name, publisher) is not publisher:
+            words = f"AUTOINSTRUMENT_TRACE names {publisher.name} twice; the first counts"
+            tell("bad-setting", words, about=publisher.name)
+    return tuple(found.values())
 
 
 def _publisher(value: str) -> Publisher:
