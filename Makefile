@@ -59,6 +59,8 @@ clean:
 	@$(PIP) install --editable . --group test
 	@$(PIP) install --only-binary :all: --group collector 2> .venv/collector.log \
 	  || echo "No collector: pip has no wheel of rotel for this platform. Its tests are skipped."
+	@$(PIP) install --only-binary :all: --group servers 2> .venv/servers.log \
+	  || echo "Not every server has a wheel for this platform. Tests under servers are skipped."
 	@touch $@
 
 .venv/lint: .venv/test

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 # One that another imports comes first, or pytest could not rewrite its assertions.
-pytest_plugins = ["interpreters", "brokers", "collectors", "programs", "consuming"]
+pytest_plugins = [
+    "interpreters",
+    "brokers",
+    "collectors",
+    "programs",
+    "consuming",
+    "deployments.comparing",
+]
 
 # A shell's job in the background is deaf to a keyboard's signals, and under nohup to a terminal's
 # end, and so would be the programs of the tests.

@@ -1,0 +1,81 @@
+"""Producers of confluent-kafka that a program keeps, and writes that chance ends."""
+
+from __future__ import annotations
+
+_PRODUCER = """
+producer = Producer({"bootstrap.servers": BROKER})
+producer.produce(TOPIC, "first")
+producer.flush()
+"""
+WITH_A_PRODUCER_KEPT = {
+    "a child that replaces an inherited producer": f"""{_PRODUCER}
+time.sleep(1.2)
+pid = os.fork()
+if pid == 0:
+    producer = Producer({{"bootstrap.servers": BROKER}})
+    producer.produce(TOPIC, "child")
+    print("left", producer.flush(10), flush=True)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+""",
+    "a child that forgets an inherited producer": f"""{_PRODUCER}
+pid = os.fork()
+if pid == 0:
+    del producer
+    write(2)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+""",
+    "__del__ that flushes": """
+class Publisher:
+    def __init__(self):
+        self.producer = Producer({"bootstrap.servers": BROKER})
+    def __del__(self):
+        self.producer.flush(10)
+publisher = Publisher()
+for number in range(10):
+    publisher.producer.produce(TOPIC, str(number))
+""",
+    "a handler of atexit that flushes": """
+producer = Producer({"bootstrap.servers": BROKER})
+atexit.register(producer.flush)
+for number in range(10):
+    producer.produce(TOPIC, str(number))
+""",
+    "a handler of a signal that flushes": """
+producer = Producer({"bootstrap.servers": BROKER})
+def on_term(*_):
+    producer.flush()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, on_term)
+for number in range(10):
+    producer.produce(TOPIC, str(number))
+os.kill(os.getpid(), signal.SIGTERM)
+""",
+}
+"""Programs for confluent-kafka, by name: what they keep is its producer."""
+
+BY_CHANCE = {
+    "a second signal in the drain": """
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+write(5)
+parent = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == parent:
+        os.kill(parent, signal.SIGTERM)
+        time.sleep(0.003)
+    os._exit(0)
+time.sleep(30)
+""",
+    "a daemon thread that still writes": """
+producer = Producer({"bootstrap.servers": BROKER})
+def write_on():
+    for number in range(100_000):
+        producer.produce(TOPIC, str(number))
+        producer.poll(0)
+        time.sleep(0.001)
+threading.Thread(target=write_on, daemon=True).start()
+time.sleep(0.5)
+""",
+}
+"""Programs whose output or last writes differ each time, without the agent too."""
