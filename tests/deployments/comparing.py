@@ -20,7 +20,7 @@ from processes import accepts, free_port, until
 from autoinstrument.testing import Run
 
 if TYPE_CHECKING:
-    from autoinstrument.testing import Broker, Record
+    from autoinstrument.testing import Broker, Record, Span
 
 _WAIT = 60  # seconds for a program; the slowest takes three
 _RUN = "autoinstrument run -- "
@@ -46,8 +46,18 @@ class Row:
 
 @dataclass(frozen=True)
 class _Outcome:
-    run: Run
+    stdout: str
+    stderr: str
+    code: int
+    writes: list[Span]
     log: list[Record]
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Partition and offset of each message that a span says was written."""
+        attributes = [each.attributes for each in self.writes if each.status_code == "UNSET"]
+        partition, offset = "messaging.destination.partition.id", "messaging.kafka.offset"
+        return sorted((int(each[partition]), each[offset]) for each in attributes)
 
 
 def compare(row: Row, folder: Path, kafka: Broker) -> None:
@@ -55,46 +65,32 @@ def compare(row: Row, folder: Path, kafka: Broker) -> None:
     _lay_out(row.program, folder)
     bare = _outcome(row, folder, kafka, is_traced=False)
     traced = _outcome(row, folder, kafka, is_traced=True)
-    assert bare.log, f"nothing is in the log:\n{bare.run.stdout}{bare.run.stderr}"
+    assert bare.log, f"nothing is in the log:\n{bare.stdout}{bare.stderr}"
     if row.by_chance:
         _assert_nothing_is_silent(traced)
         return
-    assert _seen(row, traced.run) == _seen(row, bare.run)
+    assert _seen(row, traced) == _seen(row, bare)
     assert sorted(each.value for each in traced.log) == sorted(each.value for each in bare.log)
-    assert _places(traced.run) == [each[:2] for each in traced.log]
-    assert len(traced.run.writes) == len(traced.log)
+    assert traced.places == [each[:2] for each in traced.log]
+    assert len(traced.writes) == len(traced.log)
 
 
 def _assert_nothing_is_silent(traced: _Outcome) -> None:
     """Each message has a span, whether or not its answer came in time, and no span a false one."""
-    assert "autoinstrument/" not in traced.run.stderr  # as a traceback has it
-    log = [each[:2] for each in traced.log]
-    assert log
-    assert set(_places(traced.run)) <= set(log)
-    assert len(traced.run.writes) >= len(log)
+    assert "autoinstrument/" not in traced.stderr  # as a traceback has it
+    assert traced.log
+    assert {*traced.places} <= {each[:2] for each in traced.log}
+    assert len(traced.writes) >= len(traced.log)
 
 
-def _places(run: Run) -> list[tuple[int, int]]:
-    """Return partition and offset of each message that a span says was written."""
-    return sorted(
-        (
-            int(span.attributes["messaging.destination.partition.id"]),
-            span.attributes["messaging.kafka.offset"],
-        )
-        for span in run.writes
-        if span.status_code == "UNSET"
-    )
+def _seen(row: Row, outcome: _Outcome) -> tuple[object, ...]:
+    """Return what a user sees: the lines of several processes may come in any order.
 
-
-def _seen(row: Row, run: Run) -> tuple[object, ...]:
-    """Return what a user sees; a server's log has times, pids and its processes in any order."""
-    outputs = [
-        re.sub(r"0x[0-9a-f]+|(?<=pid=)\d+|(?<=child )\d+", "N", each)
-        for each in (run.stdout, run.stderr)
-    ]
-    if row.is_server:
-        outputs = ["\n".join(sorted(re.sub(r"\d+", "N", each).splitlines())) for each in outputs]
-    return (*outputs, run.code)
+    What differs each time is masked: addresses and pids, in a server's log each number.
+    """
+    differs = r"\d+" if row.is_server else r"0x[0-9a-f]+|(?<=pid=)\d+|(?<=child )\d+"
+    lines = [sorted(each.splitlines()) for each in (outcome.stdout, outcome.stderr)]
+    return *([re.sub(differs, "N", line) for line in each] for each in lines), outcome.code
 
 
 def _lay_out(program: str, folder: Path) -> None:
@@ -109,7 +105,7 @@ def _lay_out(program: str, folder: Path) -> None:
 
 
 def _outcome(row: Row, folder: Path, kafka: Broker, *, is_traced: bool) -> _Outcome:
-    topic = kafka.topic()
+    topic = _topic(kafka)
     recording = folder / "recordings" / "recording.jsonl"
     others = ("OTEL_", "AUTOINSTRUMENT_", "PYTHON")
     environment = {n: value for n, value in os.environ.items() if not n.startswith(others)}
@@ -121,8 +117,18 @@ def _outcome(row: Row, folder: Path, kafka: Broker, *, is_traced: bool) -> _Outc
         environment |= {} if by_run else {"AUTOINSTRUMENT_ENABLED": "1"}
         environment |= {"AUTOINSTRUMENT_RECORD": str(recording)}
     command = row.command if is_traced else row.command.removeprefix(_RUN)
-    stdout, stderr, code = _ended(row, command, folder, environment)
-    return _Outcome(Run(stdout, stderr, code, recording), kafka.records(topic))
+    ended = Run(*_ended(row, command, folder, environment), recording)
+    name = "messaging.destination.name"
+    writes = [each for each in ended.writes if each.attributes[name] == topic]
+    return _Outcome(ended.stdout, ended.stderr, ended.code, writes, kafka.records(topic))
+
+
+def _topic(kafka: Broker) -> str:
+    """Return a new topic whose partitions have leaders, as one that is not new has."""
+    topic = kafka.topic()
+    until(lambda: kafka._admin.list_topics(topic).topics[topic].error is None, "no metadata")
+    assert kafka.records(topic) == []
+    return topic
 
 
 def _ended(

@@ -1,4 +1,4 @@
-"""Producers of confluent-kafka that a program keeps, and writes that chance ends."""
+"""Clients that a program keeps to its end, and writes that chance ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ producer = Producer({"bootstrap.servers": BROKER})
 producer.produce(TOPIC, "first")
 producer.flush()
 """
-WITH_A_PRODUCER_KEPT = {
+_CONSUMER = """
+from confluent_kafka import Consumer
+write(3)
+settings = {"bootstrap.servers": BROKER, "group.id": TOPIC, "auto.offset.reset": "earliest"}
+consumer = Consumer(settings)
+consumer.subscribe([TOPIC])
+"""
+_CONFLUENT = {
     "a child that replaces an inherited producer": f"""{_PRODUCER}
 time.sleep(1.2)
 pid = os.fork()
@@ -52,8 +59,67 @@ for number in range(10):
     producer.produce(TOPIC, str(number))
 os.kill(os.getpid(), signal.SIGTERM)
 """,
+    "a consumer that an exception ends": f"""{_CONSUMER}while True:
+    message = consumer.poll(1)
+    if message and not message.error():
+        write(1)
+        raise KeyError(message.topic() == TOPIC)
+""",
+    "a consumer that a signal ends": f"""{_CONSUMER}def on_term(*_):
+    raise SystemExit(9)
+signal.signal(signal.SIGTERM, on_term)
+try:
+    while True:
+        message = consumer.poll(1)
+        if message and not message.error():
+            write(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+finally:
+    consumer.close()
+""",
 }
-"""Programs for confluent-kafka, by name: what they keep is its producer."""
+_KAFKA_PYTHON = {
+    "a producer that is never closed": """
+producer = KafkaProducer(bootstrap_servers=BROKER, retries=5)
+for future in [producer.send(TOPIC, b"v") for _ in range(5)]:
+    future.get()
+""",
+    "a producer that the interpreter closes": """
+producer = KafkaProducer(bootstrap_servers=BROKER, retries=5)
+write(1)  # the topic has a leader now
+for _ in range(5):
+    producer.send(TOPIC, b"v")
+producer.flush()
+producer.send(TOPIC, b"v")
+""",
+    "a producer that a signal ends": """
+producer = KafkaProducer(bootstrap_servers=BROKER, retries=5)
+for future in [producer.send(TOPIC, b"v") for _ in range(5)]:
+    future.get()
+signal.raise_signal(signal.SIGTERM)
+""",
+}
+_AIOKAFKA = {
+    "a producer that is never stopped": """
+async def main():
+    producer = AIOKafkaProducer(bootstrap_servers=BROKER)
+    await producer.start()
+    for _ in range(5):
+        await producer.send_and_wait(TOPIC, b"v")
+asyncio.run(main())
+""",
+    "a producer that is stopped when its task is cancelled": """
+async def main():
+    async with AIOKafkaProducer(bootstrap_servers=BROKER) as producer:
+        await producer.send_and_wait(TOPIC, b"v")
+        sent = [await producer.send(TOPIC, b"v") for _ in range(5)]
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(30)
+asyncio.run(main())
+""",
+}
+KEPT = {"confluent-kafka": _CONFLUENT, "kafka-python": _KAFKA_PYTHON, "aiokafka": _AIOKAFKA}
+"""Programs by client and name."""
 
 BY_CHANCE = {
     "a second signal in the drain": """

@@ -52,7 +52,7 @@ WEB_SERVERS = {
     "hypercorn": (_HYPERCORN, ASGI),
     "hypercorn --workers": (f"{_HYPERCORN} --workers 2", ASGI),
     "granian": (f"{_GRANIAN} --interface asgi", ASGI),
-    "granian --workers, WSGI": (f"{_GRANIAN} --interface wsgi --workers 2", WSGI),
+    "granian, WSGI": (f"{_GRANIAN} --interface wsgi", WSGI),
     "uWSGI": (_UWSGI, WSGI),
     "uWSGI --threads": (f"{_UWSGI} --threads 2", WSGI),
     "uWSGI --lazy-apps": (f"{_UWSGI} --processes 2 --lazy-apps", WSGI),
