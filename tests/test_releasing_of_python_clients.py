@@ -21,6 +21,7 @@ import asyncio, contextvars, gc, logging, sys, threading, time, warnings, weakre
 logging.disable(logging.CRITICAL)
 warnings.simplefilter("ignore")
 from opentelemetry import context
+gc.disable()  # which frees in any thread; kafka-python 2.0 leaves circles
 bootstrap = sys.argv[1]
 phase, freed = "", []
 class Thing:
