@@ -6,6 +6,7 @@ Each test starts a program whose publisher is in a module of its own, as an appl
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,7 +92,8 @@ import asyncio
 from relay import Publisher
 publisher = Publisher()
 """
-NAMED = "relay:Publisher.publish(topic=topic, key=key, value=payload, headers=headers)"
+NAMED = "relay:Publisher.publish(topic=topic, key=key, value=payload)"
+WITH_HEADERS = "relay:Publisher.publish(topic=topic, headers=headers)"
 
 
 @pytest.fixture
@@ -131,6 +133,7 @@ publisher.close()
         "messaging.destination.name": "orders",
         "messaging.kafka.message.key": "o-1",
         "autoinstrument.outcome": "unconfirmed",
+        "autoinstrument.publisher": "relay:Publisher.publish",
     }
     assert (root.name, root.span_id) == ("__main__.checkout", write.parent_id)
 
@@ -171,6 +174,7 @@ print([name for name in sys.modules if name.startswith(("opentelemetry", "wrapt"
         ((("a", "1"),), [["a", "1"], ["traceparent", "?"]]),
         ({"a": "1"}, {"a": "1", "traceparent": "?"}),
         ({}, {"traceparent": "?"}),
+        (OrderedDict(a="1"), {"a": "1", "traceparent": "?"}),
         (None, None),
         ("a=1", "a=1"),
         ([["a", "1"]], [["a", "1"]]),
@@ -183,6 +187,7 @@ def test_headers_are_copied_with_a_traceparent(
     """Of the same kind, with values of the same type; what has another shape is left alone."""
     program = f"""{HEAD}
 import json
+from collections import OrderedDict
 headers = {headers!r}
 before = repr(headers)
 publisher.publish("orders", "paid", headers=headers)
@@ -190,7 +195,7 @@ print(json.dumps(publisher.read()["headers"]))
 print(repr(headers) == before)
 publisher.close()
 """
-    done = trace(program, AUTOINSTRUMENT_TRACE=NAMED)
+    done = trace(program, AUTOINSTRUMENT_TRACE=WITH_HEADERS)
     (write,) = done.writes
     sent, untouched = done.stdout.splitlines()
     assert json.loads(sent.replace(traceparent(write), "?")) == received
@@ -213,6 +218,106 @@ relay.publish("orders", headers={"a": b"1", "b": None})
         str([("traceparent", second)]),
         str({"a": b"1", "b": None, "traceparent": third}),
     ]
+
+
+def test_headers_that_are_left_out_have_their_default(run: Runner, tmp_path: Path) -> None:
+    """A default that is a container gets the trace context; None stays None, and that is told."""
+    (tmp_path / "relay.py").write_text("""
+def listed(topic, *, headers=()): print(headers)
+def unnamed(topic, headers=(), /): print(headers)
+def none(topic, headers=None): print(headers)
+""")
+    program = """
+import relay
+relay.listed("orders")
+relay.unnamed("orders")
+relay.none("orders")
+relay.none("orders", None)
+"""
+    names = "listed", "unnamed", "none"
+    named = "; ".join(f"relay:{name}(topic=topic, headers=headers)" for name in names)
+    done = run(program, AUTOINSTRUMENT_TRACE=named)
+    sent = (("traceparent", traceparent(done.writes[0]).encode()),)
+    assert done.stdout.splitlines() == [str(sent), "()", "None", "None"]
+    assert done.stderr == (
+        "autoinstrument: AUTOINSTRUMENT_TRACE: relay:none: a message without headers carries no"
+        " trace context; accepted: a dict, or a list or tuple of pairs, with values of str or bytes"
+        " (context-not-sent)\n"
+    )
+    assert len(done.writes) == 4
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ("Headers(a='1')", "Headers"),
+        ("Pairs([('a', '1')])", "Pairs"),
+        ("[['a', '1']]", "list"),
+        ("{'a': ['1', '2']}", "dict"),
+    ],
+)
+def test_headers_that_cannot_be_copied_are_told_once(
+    trace: Runner, headers: str, kind: str
+) -> None:
+    """Such as those of a class of the application's; where no headers are named, nothing is."""
+    program = f"""{HEAD}
+class Headers(dict):
+    pass
+class Pairs(list):
+    pass
+for _ in range(2):
+    publisher.publish("orders", "paid", headers={headers})
+    print("traceparent" in str(publisher.read()))
+publisher.close()
+"""
+    done = trace(program, AUTOINSTRUMENT_TRACE=WITH_HEADERS)
+    assert (done.stdout, len(done.writes)) == ("False\nFalse\n", 2)
+    (told,) = done.stderr.splitlines()
+    assert f"with headers of type {kind} carries no trace context" in told
+    silent = "relay:Publisher.publish(topic=topic)"
+    assert trace(program, AUTOINSTRUMENT_TRACE=silent).stderr == ""
+    silent_too = trace(program, AUTOINSTRUMENT_TRACE=WITH_HEADERS, AUTOINSTRUMENT_PROPAGATE="0")
+    assert silent_too.stderr == ""
+
+
+def test_a_topic_is_text_however_it_is_written(trace: Runner) -> None:
+    """In bytes, or as an enumeration of either; a class of text is no other text."""
+    program = f"""{HEAD}
+import enum
+class Topic(enum.Enum):
+    ORDERS = "orders"
+class Name(str, enum.Enum):
+    ORDERS = "orders"
+class Encoded(enum.Enum):
+    ORDERS = b"orders"
+import relay
+relay.Publisher.send = lambda *given: given[1]
+for topic in Topic.ORDERS, Name.ORDERS, Encoded.ORDERS, b"orders", "orders":
+    print(publisher.publish(topic, "paid") is topic)
+publisher.close()
+"""
+    done = trace(program, AUTOINSTRUMENT_TRACE="relay:Publisher.publish(topic=topic)")
+    assert (done.stdout, done.stderr) == ("True\n" * 5, "")
+    topics = [write.attributes["messaging.destination.name"] for write in done.writes]
+    assert topics == ["orders"] * 5
+
+
+def test_a_topic_that_is_no_text_is_told_once(trace: Runner) -> None:
+    """The call has no span; the next one may have one again."""
+    program = f"""{HEAD}
+import pathlib
+import relay
+relay.Publisher.send = lambda *given: given[1]
+for topic in pathlib.PurePosixPath("orders"), None, pathlib.PurePosixPath("orders"), "orders":
+    print(publisher.publish(topic, "paid"))
+publisher.close()
+"""
+    done = trace(program, AUTOINSTRUMENT_TRACE="relay:Publisher.publish(topic=topic)")
+    assert (done.stdout, len(done.writes)) == ("orders\nNone\norders\norders\n", 1)
+    assert done.stderr == (
+        "autoinstrument: AUTOINSTRUMENT_TRACE: relay:Publisher.publish: a call has no span: its"
+        " topic is of type PurePosixPath; accepted: str, bytes, enums of these (topic-unknown)\n"
+    )
 
 
 CALLS = f"""{HEAD}
@@ -387,7 +492,7 @@ print(len(publisher.read()["headers"]))
 consumer.close()
 publisher.close()
 """
-    done = trace(program, broker, AUTOINSTRUMENT_TRACE=NAMED)
+    done = trace(program, broker, AUTOINSTRUMENT_TRACE=WITH_HEADERS)
     (unit,) = [span for span in done.spans if span.kind == "CONSUMER"]
     write = done.write(messaging_destination_name="shipments")
     assert (done.stdout, write.parent_id) == ("2\n", unit.span_id)
@@ -493,6 +598,25 @@ def test_a_process_that_has_nothing_of_it_says_nothing(run: Runner) -> None:
     """The variable is the service's; a tool that it starts need not have the module."""
     done = run("print('tool')", AUTOINSTRUMENT_TRACE=NAMED)
     assert (done.stdout, done.stderr) == ("tool\n", "")
+
+
+def test_a_future_that_is_pending_when_the_agent_is_taken_off_is_closed(trace: Runner) -> None:
+    """With what becomes of it; nothing is lost with the publisher that was traced."""
+    program = """
+import gc
+from concurrent.futures import Future
+import autoinstrument, relay
+future = Future()
+relay.Publisher.send = lambda *given: future
+publisher = relay.Publisher()
+publisher.publish("orders", "paid")
+autoinstrument.deactivate()
+gc.collect()
+future.set_result(4)
+publisher.close()
+"""
+    (write,) = trace(program, AUTOINSTRUMENT_TRACE=NAMED).writes
+    assert write.attributes["autoinstrument.outcome"] == "unconfirmed"
 
 
 def test_activate_and_deactivate_put_it_on_and_off(trace: Runner) -> None:

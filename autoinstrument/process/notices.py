@@ -7,6 +7,7 @@ SLUGS = {
     "agent-failed": "a part of the agent failed; the application is not affected",
     "bad-setting": "an environment variable has an invalid value; its default is used",
     "client-unsupported": "this version of a client cannot be traced",
+    "context-not-sent": "a message of a publisher of your own carries no trace context",
     "exporter-missing": "the configured exporter is not installed",
     "exporter-unusable": "the configured exporter does not accept its settings",
     "export-failed": "spans could not be exported and were dropped",
@@ -14,6 +15,7 @@ SLUGS = {
     "other-agent": "another agent traces the same writes; this agent leaves them to it",
     "recording-unwritable": "the recording cannot be written; spans are dropped",
     "spans-dropped": "spans were dropped, because the queue was full or another warning says why",
+    "topic-unknown": "a call of a publisher of your own has no span, since its topic is not text",
 }
 _told: set[tuple[str, str]] = set()
 
