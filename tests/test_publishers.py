@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from autoinstrument.report.gathering import report
+from autoinstrument.report.text import render
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -598,6 +601,49 @@ def test_a_process_that_has_nothing_of_it_says_nothing(run: Runner) -> None:
     """The variable is the service's; a tool that it starts need not have the module."""
     done = run("print('tool')", AUTOINSTRUMENT_TRACE=NAMED)
     assert (done.stdout, done.stderr) == ("tool\n", "")
+
+
+def test_the_report_takes_no_call_for_an_answer(trace: Runner) -> None:
+    """A publisher that is called in a loop waits for no broker; what it raised, its log knows."""
+    program = f"""{HEAD}
+import relay, time
+from concurrent.futures import Future
+send = relay.Publisher.send
+def slowly(*given):
+    time.sleep(0.002)
+    return send(*given)
+relay.Publisher.send = slowly
+for _ in range(30):
+    publisher.publish("orders", "paid")
+try:
+    publisher.publish("orders", "refused")
+except ConnectionError:
+    pass
+publisher.close()
+relay.Publisher.send = lambda *args: Future()
+publisher.publish("orders", "late")
+"""
+    done = trace(program, AUTOINSTRUMENT_TRACE=NAMED)
+    found = report(done.recording)
+    assert [(finding.slug, finding.remedy) for finding in found.findings] == [
+        (
+            "lost-at-exit",
+            "Wait for what relay:Publisher.publish returned before the program ends.",
+        ),
+        (
+            "failures-by-cause",
+            "relay:Publisher.publish raised it: see the program's log.",
+        ),
+    ]
+    text = render(found)
+    assert (
+        "  topic   written  failed  unconfirmed\n  orders        0       2           30\n" in text
+    )
+    assert (
+        "\nUnconfirmed: a publisher that AUTOINSTRUMENT_TRACE names does not say what the broker"
+        " answered.\n" in text
+    )
+    assert "acknowledgement" not in text
 
 
 def test_a_future_that_is_pending_when_the_agent_is_taken_off_is_closed(trace: Runner) -> None:

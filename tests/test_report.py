@@ -35,6 +35,7 @@ from autoinstrument.report.data import as_data
 from autoinstrument.report.gathering import report
 from autoinstrument.report.latency import Latencies
 from autoinstrument.report.model import Percentiles, Report, Sent
+from autoinstrument.report.sentences import notes
 from autoinstrument.report.text import render
 from autoinstrument.report.timeline import over_time
 from autoinstrument.report.wording import duration, foreign, shortened, significant
@@ -51,8 +52,8 @@ Findings
 
   topic     written  failed  unconfirmed  per s  partitions      p50      p90      p99      max
   profiles        3       1            0   11.5           2  82.1 ms  84.7 ms  84.7 ms  84.7 ms
-  audit           0       0            1      0           0        -        -        -        -
-  p50 to max: time from the call to the acknowledgement. Percentiles read at most 1% high.
+  audit           0       0            1      -           0        -        -        -        -
+  p50 to max: time from call to acknowledgement (-: none). Percentiles read at most 1% high.
 
 Failures by cause
   failed  error              topic     error message
@@ -130,6 +131,28 @@ def test_anothers_span_without_an_offset_is_not_called_written(tmp_path: Path) -
     spans = [write(offset=None), write(offset=-1001, partition=-1), write(offset=0, partition=0)]
     found = reported(tmp_path, *spans, scope="somebody's")
     assert (found.count("written"), found.count("unconfirmed")) == (1, 2)
+
+
+def test_a_note_says_why_messages_are_unconfirmed(tmp_path: Path) -> None:
+    """Its client's settings, a publisher of the application's own, or another agent."""
+    client = write(outcome="unconfirmed")
+    publisher = write(outcome="unconfirmed", autoinstrument__publisher="shop:publish")
+    causes = (
+        (
+            "the client cannot know whether the message was written, as with acks=0 or"
+            " delivery.report.only.error=true"
+        ),
+        "a publisher that AUTOINSTRUMENT_TRACE names does not say what the broker answered",
+        "the other agent that made the span does not say what the broker answered",
+    )
+    assert notes(reported(tmp_path, client)) == [f"Unconfirmed: {causes[0]}."]
+    assert notes(reported(tmp_path, client, publisher)) == [
+        f"Unconfirmed: {causes[0]}; or {causes[1]}."
+    ]
+    assert notes(reported(tmp_path, write(offset=None), scope="somebody's")) == [
+        f"Unconfirmed: {causes[2]}."
+    ]
+    assert notes(reported(tmp_path, write())) == []
 
 
 def test_a_write_is_known_by_its_attributes_whatever_its_name(tmp_path: Path) -> None:

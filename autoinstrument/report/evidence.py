@@ -11,6 +11,7 @@ from .model import MOST_DISTINCT
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from .model import Silence
     from .span import Process, Span, Value
 
 K = TypeVar("K", bound="Hashable")
@@ -28,6 +29,8 @@ class Case:
         self.count = 0
         self.topics: Counter[str] = Counter()
         self.services: Counter[str] = Counter()
+        self.publishers: Counter[str] = Counter()
+        """Those of the application's own publishers."""
         self.traces: list[str] = []
 
     def add(self, span: Span) -> None:
@@ -36,6 +39,8 @@ class Case:
         count_bounded(self.topics, span.topic)
         if span.source.process.service:
             count_bounded(self.services, span.source.process.service)
+        if span.publisher:
+            count_bounded(self.publishers, span.publisher)
         if len(self.traces) < MOST_TRACES and span.trace_id not in self.traces:
             self.traces.append(span.trace_id)
 
@@ -111,6 +116,7 @@ class Evidence:
         self.keys: dict[str, Keys] = {}
         self.failures: dict[str, Case] = defaultdict(Case)
         """Writes that have failed, by `error.type`."""
+        self.unconfirmed: Counter[Silence] = Counter()
         self.unserved = Case()
         """Writes whose report has waited for the application to poll."""
         self.unserved_for: list[int] = []
@@ -139,7 +145,9 @@ class Evidence:
             _bounded(self.keys, span.topic, Keys).add(span)
         if span.error_type is not None:
             _bounded(self.failures, span.error_type, Case).add(span)
-        if span.duration is not None:
+        if span.silence is not None:
+            self.unconfirmed[span.silence] += 1
+        if span.duration is not None and _has_answer(span):
             process = span.source.process
             _bounded(self.processes, process, Sequence).add(span)
             if "autoinstrument.waited" in found:
@@ -161,6 +169,16 @@ class Evidence:
         ):
             if applies:
                 case.add(span)
+
+
+def _has_answer(span: Span) -> bool:
+    """Whether the end of a write is the answer that its client had, or somebody waited for.
+
+    Where nobody says what the broker answered, it is often no more than the end of the call.
+    """
+    if "autoinstrument.waited" in span.attributes:
+        return True
+    return span.silence is None and span.publisher is None
 
 
 def count_bounded(counter: Counter[K], key: K) -> None:

@@ -78,11 +78,21 @@ def _lost_at_exit(facts: Facts) -> Iterator[_Told]:
     causes = [cause for cause in facts.causes if cause.error_type == "lost_at_exit"]
     if causes:
         lost = sum(cause.count for cause in causes)
+        case = facts.evidence.failures["lost_at_exit"]
+        remedies = []
+        if case.count > case.publishers.total():
+            remedies.append(
+                "Call flush() before the program ends, including when it is asked to stop"
+                " (kafka-python: close(), aiokafka: await stop())."
+            )
+        if case.publishers:
+            remedies.append(
+                f"Wait for what {_names(case.publishers)} returned before the program ends."
+            )
         yield _Told(
             f"{counted(lost, 'message')} had no answer when the program ended.",
             f"{_share(causes, facts)}; they may or may not have been written.",
-            "Call flush() before the program ends, including when it is asked to stop"
-            " (kafka-python: close(), aiokafka: await stop()).",
+            " ".join(remedies),
             *_failed(facts, "lost_at_exit"),
         )
 
@@ -95,11 +105,15 @@ def _failures_by_cause(facts: Facts) -> Iterator[_Told]:
             by_type.setdefault(cause.error_type, []).append(cause)
     for error_type, causes in by_type.items():
         failed = sum(cause.count for cause in causes)
+        publishers = facts.evidence.failures[error_type].publishers
+        otherwise = (
+            f"{_names(publishers)} raised it: see the program's log." if publishers else LOOK
+        )
         yield _Told(
             f"{counted(failed, 'write')} to {_names(cause.topic for cause in causes)} failed:"
             f" {_name(error_type)}.",
             f"Error message: {shortened(causes[0].description, _LONGEST_WORDS) or 'none'}",
-            REMEDIES.get(error_type, LOOK),
+            REMEDIES.get(error_type, otherwise),
             *_failed(facts, error_type),
         )
 

@@ -194,6 +194,7 @@ class _Gathered:
             failed=tuple(_write(span, callers) for span in self.failed.spans),
             cost=tally.costs.cost(),
             sent=tally.costs.sent(self._sent),
+            unconfirmed=dict(self._evidence.unconfirmed),
             kept=self._kept,
             untimed=self._untimed,
             lines_not_understood=tally.lines_not_understood,

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from . import plots
 from .graph import graph
 from .model import OUTCOMES
-from .sentences import cost, notes, writers
+from .sentences import cost, legend, notes, writers
 from .timeline import over_time
 from .traces import packed
 from .wording import counted, duration, foreign, label, number, period, significant
@@ -54,6 +54,7 @@ def page(report: Report) -> str:
         distribution=Markup(plots.distribution(report.sample)),  # noqa: S704 - see above
         writers=writers(report),
         cost=cost(report.cost),
+        legend=legend(report) if report.count("written") else "",
         notes=notes(report),
         bars=lambda topic: over_time(topic, report, _BARS),
         open=sum(topic.partitions for topic in report.topics) <= _OPEN_PARTITIONS,

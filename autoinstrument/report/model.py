@@ -18,6 +18,11 @@ Outcome = Literal["written", "failed", "unconfirmed", "undecided"]
 not known."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
+Silence = Literal["client", "publisher", "agent"]
+"""Who does not say whether a message was written: its client, by its settings; a publisher of the
+application's own; the other agent whose span it is."""
+SILENCES: tuple[Silence, ...] = get_args(Silence)
+
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
@@ -223,6 +228,8 @@ class Report:
     """None if the recording has no metrics."""
     sent: Sent | None
     """None if the recording has no metrics."""
+    unconfirmed: dict[Silence, int]
+    """How many messages are unconfirmed, by who does not say more."""
     kept: int
     """Spans that a sampler had dropped and the agent kept: others are missing in every count."""
     untimed: int

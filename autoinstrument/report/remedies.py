@@ -17,6 +17,7 @@ REMEDIES = {
     " message.timeout.ms (kafka-python: delivery_timeout_ms).",
     "connection": "The brokers could not be reached: check the addresses and the network.",
     "authentication": "Check the client's credentials and its security.protocol.",
+    "cancelled": "The program cancelled the write before it was answered: check its timeouts.",
     "serialization": "The serializer rejects its input: see the exception.",
     "purged": "The program purged its own queue: call flush() first.",
     "closed": "The program writes after it has closed its producer.",

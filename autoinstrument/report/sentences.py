@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .model import SILENCES
 from .wording import counted, distinct, duration, foreign, number, shortened
 
 if TYPE_CHECKING:
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
 
 _SERVICES = 3
 _LONGEST_NAME = 60
+_UNCONFIRMED = {
+    "client": "the client cannot know whether the message was written, as with acks=0 or"
+    " delivery.report.only.error=true",
+    "publisher": "a publisher that AUTOINSTRUMENT_TRACE names does not say what the broker"
+    " answered",
+    "agent": "the other agent that made the span does not say what the broker answered",
+}
 
 
 def writers(report: Report) -> str:
@@ -34,6 +42,12 @@ def cost(cost: Cost | None) -> str:
     return f"Agent overhead per operation: {call}{background} in the background{dropped}."
 
 
+def legend(report: Report) -> str:
+    """Return what the columns about written messages mean."""
+    none = "" if all(topic.latency for topic in report.topics) else " (-: none)"
+    return f"p50 to max: time from call to acknowledgement{none}. Percentiles read at most 1% high."
+
+
 def notes(report: Report) -> list[str]:
     """Return the notes that a reader of the numbers needs, one sentence each."""
     left_out = ", ".join(
@@ -45,10 +59,10 @@ def notes(report: Report) -> list[str]:
         )
         if count
     )
+    silent = [_UNCONFIRMED[who] for who in SILENCES if report.unconfirmed.get(who)]
     found = {
         _missing(report.sent): report.sent,
-        "Unconfirmed: the client cannot know whether the message was written, as with acks=0 or"
-        " delivery.report.only.error=true.": report.count("unconfirmed"),
+        f"Unconfirmed: {'; or '.join(silent)}.": silent,
         "Undecided: sent in a transaction whose outcome, commit or abort, is unknown.": (
             report.count("undecided")
         ),

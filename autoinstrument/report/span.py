@@ -10,7 +10,7 @@ from autoinstrument.tracing import errors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .model import Outcome
+    from .model import Outcome, Silence
 
 Value = str | int
 """The attribute values that a report asks for; others are passed over."""
@@ -27,6 +27,7 @@ _ASKED = frozenset(
         "autoinstrument.header",
         "autoinstrument.kept",
         "autoinstrument.outcome",
+        "autoinstrument.publisher",
         "autoinstrument.unserved",
         "autoinstrument.waited",
         "code.function.name",
@@ -131,6 +132,21 @@ class Span(NamedTuple):
         if told is None and (self.source.ours or self.offset is not None):
             return "written"
         return "unconfirmed"
+
+    @property
+    def silence(self) -> Silence | None:
+        """Who does not say whether the message was written; None unless it is unconfirmed."""
+        if self.outcome != "unconfirmed":
+            return None
+        if not self.source.ours:
+            return "agent"
+        return "client" if self.publisher is None else "publisher"
+
+    @property
+    def publisher(self) -> str | None:
+        """The publisher that made the write, if `AUTOINSTRUMENT_TRACE` names one."""
+        name = self.attributes.get("autoinstrument.publisher")
+        return None if name is None else str(name)
 
     @property
     def error_type(self) -> str | None:

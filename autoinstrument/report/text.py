@@ -8,7 +8,7 @@ import textwrap
 
 from . import waterfall
 from .model import OUTCOMES, Finding, Flow, Report, Topic, Write
-from .sentences import cost, notes, writers
+from .sentences import cost, legend, notes, writers
 from .table import Column, table
 from .timeline import over_time
 from .wording import counted, distinct, duration, foreign, number, period, shortened, significant
@@ -90,17 +90,28 @@ def _topics(report: Report, width: int) -> str:
         return ""
     shown = report.topics[:_TOPICS]
     counts = [outcome for outcome in OUTCOMES if report.count(outcome) or outcome == "written"]
-    latencies = {
-        name: [_latency(topic, name) for topic in shown] for name in ("p50", "p90", "p99", "max")
-    }
     columns = [
         _words("topic", [topic.name for topic in shown], least=16),
         *(Column(name, [number(getattr(topic, name)) for topic in shown]) for name in counts),
+        *(_of_written(shown, report) if report.count("written") else ()),
+    ]
+    more = _more(len(report.topics) - len(shown))
+    explained = [_filled(f"  {legend(report)}", width)] if report.count("written") else []
+    return "\n".join([table(columns, width), *more, *explained])
+
+
+def _of_written(shown: tuple[Topic, ...], report: Report) -> list[Column]:
+    """Return the columns about the messages that were written."""
+    return [
         Column("per s", [_rate(topic) for topic in shown], leaves=2),
         Column("partitions", [distinct(topic.partitions) for topic in shown], leaves=3),
         *(
-            Column(name, cells, leaves=1 if name == "p90" else 0)
-            for name, cells in latencies.items()
+            Column(
+                name,
+                [_latency(topic, name) for topic in shown],
+                leaves=1 if name == "p90" else 0,
+            )
+            for name in ("p50", "p90", "p99", "max")
         ),
         Column(
             "over time",
@@ -109,15 +120,10 @@ def _topics(report: Report, width: int) -> str:
             leaves=4,
         ),
     ]
-    explained = (
-        "  p50 to max: time from the call to the acknowledgement. Percentiles read at most 1% high."
-    )
-    more = _more(len(report.topics) - len(shown))
-    return "\n".join([table(columns, width), *more, _filled(explained, width)])
 
 
 def _rate(topic: Topic) -> str:
-    return _NONE if topic.per_second is None else significant(topic.per_second)
+    return significant(topic.per_second) if topic.per_second else _NONE
 
 
 def _latency(topic: Topic, percentile: str) -> str:
