@@ -45,7 +45,7 @@ class Phase:
     """What a program does between two readings of its clocks."""
 
     does: str = ""
-    """A name of `workload.PHASES`."""
+    """A name of `workload.phases.PHASES`, or of a client's method."""
     messages: int = 0
     rate: float = 0
     """Messages per second; 0: as fast as possible."""

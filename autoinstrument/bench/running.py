@@ -37,7 +37,14 @@ from importlib.metadata import distributions
 versions = {{each.metadata["Name"]: each.version for each in distributions()}}
 print(sys.version, [versions.get(client) for client in {list(CLIENTS)!r}])
 """
-_WORKLOAD = str(Path(__file__).with_name("workload.py"))
+# Not `-m`, which looks into the current directory first.
+_WORKLOAD = """
+import sys
+sys.path[0] = sys.argv.pop(1)
+from workload.program import main
+main()
+"""
+_FOLDER = str(Path(__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -115,9 +122,9 @@ class Workload:
         self._is_settled = True
 
     def measured(self, phase: Phase, *, exports: bool = True) -> dict[str, float]:
-        """Have a phase done, and return what `workload.py` says of it, with its `exports` or not.
+        """Have a phase done; return what the workload measured, its `exports` included or not.
 
-        Either waits until the exports of an earlier phase are over.
+        The exports of an earlier phase are over when it begins.
         """
         settling = EXPORT_DELAY_MS / 1000 + _EXPORT_SECONDS
         asked = {
@@ -160,7 +167,7 @@ def workload(
 
     Raises NotMeasured if it fails, or if it complains where it must run `quietly`.
     """
-    command = [*variant.command, _WORKLOAD]
+    command = [*variant.command, "-c", _WORKLOAD, _FOLDER]
     with TemporaryFile("w+") as err:
         process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
             [*command, module, broker.address, json.dumps(broker.api_version)],
