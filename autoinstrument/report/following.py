@@ -1,4 +1,4 @@
-"""A live view: the new lines of a recording, and their totals."""
+"""The live view of `report --follow`: the new lines of a recording, and their totals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter, defaultdict, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from .evidence import count_bounded
+from .bounded import count_bounded
 from .latency import Latencies
 from .model import OUTCOMES
 from .reading import NotARecording, Tally, recording_files, spans_in
@@ -34,7 +34,7 @@ class _Answer(NamedTuple):
 
 
 class Tail:
-    """The new lines in the files of a recording, including files that appear later."""
+    """Reads the lines that are added to a recording, in new files too."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -50,16 +50,16 @@ class Tail:
             yield from whole
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close the files."""
         for file, _ in self._files.values():
             file.close()
 
     def _open(self, *, at_the_end: bool) -> None:
         found = set()
         for name in _files_at(self._path):
-            with suppress(OSError):  # gone in this moment, or not ours to read
+            with suppress(OSError):  # deleted just now, or not readable
                 status = name.stat()
-                key = status.st_dev, status.st_ino  # which a rotation does not change
+                key = status.st_dev, status.st_ino  # a rotation keeps them
                 found.add(key)
                 if key not in self._files:
                     file = name.open("rb")
@@ -72,12 +72,12 @@ class Tail:
 def _files_at(path: str) -> tuple[Path, ...]:
     try:
         return recording_files(path)
-    except NotARecording:  # not yet
+    except NotARecording:  # there is none yet
         return ()
 
 
 class Following:
-    """What was written since the view was opened, and in the last 30 s."""
+    """Counts of what was written since the view was opened, and in the last 30 s."""
 
     def __init__(self, since: int) -> None:
         """`since` is in nanoseconds since 1970."""
@@ -87,7 +87,7 @@ class Following:
         self._totals: Counter[tuple[str, Outcome]] = Counter()
 
     def add(self, line: bytes) -> None:
-        """Take one line of a recording."""
+        """Count one line of a recording."""
         for span in spans_in(line, self._tally):
             if span.is_write:
                 count_bounded(self._totals, (span.topic, span.outcome))

@@ -1,43 +1,34 @@
-"""Builds a report from a recording in two passes: first what happened, then who called."""
+"""Builds the report on a recording, which it reads twice.
+
+The first pass counts everything. The second one finds the callers of the writes that are shown, and
+the spans of the longest trace: both may be anywhere in the recording.
+"""
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from . import waterfall
-from .evidence import Evidence, count_bounded
-from .findings import Facts, findings
+from .bounded import count_bounded, known_or_other
+from .counting import FailureCounts, TopicCounts
+from .findings import findings
+from .findings.evidence import Evidence
+from .findings.facts import Facts
 from .latency import Latencies
-from .model import (
-    MOST_DISTINCT,
-    MOST_WRITES,
-    Cause,
-    Outcome,
-    Partition,
-    Report,
-    Sample,
-    Topic,
-    Trace,
-    Write,
-)
+from .model import MOST_DISTINCT, Report, Sample, Trace, Write
 from .pipeline import Pipeline
 from .reading import NotARecording, Tally, recording_files, spans
-from .timeline import Timeline
+from .samples import HighestSpans, RandomPoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from .span import Process, Span
 
-K = TypeVar("K")
 _Callers = dict[tuple[str, str], str]
 """Names of functions or spans, by trace and span id."""
-
-_MOST_POINTS = 1_000
 
 
 def report(path: str, watch: Callable[[int], None] = lambda _: None) -> Report:
@@ -47,13 +38,13 @@ def report(path: str, watch: Callable[[int], None] = lambda _: None) -> Report:
     """
     files = recording_files(path)
     tally = Tally()
-    gathered = _Gathered()
+    first = _FirstPass()
     for span in spans(files, tally, watch=watch):
-        gathered.add(span)
+        first.add(span)
     if not tally.lines:
         raise NotARecording(_nothing_readable(path, files, tally))
-    callers, longest = _looked_up(files, gathered)
-    return gathered.report(path, len(files), tally, callers, longest)
+    callers, longest = _second_pass(files, first)
+    return first.report(path, len(files), tally, callers, longest)
 
 
 def _nothing_readable(path: str, files: tuple[Path, ...], tally: Tally) -> str:
@@ -66,14 +57,11 @@ def _nothing_readable(path: str, files: tuple[Path, ...], tally: Tally) -> str:
     )
 
 
-def _looked_up(files: tuple[Path, ...], gathered: _Gathered) -> tuple[_Callers, Trace | None]:
-    """Return names for the parents of the writes that are shown, and the longest trace.
-
-    Either may stand anywhere in the recording, which is therefore read again.
-    """
-    writes = gathered.slowest.spans + gathered.failed.spans
+def _second_pass(files: tuple[Path, ...], first: _FirstPass) -> tuple[_Callers, Trace | None]:
+    """Return the names of the parents of the writes that are shown, and the longest trace."""
+    writes = first.slowest.spans + first.failed.spans
     parents = {(write.trace_id, write.parent_id) for write in writes if write.parent_id}
-    _, longest = gathered.pipeline.longest
+    _, longest = first.pipeline.longest
     mentioned = frozenset({span_id for _, span_id in parents} | ({longest} if longest else set()))
     callers: _Callers = {}
     steps: list[Span] = []
@@ -92,17 +80,19 @@ def _looked_up(files: tuple[Path, ...], gathered: _Gathered) -> tuple[_Callers, 
     return callers, waterfall.trace(longest, steps)
 
 
-class _Gathered:
+class _FirstPass:
+    """What is collected from the spans of a recording, in bounded memory."""
+
     def __init__(self) -> None:
-        self.slowest = _Top()
-        self.failed = _Top()
+        self.slowest = HighestSpans()
+        self.failed = HighestSpans()
         self.pipeline = Pipeline()
         self._evidence = Evidence()
-        self._written = _Choice()
-        self._failed = _Choice()
+        self._written = RandomPoints()
+        self._failed = RandomPoints()
         self._durations = Latencies()
-        self._topics: dict[str, _TopicCounts] = {}
-        self._causes: dict[tuple[str, str], _Failures] = {}
+        self._topics: dict[str, TopicCounts] = {}
+        self._causes: dict[tuple[str, str], FailureCounts] = {}
         self._processes: set[Process] = set()
         self._sent: Counter[Process] = Counter()
         self._started: int | None = None
@@ -127,10 +117,10 @@ class _Gathered:
             self._add_write(span)
 
     def _add_write(self, span: Span) -> None:
-        topic = _known(span.topic, self._topics, "(other topics)")
+        topic = known_or_other(span.topic, self._topics, "(other topics)")
         counts = self._topics.get(topic)
         if counts is None:
-            counts = self._topics[topic] = _TopicCounts()
+            counts = self._topics[topic] = TopicCounts()
         counts.add(span)
         if span.duration is not None:
             self._sample(span, span.duration)
@@ -138,8 +128,10 @@ class _Gathered:
             self.slowest.offer(span.duration, span)
         if span.error_type is not None:
             self.failed.offer(span.ended, span)
-            cause = _known((span.error_type, topic), self._causes, ("(other causes)", topic))
-            self._causes.setdefault(cause, _Failures()).add(span)
+            cause = known_or_other(
+                (span.error_type, topic), self._causes, ("(other causes)", topic)
+            )
+            self._causes.setdefault(cause, FailureCounts()).add(span)
 
     def _sample(self, span: Span, duration: int) -> None:
         if span.outcome == "written":
@@ -201,99 +193,6 @@ class _Gathered:
             spans_not_understood=tally.spans_not_understood,
             files_not_read=tally.files_not_read,
         )
-
-
-class _Choice:
-    """A random choice, each with the same chance, and the same for the same recording."""
-
-    def __init__(self) -> None:
-        self.chosen: list[tuple[int, int]] = []
-        self._random = Random(0)  # noqa: S311 - no secret
-        self._offered = 0
-
-    def offer(self, point: tuple[int, int]) -> None:
-        self._offered += 1
-        if len(self.chosen) < _MOST_POINTS:
-            self.chosen.append(point)
-        elif (place := int(self._random.random() * self._offered)) < _MOST_POINTS:
-            self.chosen[place] = point
-
-
-class _Top:
-    """The spans with the highest rank, highest first; ties do not depend on the order of files."""
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[int, str, str, int, Span]] = []
-        self._offered = 0
-
-    def offer(self, rank: int, span: Span) -> None:
-        self._offered += 1
-        entry = (rank, span.trace_id, span.span_id, self._offered, span)
-        if len(self._heap) < MOST_WRITES:
-            heapq.heappush(self._heap, entry)
-        else:
-            heapq.heappushpop(self._heap, entry)
-
-    @property
-    def spans(self) -> list[Span]:
-        return [entry[-1] for entry in sorted(self._heap, reverse=True)]
-
-
-class _TopicCounts:
-    def __init__(self) -> None:
-        self._outcomes: Counter[Outcome] = Counter()
-        self._partitions: dict[int, Latencies] = {}
-        self._latencies = Latencies()
-        self._timeline = Timeline()
-
-    def add(self, span: Span) -> None:
-        self._outcomes[span.outcome] += 1
-        if span.outcome != "written":
-            return
-        partition = span.partition
-        if partition is not None and len(self._partitions) < MOST_DISTINCT:
-            self._partitions.setdefault(partition, Latencies())
-        if span.duration is not None:
-            self._latencies.add(span.duration)
-            self._timeline.add(span.started)
-            if partition in self._partitions:
-                self._partitions[partition].add(span.duration)
-
-    def topic(self, name: str, observed: int) -> Topic:
-        of, latencies = self._outcomes, self._latencies
-        return Topic(
-            name=name,
-            written=of["written"],
-            failed=of["failed"],
-            unconfirmed=of["unconfirmed"],
-            undecided=of["undecided"],
-            partitions=len(self._partitions),
-            per_second=of["written"] / observed * 1e9 if observed else None,
-            latency=latencies.percentiles(),
-            over_time=self._timeline.steps(),
-            by_partition=tuple(
-                Partition(number, found.count, found.percentiles())
-                for number, found in sorted(self._partitions.items())
-            ),
-        )
-
-
-class _Failures:
-    def __init__(self) -> None:
-        self._count = 0
-        self._last: tuple[int, str, str, str] = (-1, "", "", "")
-
-    def add(self, span: Span) -> None:
-        self._count += 1
-        self._last = max(self._last, (span.ended, span.trace_id, span.span_id, span.description))
-
-    def cause(self, error_type: str, topic: str) -> Cause:
-        _, trace_id, _, description = self._last
-        return Cause(error_type, topic, self._count, description, trace_id)
-
-
-def _known(key: K, counted: Mapping[K, object], other: K) -> K:
-    return key if key in counted or len(counted) < MOST_DISTINCT else other
 
 
 def _write(span: Span, callers: _Callers) -> Write:

@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 MOST_DISTINCT = 1_000
-"""Topics, causes, processes and the partitions of a topic are told apart up to this number."""
+"""How many topics, causes, processes, and partitions of a topic are counted separately."""
 MOST_WRITES = 10
-"""So many of the slowest and of the failed writes are kept."""
+"""How many of the slowest and of the failed writes a report has."""
 
-_YET_TO_COME = 0.05  # a process that runs records its spans and its counts one after the other
-_FEW_TO_COME = 100
+# A process that is still running records its spans and its counts one after the other.
+_LATE_SHARE = 0.05
+_LATE_SPANS = 100
 
 Outcome = Literal["written", "failed", "unconfirmed", "undecided"]
-"""Acknowledged by the broker; an error; the client itself cannot know; a transaction whose end is
-not known."""
+"""What became of a message: acknowledged by the broker; an error; nobody knows; in a transaction
+that may or may not have been committed."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
-Silence = Literal["client", "publisher", "agent"]
-"""Who does not say whether a message was written: its client, by its settings; a publisher of the
-application's own; the other agent whose span it is."""
-SILENCES: tuple[Silence, ...] = get_args(Silence)
+UnconfirmedBy = Literal["client", "publisher", "agent"]
+"""Why a message is unconfirmed: its client gives no answer, with these settings; the application's
+own publisher tells none; its span is another agent's, which tells none."""
+UNCONFIRMED_BY: tuple[UnconfirmedBy, ...] = get_args(UnconfirmedBy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +53,22 @@ class Cost:
     """In the application's call."""
     background: int | None
     dropped: int
-    """Spans that no exporter has taken."""
+    """Spans that were never exported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The messages that went to a broker, of the processes whose metrics the recording has."""
+    """How many messages were sent, by the processes that have metrics in the recording."""
 
     recorded: int
-    """Those that it has a span of."""
+    """Messages with a span in the recording."""
     counted: int
-    """All of them, by the metrics."""
+    """All messages, according to the metrics."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is missing but what a process may have yet to record."""
-        return self.counted - self.recorded <= max(_YET_TO_COME * self.counted, _FEW_TO_COME)
+        """Whether every message has a span, but for those that are still to be recorded."""
+        return self.counted - self.recorded <= max(_LATE_SHARE * self.counted, _LATE_SPANS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Partition:
     number: int
     written: int
     latency: Percentiles | None
-    """None if there is no write with a usable clock."""
+    """None if no write has usable timestamps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +93,17 @@ class Topic:
     partitions: int
     """Distinct partitions that messages were written to, counted up to `MOST_DISTINCT`."""
     per_second: float | None
-    """Messages written, over the time that the whole recording observed; None if it is nothing."""
+    """Messages written, divided by the time that the recording covers; None if that is 0."""
     latency: Percentiles | None
-    """Of the messages written; None if there is none with a usable clock."""
+    """Of the messages written; None if none has usable timestamps."""
     over_time: Steps | None
-    """The messages written, by the time of the call; None likewise."""
+    """The messages written, by the time of the call; None if none has usable timestamps."""
     by_partition: tuple[Partition, ...]
     """By number, up to `MOST_DISTINCT`."""
 
     @property
     def messages(self) -> int:
-        """Every message that the application handed over for this topic."""
+        """All messages that the application wrote, or tried to write, to this topic."""
         return self.written + self.failed + self.unconfirmed + self.undecided
 
 
@@ -129,23 +130,24 @@ class Write:
     partition: int | None
     offset: int | None
     duration: int | None
-    """None where the clock of the span is not usable."""
+    """None without usable timestamps."""
     error_type: str | None
     description: str
     called_from: str | None
-    """The root's `code.function.name`, or the name of whatever span is the parent, if recorded."""
+    """The `code.function.name` of the parent span, or else its name; None if it is not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Writes as points in time: nanoseconds since 1970, and how long the answer took."""
+    """What the plots show: writes as pairs of a start and a duration, and all durations."""
 
     written: tuple[tuple[int, int], ...]
-    """A random choice of those that were acknowledged."""
+    """A random sample of the messages written."""
     failed: tuple[tuple[int, int], ...]
-    """Likewise of those that failed."""
+    """A random sample of the failed writes."""
     durations: tuple[tuple[int, int], ...]
-    """How many took up to so many nanoseconds, in steps of 1 %, over all that were written."""
+    """A histogram of all messages written, in steps of 1 %: the longest duration in each, and a
+    count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +158,12 @@ class Flow:
     target: str
     messages: int
     per_second: float | None
-    """Over the time that the whole recording observed; None if it is nothing."""
+    """Messages divided by the time that the recording covers; None if that is 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One span of a trace, `after` the trace's start; `depth` is 0 for what has no parent here."""
+    """One span of a trace; it starts `after` the trace, and `depth` is 0 without a parent in it."""
 
     depth: int
     name: str
@@ -173,7 +175,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One trace; each step stands behind its parent, up to 200 of them."""
+    """One trace; each step comes after its parent, up to 200 of them."""
 
     trace_id: str
     duration: int
@@ -191,9 +193,9 @@ class Finding:
     """The numbers that show it."""
     remedy: str
     traces: tuple[str, ...]
-    """Ids of traces that show it, up to 5."""
+    """Ids of up to 5 traces that show it."""
     numbers: dict[str, int]
-    """The numbers behind the evidence, if it is more than counts."""
+    """Numbers from the evidence that a program may want, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +207,10 @@ class Report:
     spans: int
     services: tuple[str, ...]
     processes: int
-    """Distinct service, instance and pid, counted up to `MOST_DISTINCT`."""
+    """Distinct processes, by service, instance and pid, counted up to `MOST_DISTINCT`."""
     started: int | None
     ended: int | None
-    """First start and last end of any span; None if no span has a usable clock."""
+    """The first start and last end of any span; None if none has usable timestamps."""
     findings: tuple[Finding, ...]
     """Most severe first."""
     topics: tuple[Topic, ...]
@@ -219,7 +221,7 @@ class Report:
     flows: tuple[Flow, ...]
     """From topic to topic, most messages first."""
     longest: Trace | None
-    """The trace with the longest processing of a message that has led to a write."""
+    """The trace with the longest processing of a message that led to a write."""
     slowest: tuple[Write, ...]
     """The slowest of the messages written, slowest first."""
     failed: tuple[Write, ...]
@@ -228,10 +230,10 @@ class Report:
     """None if the recording has no metrics."""
     sent: Sent | None
     """None if the recording has no metrics."""
-    unconfirmed: dict[Silence, int]
-    """How many messages are unconfirmed, by who does not say more."""
+    unconfirmed: dict[UnconfirmedBy, int]
+    """How many messages are unconfirmed, by the reason."""
     kept: int
-    """Spans that a sampler had dropped and the agent kept: others are missing in every count."""
+    """Spans that the sampler dropped but the agent kept; the other dropped ones are not counted."""
     untimed: int
     """Spans with no start, a start before 2000, or an end before the start: counted, not timed."""
     lines_not_understood: int
@@ -244,5 +246,5 @@ class Report:
 
     @property
     def duration(self) -> int:
-        """The time observed, 0 if no span has a usable clock."""
+        """The time that the recording covers; 0 if no span has usable timestamps."""
         return (self.ended or 0) - (self.started or 0)

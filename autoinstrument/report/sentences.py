@@ -1,10 +1,10 @@
-"""Sentences that the text and the page share."""
+"""Sentences that both the text and the page have."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .model import SILENCES
+from .model import UNCONFIRMED_BY
 from .wording import counted, distinct, duration, foreign, number, shortened
 
 if TYPE_CHECKING:
@@ -43,13 +43,15 @@ def cost(cost: Cost | None) -> str:
 
 
 def legend(report: Report) -> str:
-    """Return what the columns about written messages mean."""
+    """Return the legend of the latency columns."""
     none = "" if all(topic.latency for topic in report.topics) else " (-: none)"
-    return f"p50 to max: time from call to acknowledgement{none}. Percentiles read at most 1% high."
+    return (
+        f"p50 to max: time from call to acknowledgement{none}. Percentiles read at most 1% high."
+    )
 
 
 def notes(report: Report) -> list[str]:
-    """Return the notes that a reader of the numbers needs, one sentence each."""
+    """Return notes on what the numbers include, one sentence each."""
     left_out = ", ".join(
         counted(count, noun)
         for count, noun in (
@@ -59,7 +61,7 @@ def notes(report: Report) -> list[str]:
         )
         if count
     )
-    silent = [_UNCONFIRMED[who] for who in SILENCES if report.unconfirmed.get(who)]
+    silent = [_UNCONFIRMED[who] for who in UNCONFIRMED_BY if report.unconfirmed.get(who)]
     found = {
         _missing(report.sent): report.sent,
         f"Unconfirmed: {'; or '.join(silent)}.": silent,
@@ -76,7 +78,7 @@ def notes(report: Report) -> list[str]:
 
 
 def _missing(sent: Sent | None) -> str:
-    """Return a sentence if messages that were sent are missing here, as far as that is known."""
+    """Return a sentence if messages that were sent are known to be missing in the recording."""
     if sent is None or sent.is_complete:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""One span of a recording, with the fields that a report needs."""
+"""Decodes spans of OTLP/JSON, with the fields that a report needs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from autoinstrument.tracing import errors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .model import Outcome, Silence
+    from .model import Outcome, UnconfirmedBy
 
 Value = str | int
-"""The attribute values that a report asks for; others are passed over."""
+"""The types of the attributes that a report needs."""
 
 _LONGEST_TEXT = 1_000
-_EARLIEST = 946_684_800_000_000_000  # 2000: a clock that nobody has set begins in 1970
+_EARLIEST = 946_684_800_000_000_000  # 2000: a clock that was never set starts in 1970
 _LATEST = 1 << 62  # 2116
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _SPAN_ID = re.compile(r"[0-9a-fA-F]{16}")
 _LONGEST_WHOLE = 20
-_ASKED = frozenset(
+_NEEDED = frozenset(
     (
         "autoinstrument.acks",
         "autoinstrument.header",
@@ -44,7 +44,7 @@ _ASKED = frozenset(
         "thread.id",
     )
 )
-"""The attributes that a report goes by; to decode the others would take as long as all the rest."""
+"""The attributes that a report needs; decoding all of them would double its time."""
 _NOT_SENT = {
     errors.QUEUE_FULL,
     errors.SERIALIZATION,
@@ -52,13 +52,13 @@ _NOT_SENT = {
     errors.INVALID_ARGUMENT,
     errors.INVALID_STATE,
 }
-"""What has failed before the client had taken the message."""
+"""Errors of the call itself: the client did not accept the message."""
 _ERROR = (2, "2", "STATUS_CODE_ERROR")
 _NO_ERROR = (0, 1, "0", "1", "STATUS_CODE_UNSET", "STATUS_CODE_OK")
 
 
 class Process(NamedTuple):
-    """What tells a process from others, as far as the resource says."""
+    """The identity of a process, as far as the resource has it."""
 
     service: str | None
     instance: str | None
@@ -66,17 +66,17 @@ class Process(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where spans come from."""
+    """The process and the agent that a span comes from."""
 
     process: Process
     ours: bool
-    """Made by this agent, whose spans say when the broker's answer is not known."""
+    """Whether this agent made the span; ours say so if the broker's answer is unknown."""
 
 
 class Span(NamedTuple):
     """A span; texts are cut at 1,000 characters, ids are in lower case.
 
-    `started` and `ended` are nanoseconds since 1970, 0 where the recording does not say.
+    `started` and `ended` are nanoseconds since 1970, 0 if they are missing.
     """
 
     trace_id: str
@@ -90,19 +90,19 @@ class Span(NamedTuple):
     description: str
     attributes: dict[str, Value]
     is_linked: bool
-    """Whether it has a link to any other span."""
+    """Whether it has a link to another span."""
     source: Source
 
     @property
     def duration(self) -> int | None:
-        """Nanoseconds; None without a start, or with an end before it, where a clock was set."""
+        """Nanoseconds; None if the start is missing, or later than the end: a clock may be set."""
         if _EARLIEST <= self.started <= self.ended < _LATEST:
             return self.ended - self.started
         return None
 
     @property
     def is_write(self) -> bool:
-        """One message written to Kafka, whatever the span is named."""
+        """Whether it is a message written to Kafka, whatever its name."""
         return (
             self.attributes.get("messaging.system") == "kafka"
             and self.attributes.get("messaging.operation.type") == "send"
@@ -110,12 +110,12 @@ class Span(NamedTuple):
 
     @property
     def is_sent(self) -> bool:
-        """Whether it is a write that a client has taken, for a broker."""
+        """Whether it is a write that the client accepted."""
         return self.is_write and self.error_type not in _NOT_SENT
 
     @property
     def is_process(self) -> bool:
-        """The processing of one message that was read from Kafka."""
+        """Whether it is the processing of a message read from Kafka."""
         return (
             self.attributes.get("messaging.system") == "kafka"
             and self.attributes.get("messaging.operation.type") == "process"
@@ -123,7 +123,7 @@ class Span(NamedTuple):
 
     @property
     def outcome(self) -> Outcome:
-        """What became of the write; only our spans are acknowledged without an offset, too."""
+        """What became of the write; without an offset, only our spans count as acknowledged."""
         if self.error:
             return "failed"
         told = self.attributes.get("autoinstrument.outcome")
@@ -134,10 +134,8 @@ class Span(NamedTuple):
         return "unconfirmed"
 
     @property
-    def silence(self) -> Silence | None:
-        """Who does not say whether the message was written; None unless it is unconfirmed."""
-        if self.outcome != "unconfirmed":
-            return None
+    def unconfirmed_by(self) -> UnconfirmedBy:
+        """Why the write is unconfirmed, if it is."""
         if not self.source.ours:
             return "agent"
         return "client" if self.publisher is None else "publisher"
@@ -150,41 +148,41 @@ class Span(NamedTuple):
 
     @property
     def error_type(self) -> str | None:
-        """The cause of a failure, `_OTHER` where the span does not say, None without a failure."""
+        """The error of a failed span, `_OTHER` if it has none; None if it did not fail."""
         return str(self.attributes.get("error.type") or "_OTHER") if self.error else None
 
     @property
     def unserved(self) -> int:
-        """Of its time, the nanoseconds in which the program has let no answer be served."""
-        return _known(self.attributes.get("autoinstrument.unserved")) or 0
+        """Nanoseconds of it during which the program did not poll for the answer."""
+        return _not_negative(self.attributes.get("autoinstrument.unserved")) or 0
 
     @property
     def topic(self) -> str:
-        """Where the message was to go."""
+        """The topic."""
         return str(self.attributes.get("messaging.destination.name") or "(no topic)")
 
     @property
     def partition(self) -> int | None:
-        """A string in the conventions, a number in Kafka."""
-        return _known(self.attributes.get("messaging.destination.partition.id"))
+        """The partition, if it is known."""
+        return _not_negative(self.attributes.get("messaging.destination.partition.id"))
 
     @property
     def offset(self) -> int | None:
-        """Where the broker has put the message."""
-        return _known(self.attributes.get("messaging.kafka.offset"))
+        """The offset, if it is known."""
+        return _not_negative(self.attributes.get("messaging.kafka.offset"))
 
 
 def source(resource: object, group: object) -> Source:
-    """Return what OTLP/JSON's `resource` and the `scope` of a group of spans say.
+    """Return the source of a group of spans, from the `resource` and `scope` of OTLP/JSON.
 
-    What cannot be understood counts as not said.
+    Malformed parts count as missing.
     """
     scope = _member(_member(group, "scope"), "name")
     return Source(process_of(resource), scope == "autoinstrument")
 
 
 def process_of(resource: object) -> Process:
-    """Return the process that OTLP/JSON's `resource` describes."""
+    """Return the process of a `resource` of OTLP/JSON."""
     attributes = _attributes(_member(resource, "attributes"))
     service = attributes.get("service.name")
     instance = attributes.get("service.instance.id")
@@ -197,9 +195,9 @@ def process_of(resource: object) -> Process:
 
 
 def decode(span: Any, origin: Source) -> Span | None:
-    """Return the span that an OTLP/JSON object describes, None if it cannot be understood.
+    """Return a span of OTLP/JSON, or None if it is malformed.
 
-    An attribute that cannot be understood is left out; without anything else the span is none.
+    A malformed attribute is left out.
     """
     try:
         return _decode(span, origin)
@@ -246,7 +244,7 @@ def _is_error(code: object) -> bool:
 
 
 def _instant(value: object) -> int:
-    nanoseconds = _whole(value)
+    nanoseconds = _integer(value)
     if nanoseconds is None or not 0 <= nanoseconds < 1 << 64:
         raise ValueError(value)
     return nanoseconds
@@ -260,7 +258,7 @@ def _attributes(described: object) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for attribute in described if isinstance(described, list) else ():
         name = attribute.get("key") if isinstance(attribute, dict) else None
-        if isinstance(name, str) and name in _ASKED:
+        if isinstance(name, str) and name in _NEEDED:
             value = _value(attribute.get("value"))
             if value is not None:
                 found[name] = value
@@ -271,19 +269,19 @@ def _value(described: object) -> Value | None:
     if not isinstance(described, dict):
         return None
     if "intValue" in described:
-        return _whole(described["intValue"])
+        return _integer(described["intValue"])
     text = described.get("stringValue")
     return text[:_LONGEST_TEXT] if isinstance(text, str) else None
 
 
-def _known(value: object) -> int | None:
-    """Clients put what they do not know below zero, and others' spans repeat it."""
-    number = _whole(value)
+def _not_negative(value: object) -> int | None:
+    """Return a number from 0; clients use negative numbers for unknown, and agents copy them."""
+    number = _integer(value)
     return number if number is not None and number >= 0 else None
 
 
-def _whole(value: object) -> int | None:
-    """Protobuf's JSON writes 64-bit numbers as strings, and reads both."""
+def _integer(value: object) -> int | None:
+    """Return an integer, which protobuf's JSON may write as a string."""
     if isinstance(value, str):
         digits = value[1:] if value[:1] == "-" else value
         is_whole = digits.isdecimal() and digits.isascii() and len(digits) <= _LONGEST_WHOLE

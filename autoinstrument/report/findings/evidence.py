@@ -1,36 +1,32 @@
-"""The evidence for findings, gathered from a stream of spans in bounded memory."""
+"""The evidence for findings, collected from a stream of spans in bounded memory."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from .latency import Latencies
-from .model import MOST_DISTINCT
+from autoinstrument.report.bounded import count_bounded, get_bounded
+from autoinstrument.report.latency import Latencies
+from autoinstrument.report.model import MOST_DISTINCT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
-    from .model import Silence
-    from .span import Process, Span, Value
-
-K = TypeVar("K", bound="Hashable")
-V = TypeVar("V")
+    from autoinstrument.report.model import Outcome, UnconfirmedBy
+    from autoinstrument.report.span import Process, Span, Value
 
 MOST_TRACES = 5
 
-_PAUSE = 100_000_000  # ns: an answer that is served later than that makes a latency untrue
+_PAUSE = 100_000_000  # ns: an answer that waits longer for a poll distorts the latency
 
 
 class Case:
-    """Spans with the same problem: how many, where, and the first of their traces."""
+    """Spans with the same problem: their number, topics, services and first traces."""
 
     def __init__(self) -> None:
         self.count = 0
         self.topics: Counter[str] = Counter()
         self.services: Counter[str] = Counter()
         self.publishers: Counter[str] = Counter()
-        """Those of the application's own publishers."""
+        """The application's own publishers among them."""
         self.traces: list[str] = []
 
     def add(self, span: Span) -> None:
@@ -46,27 +42,27 @@ class Case:
 
 
 class Sequence(Case):
-    """The writes of one thread, or of one process, in order; times in nanoseconds."""
+    """The writes of one thread or process, in order; times in nanoseconds."""
 
     def __init__(self) -> None:
         super().__init__()
         self.by: Counter[str] = Counter()
-        """How the application waited."""
+        """The calls that waited; empty if none was seen."""
         self.overlapping = 0
-        """Writes that started before the previous one was answered."""
+        """The number of writes that started before the previous one was answered."""
         self.waited = 0
-        """For any answer at all: two at once are one time.
+        """The time during which at least one write was waiting for its answer.
 
-        Where nobody was seen waiting, the time in which the program let no answer come is none.
+        If no call was seen waiting, it does not include the time when the program did not poll.
         """
         self.latencies = Latencies()
         self.first = 0
-        """How long the first took, which has waited for the connection as well."""
+        """The duration of the first write, which also waited for the connection."""
         self._began: int | None = None
         self._last = 0
 
     def add(self, span: Span) -> None:
-        """Count one write with a usable clock."""
+        """Count one write with usable timestamps."""
         super().add(span)
         by = str(span.attributes.get("autoinstrument.waited", ""))
         self.by[by] += 1
@@ -80,7 +76,7 @@ class Sequence(Case):
 
     @property
     def observed(self) -> int:
-        """From the first call to the last answer."""
+        """The time from the first call to the last answer."""
         return self._last - (self._began or 0)
 
 
@@ -106,19 +102,19 @@ class Keys:
 
 
 class Evidence:
-    """What the spans of a recording show, besides counts."""
+    """What the spans of a recording show."""
 
     def __init__(self) -> None:
         self.threads: dict[tuple[Process, Value | None], Sequence] = {}
-        """Writes that a thread waited for one by one."""
+        """By thread, the writes that it was seen waiting for."""
         self.processes: dict[Process, Sequence] = {}
-        """All writes of a process."""
+        """By process, all writes that were answered."""
         self.keys: dict[str, Keys] = {}
         self.failures: dict[str, Case] = defaultdict(Case)
-        """Writes that have failed, by `error.type`."""
-        self.unconfirmed: Counter[Silence] = Counter()
+        """Failed writes, by `error.type`."""
+        self.unconfirmed: Counter[UnconfirmedBy] = Counter()
         self.unserved = Case()
-        """Writes whose report has waited for the application to poll."""
+        """Writes whose delivery report waited for the application to poll."""
         self.unserved_for: list[int] = []
         self.header_omitted = Case()
         self.header_refused = Case()
@@ -126,9 +122,9 @@ class Evidence:
         self.uncommitted = Case()
         self.undecided = Case()
         self.consumed: Counter[str] = Counter()
-        """Messages, by topic."""
+        """Consumed messages, by topic."""
         self.without_context: dict[str, Case] = {}
-        """Messages that came without a trace, by topic."""
+        """Consumed messages without trace context, by topic."""
 
     def add(self, span: Span) -> None:
         """Add one span of any kind."""
@@ -137,22 +133,22 @@ class Evidence:
         elif span.is_process:
             count_bounded(self.consumed, span.topic)
             if not span.parent_id and not span.is_linked:
-                _bounded(self.without_context, span.topic, Case).add(span)
+                get_bounded(self.without_context, span.topic, Case).add(span)
 
     def _add_write(self, span: Span) -> None:
-        found = span.attributes
-        if span.outcome == "written":
-            _bounded(self.keys, span.topic, Keys).add(span)
+        found, outcome = span.attributes, span.outcome
+        if outcome == "written":
+            get_bounded(self.keys, span.topic, Keys).add(span)
         if span.error_type is not None:
-            _bounded(self.failures, span.error_type, Case).add(span)
-        if span.silence is not None:
-            self.unconfirmed[span.silence] += 1
-        if span.duration is not None and _has_answer(span):
+            get_bounded(self.failures, span.error_type, Case).add(span)
+        elif outcome == "unconfirmed":
+            self.unconfirmed[span.unconfirmed_by] += 1
+        if span.duration is not None and _is_answered(span, outcome):
             process = span.source.process
-            _bounded(self.processes, process, Sequence).add(span)
+            get_bounded(self.processes, process, Sequence).add(span)
             if "autoinstrument.waited" in found:
                 thread = process, found.get("thread.id")
-                _bounded(self.threads, thread, Sequence).add(span)
+                get_bounded(self.threads, thread, Sequence).add(span)
         if span.unserved >= _PAUSE:
             self.unserved.add(span)
             self.unserved_for.append(span.unserved)
@@ -165,33 +161,14 @@ class Evidence:
             (found.get("autoinstrument.header") == "sent" and span.error, self.header_refused),
             (found.get("autoinstrument.acks") == "0", self.without_acks),
             (found.get("autoinstrument.outcome") == "uncommitted", self.uncommitted),
-            (span.outcome == "undecided", self.undecided),
+            (outcome == "undecided", self.undecided),
         ):
             if applies:
                 case.add(span)
 
 
-def _has_answer(span: Span) -> bool:
-    """Whether the end of a write is the answer that its client had, or somebody waited for.
-
-    Where nobody says what the broker answered, it is often no more than the end of the call.
-    """
+def _is_answered(span: Span, outcome: Outcome) -> bool:
+    """Whether a write ends with its answer: otherwise it may end with the call."""
     if "autoinstrument.waited" in span.attributes:
         return True
-    return span.silence is None and span.publisher is None
-
-
-def count_bounded(counter: Counter[K], key: K) -> None:
-    """Count `key`; of more than `MOST_DISTINCT` the latest are not told apart."""
-    if key in counter or len(counter) < MOST_DISTINCT:
-        counter[key] += 1
-
-
-def _bounded(known: dict[K, V], key: K, make: Callable[[], V]) -> V:
-    """Return what is known of `key`; of more than `MOST_DISTINCT`, something to be forgotten."""
-    found = known.get(key)
-    if found is None:
-        found = make()
-        if len(known) < MOST_DISTINCT:
-            known[key] = found
-    return found
+    return outcome != "unconfirmed" and span.publisher is None

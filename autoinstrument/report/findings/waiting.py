@@ -1,4 +1,4 @@
-"""Programs that wait for the answer to each write, and how long they would take without waiting."""
+"""Finds programs that wait for the answer to each write, and estimates what batching gains."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ if TYPE_CHECKING:
 
     from .evidence import Evidence, Sequence
 
-_FEWEST = 20  # fewer writes are a try, and no way of writing
-_SEEN = 0.25  # the others may have had their answer before the busy program came to ask for it
-_WORTH_IT = 0.1  # of the time: a gain of less is not felt
-_NEVER_ALONE = 0.05  # writes that overlap by chance, where a program does not wait
-_ONLY_WAITS = 0.9  # who writes at his own pace has pauses; who waits goes on at once
+_FEWEST_WRITES = 20  # fewer do not show how a program writes
+_SEEN_WAITING = 0.25  # of the writes: others may be answered before a busy program waits
+_WORTH_IT = 0.1  # of the time: nobody notices a smaller gain
+_BY_CHANCE = 0.05  # of the writes: more overlapping ones show that a program does not wait
+_NO_PAUSES = 0.9  # of the time: a program that writes at its own pace has pauses between writes
 
 
 class Waiting(NamedTuple):
-    """How long one service waits; nanoseconds, summed over its threads that wait."""
+    """How long one service waits: nanoseconds, summed over its waiting threads."""
 
     service: str | None
     writes: int
     topics: Counter[str]
     by: str
-    """The call that waits; empty where that was not seen."""
+    """The call that waits; empty if none was seen."""
     waited: int
     observed: int
     connecting: int
-    """Of what was waited, for the first write of each thread."""
+    """The part of `waited` for the first write of each thread, which includes its connection."""
     before: int
-    """From the first call to the last answer, of the thread that took longest."""
+    """The time from the first call to the last answer, of the slowest thread."""
     after: int
-    """What that would be if no write but the first were waited for, and none took time to send."""
+    """The same time if the program waited only once, and sending took no time."""
     traces: tuple[str, ...]
 
 
 def waiting(evidence: Evidence) -> Iterator[Waiting]:
-    """Yield the services that have processes that would gain by not waiting."""
-    alone: dict[object, list[Sequence]] = {}
+    """Yield the services that would be faster if they did not wait."""
+    waiting_threads: dict[object, list[Sequence]] = {}
     for (process, _), sequence in evidence.threads.items():
-        if not _overlaps(sequence):  # as in coroutines that each wait for their own
-            alone.setdefault(process, []).append(sequence)
+        if not _overlaps(sequence):  # else several coroutines wait, each for its own write
+            waiting_threads.setdefault(process, []).append(sequence)
     services: dict[str | None, tuple[Counter[str], list[Sequence]]] = {}
     for process, whole in evidence.processes.items():
-        threads = alone.get(process, [])
-        if sum(each.count for each in threads) < _SEEN * whole.count:
-            threads = [whole] if _goes_on_at_once(whole) else []
+        threads = waiting_threads.get(process, [])
+        if sum(each.count for each in threads) < _SEEN_WAITING * whole.count:
+            threads = [whole] if _never_pauses(whole) else []
         if _gains(threads):
             topics, waiting = services.setdefault(process.service, (Counter(), []))
             topics.update(whole.topics)
@@ -58,7 +58,7 @@ def waiting(evidence: Evidence) -> Iterator[Waiting]:
 def _gains(threads: list[Sequence]) -> bool:
     waited = sum(each.waited - each.first for each in threads)
     observed = sum(each.observed - each.first for each in threads)
-    return sum(each.count for each in threads) >= _FEWEST and waited >= _WORTH_IT * observed
+    return sum(each.count for each in threads) >= _FEWEST_WRITES and waited >= _WORTH_IT * observed
 
 
 def _waiting(service: str | None, topics: Counter[str], threads: list[Sequence]) -> Waiting:
@@ -81,10 +81,10 @@ def _without_waiting(sequence: Sequence) -> int:
     return sequence.observed - sequence.waited + last
 
 
-def _goes_on_at_once(whole: Sequence) -> bool:
-    """Whether a program that was not seen waiting must have waited: it never does anything else."""
-    return not _overlaps(whole) and whole.waited >= _ONLY_WAITS * whole.observed
+def _never_pauses(whole: Sequence) -> bool:
+    """Whether each write follows the previous answer at once, even if no call was seen waiting."""
+    return not _overlaps(whole) and whole.waited >= _NO_PAUSES * whole.observed
 
 
 def _overlaps(sequence: Sequence) -> bool:
-    return sequence.overlapping > _NEVER_ALONE * sequence.count
+    return sequence.overlapping > _BY_CHANCE * sequence.count

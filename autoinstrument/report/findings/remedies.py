@@ -1,8 +1,8 @@
-"""Fixes, by the kind of failure or the way of writing."""
+"""What to do about failures, and about waiting for each write."""
 
 from __future__ import annotations
 
-LOOK = "See the error message and the trace, then the broker's log."
+LOOK_CLOSER = "See the error message and the trace, then the broker's log."
 REMEDIES = {
     "MESSAGE_TOO_LARGE": "Split or compress the message; otherwise raise the topic's"
     " max.message.bytes and the client's own limit.",
@@ -36,4 +36,4 @@ WITHOUT_WAITING = {
     " together after a batch.",
     "": "Start the next writes before the previous ones are answered; wait once, after a batch.",
 }
-"""By the call that waits; empty if it was not seen."""
+"""By the call that waits; empty if none was seen."""
