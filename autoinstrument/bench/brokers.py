@@ -1,4 +1,4 @@
-"""The broker that the programs of the benchmark write to and read from, and what is in its log."""
+"""The broker that the benchmark's programs write to and read from."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PATIENCE = 10
-"""Seconds that a broker has to answer."""
-_EMBEDDED_API = [2, 0]  # of Kafka, which kafka-python does not find out of the embedded broker
+"""How many seconds a broker may take to answer."""
+_EMBEDDED_API = [2, 0]  # Kafka's version, which kafka-python cannot ask the embedded broker for
 
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker at `address` whose topics bear these names, `suffix` added."""
+    """A broker, with a suffix for the names of the benchmark's topics on it."""
 
     address: str
     suffix: str = ""
@@ -34,7 +34,7 @@ class Broker:
         return name + self.suffix
 
     def fill(self) -> None:
-        """Put messages with a trace context into each topic that is read."""
+        """Write messages with trace context to each topic that is read."""
         from confluent_kafka import Producer  # noqa: PLC0415 - an extra
 
         producer = Producer({"bootstrap.servers": self.address, "log_level": 0})
@@ -45,20 +45,20 @@ class Broker:
         producer.flush()
 
     def written(self) -> int:
-        """Count what is in the log of the topics that are written to."""
+        """Count the messages in the log of the topics that are written to."""
         return in_log(self.address, map(self.topic, set(TOPICS) - set(BACKLOGS)))
 
 
 @contextmanager
 def embedded() -> Iterator[Broker]:
-    """Run librdkafka's own broker, in memory."""
+    """Run librdkafka's embedded broker."""
     with embedded_broker(TOPICS) as address:
         yield Broker(address, api_version=_EMBEDDED_API)
 
 
 @contextmanager
 def given(address: str) -> Iterator[Broker]:
-    """Use the broker at `address`, with topics that are deleted in the end.
+    """Use the broker at `address`, with topics that are deleted afterwards.
 
     Raises NotMeasured if it does not answer.
     """
@@ -87,7 +87,7 @@ def given(address: str) -> Iterator[Broker]:
 
 
 def in_log(address: str, topics: Iterable[str]) -> int:
-    """Count what a broker has in the log of `topics`."""
+    """Count the messages in the log of `topics`."""
     from confluent_kafka import Consumer, TopicPartition  # noqa: PLC0415 - an extra
 
     consumer = Consumer({"bootstrap.servers": address, "group.id": "bench", "log_level": 0})

@@ -1,7 +1,7 @@
-"""The cases to measure; each is a row of the table.
+"""The cases to measure, each a row of the table.
 
-A case is a *phase* of a program that has one client and one sampler. Cases that share a program
-are measured in the same process, one after the other.
+A case is a figure of one phase of a program, which has one client and one sampler. Cases with the
+same program are measured in the same process, one after the other.
 """
 
 from __future__ import annotations
@@ -10,39 +10,39 @@ from dataclasses import dataclass, field, replace
 
 CONFLUENT, KAFKA_PYTHON, AIOKAFKA = "confluent-kafka", "kafka-python", "aiokafka"
 CLIENTS = {CONFLUENT: "confluent_kafka", KAFKA_PYTHON: "kafka", AIOKAFKA: "aiokafka"}
-"""Each client by its distribution's name, with the module that it is imported as."""
+"""The module of each client, by the name of its distribution."""
 
 SAMPLINGS = {
     "100 %": {"OTEL_TRACES_SAMPLER": "parentbased_always_on"},
     "1 %": {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"},
     "off": {"OTEL_TRACES_SAMPLER": "always_off"},
 }
-"""How messages are sampled, as the standard variables say it."""
+"""The standard variables for each way to sample."""
 
 SERVICE_TOPICS = tuple(f"service-{number}" for number in range(5))
-"""A topic for each of its threads."""
+"""One topic for each thread of the service."""
 BACKLOGS = {"in-sampled": 1, "in-1-percent": 100}
-"""Each topic that is read, with the number of its messages of which one is sampled."""
+"""The topics that are read; one in so many of their messages is sampled."""
 BACKLOG = 6000
-"""Messages in each of them: more than are read."""
+"""The number of messages in each of them: more than are read."""
 TOPICS = ("out", *SERVICE_TOPICS, *BACKLOGS)
 
 
 @dataclass(frozen=True)
 class Program:
-    """A process that does one phase after another."""
+    """A process that does phases, one after another."""
 
     client: str = CONFLUENT
     sampling: str = "100 %"
     apart: str = ""
-    """Keeps a program apart from others that are the same: what it does would disturb them."""
+    """A name, for a program that needs a process of its own: it would disturb other cases."""
     bounded: bool = False
-    """Whether the queue of spans is as long as by default, instead of endless."""
+    """Whether the queue of spans has its default limit; else it is practically unlimited."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What a program does between two readings of its clocks."""
+    """What a program does while it is measured."""
 
     does: str = ""
     """A name of `workload.phases.PHASES`, or of a client's method."""
@@ -56,7 +56,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Case:
-    """One row: what is measured of one phase, and the ratio to the other agent that is aimed at."""
+    """One row of the table: a phase, what is measured of it, and the goal for the ratio."""
 
     group: str
     words: str
@@ -66,13 +66,13 @@ class Case:
     program: Program = field(default_factory=Program)
     goal: float | None = None
     short: bool = False
-    """Whether it is measured when nothing is asked for."""
+    """Whether it is measured if the user names no case."""
     once: bool = False
-    """Whether one round must do, because a round takes minutes."""
+    """Whether it has only one round, since that takes minutes."""
 
     @property
     def name(self) -> str:
-        """The case's name in figures and pictures: no other case has it."""
+        """The unique name of the case, in JSON and pictures."""
         program = self.program
         return f"{self.group}: {program.client}, {self.words}, {self.measure}, {program.sampling}"
 
@@ -88,7 +88,7 @@ GROUPS = {
     "latency": "how late a thread wakes while another writes 10,000 messages per second",
     "rate": "share of a core at a steady rate, including export",
 }
-"""What can be asked for by name."""
+"""The groups of cases that the user can name, and what they measure."""
 
 
 def _steady(rate: float, seconds: float) -> Phase:

@@ -1,4 +1,4 @@
-"""Added costs, their ratio, and how far they can be trusted."""
+"""The statistics: added costs, their ratio, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONFIDENCE = 0.95
 
 
 class Estimate(NamedTuple):
-    """A value, and the interval that holds it with 95 % confidence."""
+    """A value, with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -27,21 +27,21 @@ class Estimate(NamedTuple):
 
 
 def added(figures: list[float], plain: list[float]) -> list[float]:
-    """Return what each round of a program took beyond the plain program's of the same round."""
+    """Return what a program adds in each round to the plain program of the same round."""
     return [figure - bare for figure, bare in zip(figures, plain, strict=True)]
 
 
 def middle(rounds: list[float]) -> Estimate:
-    """Return the median of some rounds."""
+    """Return the median of the rounds."""
     estimate = _estimated(len(rounds), lambda chosen: median(rounds[each] for each in chosen))
     assert estimate is not None  # noqa: S101 - a median always exists
     return estimate
 
 
 def ratio(ours: list[float], theirs: list[float]) -> Estimate | None:
-    """Return what ours adds by what theirs adds; None if theirs adds nothing to speak of.
+    """Return what ours adds divided by what theirs adds; None if theirs adds nothing.
 
-    Rounds are drawn together: what has slowed one of a round has slowed its neighbours.
+    Both are resampled by round, since what slows one program of a round slows the other as well.
     """
 
     def of(chosen: Sequence[int]) -> float | None:
@@ -52,7 +52,7 @@ def ratio(ours: list[float], theirs: list[float]) -> Estimate | None:
 
 
 def is_result(ours: list[float], theirs: list[float]) -> bool:
-    """Whether the rounds tell which adds more: they differ by less than the two costs do."""
+    """Whether the difference of the two costs is larger than the uncertainty of either."""
     mine, other = middle(ours), middle(theirs)
     return max(mine.spread, other.spread) < abs(mine.value - other.value)
 

@@ -1,6 +1,6 @@
-"""Measures cases: every variant runs a phase before any variant runs the next.
+"""Measures cases: all variants run a phase before any of them runs the next.
 
-Noise then affects all of them alike. Their order changes from round to round.
+So noise affects all of them alike. Their order changes with each round.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _WARM_UP = Phase("write_in_a_loop", 500)
 
 
 class Bench:
-    """The variants that are compared, on one broker, with one endpoint for their spans."""
+    """Runs the variants to compare, on one broker, with one endpoint for their spans."""
 
     def __init__(
         self, variants: list[Variant], broker: Broker, sink: Sink, tell: Callable[[], None]
     ) -> None:
-        """`tell` is called whenever a variant has done a phase."""
+        """`tell` is called after each phase of each variant."""
         self._variants = variants
         self._broker = broker
         self._sink = sink
@@ -36,11 +36,11 @@ class Bench:
         self._other_traces: dict[str, bool] = {}
 
     def measured(self, program: Program, cases: list[Case], rounds: int) -> list[Outcome]:
-        """Return `rounds` of the cases of a program.
+        """Return the outcomes of `rounds` rounds of the cases, which have the same program.
 
-        Raises NotMeasured with what the program has complained of.
+        Raises NotMeasured if the program fails or writes to stderr.
         """
-        other_traces = self._looked_at(program.client)
+        other_traces = self._is_traced_by_other(program.client)
         outcomes = [Outcome(case, other_traces=other_traces) for case in cases]
         for number in range(rounds):
             wanted = [outcome for outcome in outcomes if number == 0 or not outcome.case.once]
@@ -48,8 +48,8 @@ class Bench:
                 self._round(program, wanted, number)
         return outcomes
 
-    def _looked_at(self, client: str) -> bool:
-        """Whether the other agent makes spans of a client's messages; ours must."""
+    def _is_traced_by_other(self, client: str) -> bool:
+        """Return whether the other agent traces a client; raises NotMeasured if ours does not."""
         if client not in self._other_traces:
             spans = {}
             for variant in self._variants:
@@ -92,6 +92,6 @@ class Bench:
         settings = variant.exporting(self._sink.url) | SAMPLINGS[program.sampling]
         if program.bounded:
             del settings["OTEL_BSP_MAX_QUEUE_SIZE"]
-        # Who drops spans may say so.
+        # With a bounded queue, an agent may warn of dropped spans.
         quietly = not program.bounded
         return workload(variant, CLIENTS[program.client], self._broker, settings, quietly=quietly)

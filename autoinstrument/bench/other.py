@@ -1,4 +1,4 @@
-"""The other agent by default: OpenTelemetry's own, in an environment created for it."""
+"""Installs OpenTelemetry's own agent, the default for comparison."""
 
 from __future__ import annotations
 
@@ -25,19 +25,17 @@ _PACKAGES = [
 
 
 def made() -> str:
-    """Return the path of `opentelemetry-instrument`, with the versions of the clients here.
+    """Return the path of `opentelemetry-instrument`, in an environment with the same clients.
 
-    The first call installs it, in a virtual environment in the cache folder of the user; another
-    finds it there.
-
-    Raises NotMeasured where that cannot be done.
+    The first call installs it, in a virtual environment in the user's cache folder. Raises
+    NotMeasured if that fails.
     """
     wanted = [*_PACKAGES, *(f"{client}=={found}" for client, found in installed().items())]
     key = sha256(repr((sys.executable, sys.version, wanted)).encode()).hexdigest()[:12]
     folder = _cache() / f"opentelemetry-instrument-{key}"
     complete = folder / "complete"
     if not complete.exists():
-        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted call has left
+        shutil.rmtree(folder, ignore_errors=True)  # an interrupted installation
         _run([sys.executable, "-m", "venv", str(folder)], "venv")
         pip = [
             str(folder / "bin" / "python"),
@@ -46,7 +44,7 @@ def made() -> str:
             "--quiet",
             "--disable-pip-version-check",
         ]
-        # The pip that Python 3.11 brings finds no versions that go together.
+        # The pip of Python 3.11 fails to resolve these requirements.
         _run([*pip, "install", "--upgrade", "pip>=25.1"], "pip")
         _run([*pip, "install", *wanted], "pip")
         complete.touch()
@@ -54,7 +52,7 @@ def made() -> str:
 
 
 def words(command: list[str]) -> str:
-    """Return a command's name, with the version of what it belongs to where that can be told."""
+    """Return the name of a command, with its version if it is OpenTelemetry's."""
     name = Path(command[0]).name
     if name != COMMAND:
         return name
@@ -66,7 +64,7 @@ def words(command: list[str]) -> str:
 
 
 def installed() -> dict[str, str]:
-    """Return the version of each client that can be imported here."""
+    """Return the version of each client that is installed here."""
     here = {found.name: found.version for found in distributions()}
     return {client: here[client] for client in CLIENTS if client in here}
 

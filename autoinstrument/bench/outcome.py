@@ -1,4 +1,4 @@
-"""The results of a case's rounds: figures, with what was delivered and received."""
+"""The results of a case: figures, and counts of messages and spans."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class NotMeasured(Exception):  # noqa: N818 - it is an answer to the user, not a mishap
-    """Why a case or a command cannot be measured; the message is for the user."""
+    """Something cannot be measured; the message tells the user why."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure: its unit, and how it follows from what a program says of a phase."""
+    """A figure: its unit, and how it is computed from what a program measured."""
 
     unit: str
     of: Callable[[dict[str, float]], float]
     exports: bool = False
-    """Whether what the agent does after the phase is part of it."""
+    """Whether it includes the export of spans after the phase."""
     compares: bool = True
-    """Whether a ratio says something: not of what is to be nothing."""
+    """Whether a ratio makes sense; it does not if the figure should be 0."""
 
 
 MEASURES = {
@@ -52,13 +52,13 @@ class Outcome:
     case: Case
     figures: dict[str, list[float]] = field(default_factory=dict)
     handled: Counter[str] = field(default_factory=Counter)
-    """Messages that the program has written or read."""
+    """Messages that the program wrote or read."""
     delivered: Counter[str] = field(default_factory=Counter)
-    """Messages that the broker's log has gained."""
+    """Messages that were added to the broker's log."""
     spans: Counter[str] = field(default_factory=Counter)
     """Spans that were received."""
     other_traces: bool = True
-    """Whether the other agent makes spans of such messages at all: else nothing compares."""
+    """Whether the other agent traces such messages at all; if not, there is no ratio."""
 
     def add(
         self, variant: str, found: dict[str, float], *, delivered: int = 0, spans: int = 0

@@ -1,4 +1,4 @@
-"""The ratios of all cases as one picture."""
+"""Draws the ratios of all cases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INCHES_A_BAR = 0.32
 
 
 def complaint(file: str) -> str | None:
-    """Return why no picture can be drawn into `file`, if so."""
+    """Return why no picture can be drawn into `file`; None if it can."""
     if Path(file).suffix not in _KINDS:
         return f"--picture {file!r} is neither .svg nor .png"
     if importlib.util.find_spec("matplotlib") is None:
@@ -27,7 +27,7 @@ def complaint(file: str) -> str | None:
 
 
 def draw(outcomes: list[Outcome], file: str) -> None:
-    """Draw a bar a ratio, with its interval of confidence, and the other agent at 1."""
+    """Draw a bar for each ratio, with its confidence interval, and a line at 1."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow
 
     bars = [

@@ -1,7 +1,7 @@
-"""The example service in all its ways: sync or async, layer or plain loop, with and without agents.
+"""Measures the example service: sync or async, Watermill or a plain loop, with and without agents.
 
-Each run reads the same events and writes them on; what is measured is the time from the first
-event to the last answer. Beside it stands what was found in the broker's log, and what failed.
+Each run reads the same events and writes as many messages. It measures the time from the first
+event to the last answer, and counts the messages in the broker's log and the failed writes.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EVENTS = {"sync": 300, "async": 3000}
-"""Of each run, so that a quick one is longer than what disturbs it."""
+"""Events per run: enough for even a fast run to be longer than random noise."""
 FAR_MS = 20
-"""The round trip to a broker on another host."""
+"""The round trip to a distant broker."""
 _CATEGORIES = ("login", "purchase")
 _TARGETS = [f"profile.{category}" for category in _CATEGORIES]
 
@@ -41,20 +41,20 @@ class Way:
     tuned: bool
     rtt_ms: int
     agent: str
-    """`plain`, `ours`, `other`, or `plain-other`: in the other's environment."""
+    """`plain`, `ours`, `other`, or `plain-other`: plain in the other agent's environment."""
 
 
 @dataclass
 class Outcome:
-    """What the rounds of each way have given."""
+    """The results of all rounds, by way."""
 
     place: str
-    """Where it was run."""
+    """Where it was measured."""
     seconds: dict[Way, list[float]] = field(default_factory=dict)
     delivered: dict[Way, int] = field(default_factory=dict)
-    """What was in the log, in all rounds together."""
+    """Messages in the broker's log, over all rounds."""
     failed: dict[Way, int] = field(default_factory=dict)
-    """What the service says of itself, what got no answer included."""
+    """Writes that failed or had no answer, according to the service."""
     spans: dict[Way, int] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Outcome:
 
 
 def ways(other: list[str]) -> list[tuple[Way, Variant]]:
-    """Return every way, with what starts it; each with its plain program beside."""
+    """Return every way with the variant that starts it, plain programs included."""
     return [
         (Way(writes, runner, tuned, rtt_ms, agent.name), agent)
         for rtt_ms, tuned, writes, runner in product(
@@ -87,9 +87,9 @@ def ways(other: list[str]) -> list[tuple[Way, Variant]]:
 
 
 def measured(other: list[str], rounds: int, tell: Callable[[], None]) -> Outcome:
-    """Return `rounds` of each way; `tell` is called after each.
+    """Return the outcome of `rounds` rounds of each way; `tell` is called after each run.
 
-    Raises NotMeasured with what a program has complained of.
+    Raises NotMeasured if a program fails.
     """
     outcome = Outcome("in a container" if _is_container() else "on this machine")
     with closing(Sink()) as sink:
@@ -116,11 +116,11 @@ def _run(way: Way, agent: Variant, url: str) -> dict[str, Any]:
     arguments = ["--count", str(events), "--runner", way.runner, "--writes", way.writes, "--json"]
     arguments += ["--tuned"] if way.tuned else []
     environment = unsettled() | agent.exporting(url)
-    # One a run: the embedded broker gives a consumer group that has left nothing more.
+    # A new one for each run: the embedded broker serves a consumer group only once.
     with embedded_broker(["events", *_TARGETS], way.rtt_ms) as broker:
         _fill(broker, events)
         command = [*agent.command, str(examples() / "profile_service"), broker, "events"]
-        # What it complains of are writes that failed, which are counted.
+        # It may warn of failed writes, which are counted anyway.
         said, _ = ended([*command, *arguments], environment, quietly=False)
         delivered = in_log(broker, _TARGETS)
     found: dict[str, Any] = json.loads(said)

@@ -1,4 +1,4 @@
-"""One picture of the example's runs: whether async pays, and what the layer costs."""
+"""Draws the example's runs: whether async pays, and what Watermill's layer costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs of the example as a table, with a conclusion from its numbers."""
+"""Renders the example's runs as a table, with conclusions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOT_TRACED = (
 
 
 def table(outcome: Outcome) -> str:
-    """Return microseconds per event, with what was delivered and what failed."""
+    """Return the table: microseconds per event, messages delivered, and failures."""
     rounds = len(next(iter(outcome.seconds.values())))
     title = (
         f"pipeline: the example service, {outcome.place}, {rounds} rounds of {EVENTS['sync']:,}"
@@ -42,7 +42,7 @@ def table(outcome: Outcome) -> str:
 
 
 def agents_of(outcome: Outcome) -> list[str]:
-    """Return who was measured: plain, ours, perhaps plain in the other's environment, other."""
+    """Return the agents that were measured, in order."""
     return list(dict.fromkeys(way.agent for way in outcome.seconds))
 
 
@@ -84,7 +84,7 @@ def broker_of(rtt_ms: int) -> str:
 
 
 def conclusion(outcome: Outcome) -> list[str]:
-    """Return what the numbers say of sync and async, of the layer, and of the agents."""
+    """Return conclusions about sync and async, the layer, and the agents."""
     return [
         *(of_writes(outcome, rtt_ms) for rtt_ms in PLACES),
         of_layer(outcome),
@@ -97,7 +97,7 @@ def conclusion(outcome: Outcome) -> list[str]:
 
 
 def of_writes(outcome: Outcome, rtt_ms: int) -> str:
-    """Return the answer to the first question, whether async pays."""
+    """Return a sentence on whether async pays."""
     found = []
     for runner in RUNNERS:
         sync, later = (
@@ -109,7 +109,7 @@ def of_writes(outcome: Outcome, rtt_ms: int) -> str:
 
 
 def of_layer(outcome: Outcome) -> str:
-    """Return the answer to the second question, what the layer costs."""
+    """Return a sentence on what the layer costs."""
     found = []
     for writes in EVENTS:
         base, layer = (
@@ -122,24 +122,24 @@ def of_layer(outcome: Outcome) -> str:
 
 
 class _Pair(NamedTuple):
-    """Rounds to be compared."""
+    """The rounds of two programs."""
 
     ours: list[float]
     theirs: list[float]
 
     @property
     def is_more(self) -> bool:
-        """Whether each of ours is above each of theirs: else chance may have decided."""
+        """Whether all of ours are above all of theirs, so that it is hardly chance."""
         return min(self.ours) > max(self.theirs)
 
     @property
     def differs(self) -> bool:
-        """Whether rounds overlap nowhere; of five rounds of one program, 1 in 126 do not."""
+        """Whether the two do not overlap: by chance, five rounds each do so 1 time in 126."""
         return self.is_more or _Pair(self.theirs, self.ours).is_more
 
 
 def _compared(ours: list[float], theirs: list[float], name: str) -> str:
-    """Return how `ours` compares with `theirs`, in words; alike where rounds overlap."""
+    """Return how `ours` compares with `theirs`, in words; the same if they overlap."""
     if not _Pair(ours, theirs).differs:
         return f"as long as {name}"
     ratio = median(ours) / median(theirs)
@@ -176,13 +176,13 @@ def _of_agents(outcome: Outcome, rtt_ms: int) -> str:
 
 
 def _is_not_traced(outcome: Outcome) -> bool:
-    """Whether the other agent has made no span of what ours has made some of."""
+    """Whether the other agent made no spans, although ours did."""
     traced = {way.agent for way, spans in outcome.spans.items() if spans}
     return "ours" in traced and "other" not in traced
 
 
 def _added(outcome: Outcome, way: Way) -> list[float]:
-    """Return what an agent adds to each round of the plain program of its environment."""
+    """Return what an agent adds to the plain program of its environment, by round."""
     own = way.agent == "other" and "plain-other" in agents_of(outcome)
     plain = replace(way, agent="plain-other" if own else "plain")
     pairs = zip(_rounds(outcome, way), _rounds(outcome, plain), strict=True)

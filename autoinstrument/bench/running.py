@@ -1,4 +1,4 @@
-"""Starts programs: plain, under this agent and under the other, otherwise identical."""
+"""Starts the same program plain, under this agent, and under the other."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 PLAIN, OURS, OTHER = "plain", "ours", "other"
 THEIR_PLAIN = "plain-other"
-"""The plain program in the other agent's environment, where that is not ours."""
+"""The plain program in the other agent's environment, if that differs from ours."""
 EXPORT_DELAY_MS = 1000
 COMPRESSION = "none"
-_EXPORT_SECONDS = 0.25  # for an export to be done
+_EXPORT_SECONDS = 0.25  # how long an export may take
 _DESCRIPTION = f"""
 import sys
 from importlib.metadata import distributions
@@ -56,9 +56,10 @@ class Variant:
     environment: dict[str, str]
 
     def exporting(self, url: str) -> dict[str, str]:
-        """Return its environment with settings that are the same for every agent.
+        """Return its environment, with the same settings for every agent.
 
-        Its path at the endpoint tells its spans from others'. A full queue would be an advantage.
+        Each variant has its own path at the endpoint. Queues are large, since an agent that drops
+        spans would have an advantage.
         """
         return {
             "OTEL_TRACES_EXPORTER": "otlp",
@@ -74,7 +75,7 @@ class Variant:
 
 
 def variants(other: list[str]) -> list[Variant]:
-    """Return plain, ours, and the other agent, with its own plain in another environment."""
+    """Return plain, ours, other, and plain in the other's environment if that differs."""
     ours, theirs = sys.executable, interpreter_of(other[0])
     found = [
         Variant(PLAIN, [ours], {}),
@@ -86,7 +87,7 @@ def variants(other: list[str]) -> list[Variant]:
 
 
 def under_run() -> Variant:
-    """Return our agent as started by `autoinstrument run`."""
+    """Return our agent, started by `autoinstrument run`."""
     ours = sys.executable
     command = shutil.which("autoinstrument", path=str(Path(ours).parent))
     run = [command] if command else [ours, "-m", "autoinstrument"]
@@ -94,13 +95,13 @@ def under_run() -> Variant:
 
 
 def interpreter_of(command: str) -> str:
-    """Return the interpreter that `command` belongs to, which may be another environment's."""
+    """Return the interpreter of the environment that `command` is in."""
     beside = Path(shutil.which(command) or "").with_name("python")
     return str(beside) if beside.exists() else sys.executable
 
 
 def _described(interpreter: str) -> str:
-    """Return what makes the plain program what it is: Python itself, and the clients."""
+    """Return the versions of Python and of the clients, as text."""
     said = subprocess.run(  # noqa: S603 - the user's own interpreters
         [interpreter, "-c", _DESCRIPTION], capture_output=True, text=True, check=False
     )
@@ -108,13 +109,13 @@ def _described(interpreter: str) -> str:
 
 
 def in_turn(variants: list[Variant], number: int) -> list[Variant]:
-    """Return the variants as they are run in round `number`: another one is first each time."""
+    """Return the variants in the order of round `number`: each time another one is first."""
     first = number % len(variants)
     return variants[first:] + variants[:first]
 
 
 class Workload:
-    """A running `workload`, which does a phase whenever it is asked to."""
+    """A running workload, which does phases on request."""
 
     def __init__(self, process: subprocess.Popen[str], broker: Broker) -> None:
         self._process = process
@@ -151,7 +152,7 @@ class Workload:
 
 
 class _Ended(Exception):  # noqa: N818 - why is in the program's own words
-    """A workload has ended without an answer."""
+    """A workload ended without an answer."""
 
 
 @contextmanager
@@ -165,7 +166,7 @@ def workload(
 ) -> Iterator[Workload]:
     """Run the workload of a client's `module` for a `with` block.
 
-    Raises NotMeasured if it fails, or if it complains where it must run `quietly`.
+    Raises NotMeasured if it fails or, with `quietly`, if it writes to stderr.
     """
     command = [*variant.command, "-c", _WORKLOAD, _FOLDER]
     with TemporaryFile("w+") as err:
@@ -192,12 +193,12 @@ def workload(
 def ended(
     command: list[str], environment: dict[str, str], *, quietly: bool = True
 ) -> tuple[str, Any]:
-    """Run a command; return its stdout and what it has used of the machine.
+    """Run a command; return its stdout and its resource usage.
 
-    Raises NotMeasured if it fails, or if it complains where it must end `quietly`.
+    Raises NotMeasured if it fails or, with `quietly`, if it writes to stderr.
     """
     with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
-        # Not run(): only wait4 says what this very child has used.
+        # Not run(): only wait4 has the resource usage of this one child.
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=err)  # noqa: S603 - the user's own
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

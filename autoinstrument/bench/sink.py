@@ -1,4 +1,4 @@
-"""An OTLP/HTTP endpoint that counts the spans that it received, by sender."""
+"""An OTLP/HTTP endpoint that counts spans by sender."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class Sink:
-    """The endpoint at `url`, until it is closed; `answer` gives the status of each request.
+    """The endpoint at `url`, until it is closed; `answer` returns the status of each response.
 
-    A sender that is to be told from others has a path of its own, `url/sender`.
+    Each sender may use a path of its own, `url/sender`.
     """
 
     def __init__(self, answer: Callable[[], int] = lambda: 200) -> None:
@@ -27,12 +27,12 @@ class Sink:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        """Take nothing any more."""
+        """Stop the endpoint."""
         self._server.shutdown()
         self._server.server_close()
 
     def taken(self, sender: str = "") -> int:
-        """Return how many spans have come since the last time, Kafka's and their roots."""
+        """Return how many spans a sender has sent since the last call."""
         return sum(map(_spans_in, self._bodies.pop(f"/{sender}".rstrip("/"), [])))
 
 
@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _spans_in(request: bytes) -> int:
@@ -71,7 +71,7 @@ def _spans_in(request: bytes) -> int:
 
 
 def _fields(message: bytes, wanted: int) -> Iterator[bytes]:
-    """Yield the contents of a field; all fields of these messages are of bytes."""
+    """Yield the contents of a field; all fields of these messages are length-delimited."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from .cases import Case
 
-_NOWHERE = "http://127.0.0.1:9"  # the program ends before anything is exported
-_STARTS = 4  # one is short: so many for a round
+_NOWHERE = "http://127.0.0.1:9"  # nothing listens: the program exports nothing
+_STARTS = 4  # per round, since one is short
 
 
 def measured(
     cases: list[Case], variants: list[Variant], rounds: int, tell: Callable[[], None]
 ) -> list[Outcome]:
-    """Return `rounds` of each case; `tell` is called whenever a variant has had its round."""
+    """Return the outcomes of `rounds` rounds; `tell` is called after each round of each variant."""
     outcomes = [Outcome(case) for case in cases]
     for variant in variants:
         _warm_up(variant)
@@ -39,7 +39,7 @@ def measured(
 
 
 def _warm_up(variant: Variant) -> None:
-    """Have its files cached, and compiled as an installer leaves them."""
+    """Start it once, so that its files are compiled and cached, as after an installation."""
     environment = {**unsettled(), **variant.exporting(_NOWHERE)}
     del environment["PYTHONDONTWRITEBYTECODE"]
     ended([*variant.command, "-c", "pass"], environment)

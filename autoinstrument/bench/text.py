@@ -1,4 +1,4 @@
-"""The outcomes as a table: one row per case, one block per group."""
+"""Renders the outcomes as a table: a row for each case, a block for each group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .running import OTHER, OURS, PLAIN, THEIR_PLAIN
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_MANY = 100  # from here on a decimal says nothing
+_MANY = 100  # larger numbers need no decimals
 _INSTRUMENTATIONS = {
     "confluent-kafka": "opentelemetry-instrumentation-confluent-kafka",
     "kafka-python": "opentelemetry-instrumentation-kafka-python",
@@ -23,7 +23,7 @@ _INSTRUMENTATIONS = {
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
-    """Return the rows of each group, and below them what makes a row no result."""
+    """Return the table, with notes on rows that are no result."""
     outcomes = list(outcomes)
     lines = []
     for group, of_group in groupby(outcomes, lambda outcome: outcome.case.group):
@@ -65,14 +65,14 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 
 def added_by(outcome: Outcome) -> tuple[list[float], list[float]]:
-    """Return what ours and the other have added in each round, each to its own plain program."""
+    """Return what ours and the other add in each round, each to its own plain program."""
     figures = outcome.figures
     their_plain = figures.get(THEIR_PLAIN, figures[PLAIN])
     return added(figures[OURS], figures[PLAIN]), added(figures[OTHER], their_plain)
 
 
 def ratio_of(outcome: Outcome) -> Estimate | None:
-    """Return what ours adds by what the other adds; None where that is no result."""
+    """Return what ours adds divided by what the other adds; None if that is no result."""
     ours, theirs = added_by(outcome)
     compares = MEASURES[outcome.case.measure].compares and outcome.other_traces
     return ratio(ours, theirs) if compares and is_result(ours, theirs) else None
@@ -100,7 +100,7 @@ def _shown(value: float, sign: str = "") -> str:
 
 
 def _spans(outcome: Outcome) -> str:
-    if not MEASURES[outcome.case.measure].exports:  # nobody has waited for them
+    if not MEASURES[outcome.case.measure].exports:  # the phase did not wait for them
         return ""
     return " / ".join(
         f"{outcome.spans[agent] / outcome.handled[agent]:.1g}" for agent in (OURS, OTHER)
@@ -122,7 +122,7 @@ def _counts(outcomes: list[Outcome]) -> list[str]:
 
 
 def _delivered(outcomes: list[Outcome]) -> Iterator[str]:
-    """Say whether the log has what was written; cases of one phase count the same messages."""
+    """Yield whether the log has all messages; cases with the same phase share theirs."""
     phases = {(outcome.case.program, outcome.case.phase): outcome for outcome in outcomes}
     written = [
         outcome

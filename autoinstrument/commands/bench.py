@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from autoinstrument.bench.outcome import Outcome
 
 SUMMARY = "measure what the agent adds to a program, next to another agent"
-_FEWEST_ROUNDS = 2  # the least that differ
+_FEWEST_ROUNDS = 2
 _HIGHEST_RATE = 100_000
 _WRONG_USAGE = 2
 _INTERRUPTED = 130
@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Measure and print a table; 2 with a sentence on stderr for what cannot be measured."""
+    """Measure and print a table; return 2, with a sentence on stderr, if that is not possible."""
     if parsed.rounds is None:
         parsed.rounds = _ROUNDS if parsed.cases else _ROUNDS_IN_SHORT
     complaint = _complaint(parsed)
@@ -154,7 +154,7 @@ def _measure(parsed: argparse.Namespace, against: list[str]) -> int:
     outcomes: list[Outcome] = []
     try:
         _collect(outcomes, parsed, against)
-    except KeyboardInterrupt:  # what there is, is shown
+    except KeyboardInterrupt:  # the table shows what there is
         sys.stderr.write("\n")
     outcomes = [each for case in CASES for each in outcomes if each.case == case] or outcomes
     if outcomes:
@@ -209,7 +209,7 @@ def _pipeline(parsed: argparse.Namespace, against: list[str]) -> int:
 
 
 def _phases(cases: list[Case]) -> set[tuple[object, object]]:
-    """Return what is done once a round, whatever is measured of it."""
+    """Return the distinct phases of a round: several cases may measure the same one."""
     starts = {("start", case.group) for case in cases if case.group == "start"}
     return starts | {(case.program, case.phase) for case in cases if case.group != "start"}
 
@@ -226,7 +226,7 @@ def _head(parsed: argparse.Namespace, against: list[str]) -> str:
 
 
 def _bar(of: int) -> Callable[[], None]:
-    """Return what draws a bar of progress, a step a call, where somebody can see it."""
+    """Return a function that advances a progress bar on stderr, if that is a terminal."""
     done, begun = 0, time.monotonic()
 
     def tell() -> None:
