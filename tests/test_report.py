@@ -53,7 +53,7 @@ Findings
   topic     written  failed  unconfirmed  per s  partitions      p50      p90      p99      max
   profiles        3       1            0   11.5           2  82.1 ms  84.7 ms  84.7 ms  84.7 ms
   audit           0       0            1      -           0        -        -        -        -
-  p50 to max: time from call to acknowledgement (-: none). Percentiles read at most 1% high.
+  p50 to max: time from call to acknowledgement (-: none). Percentiles are at most 1% too high.
 
 Failures by cause
   failed  error              topic     error message

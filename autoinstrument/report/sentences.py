@@ -46,7 +46,7 @@ def legend(report: Report) -> str:
     """Return the legend of the latency columns."""
     none = "" if all(topic.latency for topic in report.topics) else " (-: none)"
     return (
-        f"p50 to max: time from call to acknowledgement{none}. Percentiles read at most 1% high."
+        f"p50 to max: time from call to acknowledgement{none}. Percentiles are at most 1% too high."
     )
 
 
