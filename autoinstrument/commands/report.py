@@ -59,10 +59,10 @@ def execute(parsed: argparse.Namespace) -> int:
 
 
 def print_report(path: str, *, as_json: bool = False) -> int:
-    """Print the report on the recording at `path`; 0, or 1 with a sentence on stderr if it cannot.
+    """Print the report on the recording at `path`; return 0, or 1 with a sentence on stderr.
 
-    The text is as wide as the terminal, at most 120 characters, and 100 where there is none. With
-    `as_json` it is the object that `autoinstrument.report.data.as_data` describes.
+    The text is as wide as the terminal, at most 120 characters, and 100 without one. With `as_json`
+    it is the object that `autoinstrument.report.data.as_data` describes.
     """
     found = _reported(path)
     if found is None:
@@ -75,7 +75,7 @@ def print_report(path: str, *, as_json: bool = False) -> int:
 
 
 def write_page(path: str, file: str) -> int:
-    """Write the report on the recording at `path` as a page; 0, or 1 with a sentence on stderr."""
+    """Write the report on the recording at `path` as a page; return as `print_report` does."""
     missing = sorted(name for name in _NEEDED if importlib.util.find_spec(name) is None)
     if missing:
         return _refuse(

@@ -1,4 +1,4 @@
-"""The agent's overhead and counts, from the metrics in a recording."""
+"""The agent's overhead and its counts, from the metrics in a recording."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from .span import Process
 
 _PARTS = {"call": 0, "background": 1}
-_LONGEST = 1e9  # s: what is longer, or is no number, was measured nowhere
+_LONGEST = 1e9  # s: anything longer is malformed
 _MOST = 1 << 64
 _NOT_UNDERSTOOD = KeyError, TypeError, ValueError, AttributeError, OverflowError
 _CUMULATIVE = (2, "2", "AGGREGATION_TEMPORALITY_CUMULATIVE")
 
 
 class Costs:
-    """The last values of each process."""
+    """The last values of each process, in seconds, spans and messages."""
 
     def __init__(self) -> None:
-        self._taken: dict[str, list[float | None]] = {}
+        self._seconds: dict[str, list[float | None]] = {}
         self._dropped: dict[str, int] = {}
         self._in_flight: dict[str, int] = {}
         self._sent: dict[str, tuple[Process, int]] = {}
@@ -38,9 +38,9 @@ class Costs:
 
     def _add(self, resource: Any) -> None:
         process = str(resource["resource"])
-        if process not in self._taken and len(self._taken) >= MOST_DISTINCT:
+        if process not in self._seconds and len(self._seconds) >= MOST_DISTINCT:
             return
-        self._taken.setdefault(process, [None, None])
+        self._seconds.setdefault(process, [None, None])
         for metric in _metrics(resource):
             with suppress(*_NOT_UNDERSTOOD):
                 self._add_metric(process, process_of(resource["resource"]), metric)
@@ -51,7 +51,7 @@ class Costs:
                 for point in metric["gauge"]["dataPoints"]:
                     (part,) = point["attributes"]
                     at = _PARTS[part["value"]["stringValue"]]
-                    self._taken[resource][at] = _seconds(point)
+                    self._seconds[resource][at] = _seconds(point)
             case "autoinstrument.spans.dropped":
                 (point,) = metric["sum"]["dataPoints"]
                 self._dropped[resource] = _count(point)
@@ -69,23 +69,23 @@ class Costs:
         return sum(self._in_flight.values()) if self._in_flight else None
 
     def sent(self, seen: Mapping[Process, int]) -> Sent | None:
-        """Return how many messages were sent, and of those how many were `seen` as spans.
+        """Return how many messages were sent, and how many of them were `seen` as spans.
 
-        None if no process has counted them, or there are too many to tell apart.
+        None if no process counted them, or if there are too many processes to count separately.
         """
         if not self._sent or len(seen) >= MOST_DISTINCT:
             return None
         counted: Counter[Process] = Counter()
         for process, count in self._sent.values():
             counted[process] += count
-        # Of a program that runs the spans may be further than the metrics.
+        # While a program runs, its spans may be ahead of its metrics.
         recorded = sum(min(count, seen.get(process, 0)) for process, count in counted.items())
         return Sent(recorded, counted.total())
 
     def cost(self) -> Cost | None:
         """Return the overhead per operation, averaged over processes; None if unknown."""
         call, background = (
-            [float(each[at]) for each in self._taken.values() if each[at] is not None]  # type: ignore[arg-type]
+            [float(each[at]) for each in self._seconds.values() if each[at] is not None]  # type: ignore[arg-type]
             for at in (0, 1)
         )
         if not background:

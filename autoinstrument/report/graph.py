@@ -1,4 +1,4 @@
-"""The layout of a pipeline's drawing: the positions of topics, and the lines between them."""
+"""The layout of the pipeline's graph: the positions of topics, and the lines between them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _WIDE, _HIGH = 200, 34
 _APART, _BELOW = 170, 24
 _LANE = 18
 _MOST_TOPICS = 40
-_LABEL = 0.65  # of the way: lines that part, meet or cross have room for their labels there
+_LABEL = 0.65  # of the way from topic to topic: labels rarely overlap there
 
 
 class Node(NamedTuple):
-    """One topic, by the upper left corner of its box."""
+    """A topic, with the upper left corner of its box."""
 
     topic: str
     x: int
@@ -25,30 +25,30 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """One flow: an SVG path, and where its count stands."""
+    """A flow, as an SVG path, with the position of its label."""
 
     flow: Flow
     path: str
     x: int
     y: int
     is_back: bool
-    """Whether it leads to a topic that it comes from, as a retry does."""
+    """Whether it leads back to an earlier topic, as a retry does."""
 
 
 class Graph(NamedTuple):
-    """All of it, in pixels."""
+    """The whole graph, in pixels."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     width: int
     height: int
     left_out: int
-    """Flows for which there is no room."""
+    """The number of flows that are not shown."""
     box: tuple[int, int] = (_WIDE, _HIGH)
 
 
 def graph(flows: tuple[Flow, ...]) -> Graph | None:
-    """Return the topics in columns, each right of those that it is written from; None for none."""
+    """Return the graph: topics in columns, each to the right of its sources; None without flows."""
     topics = list(dict.fromkeys(name for flow in flows for name in (flow.source, flow.target)))
     topics = topics[:_MOST_TOPICS]
     shown = [flow for flow in flows if flow.source in topics and flow.target in topics]
@@ -67,7 +67,7 @@ def graph(flows: tuple[Flow, ...]) -> Graph | None:
 
 
 def _forward(topics: Sequence[str], flows: Sequence[Flow]) -> list[Flow]:
-    """Return the flows without those that close a circle."""
+    """Return the flows without those that close a cycle."""
     found: list[Flow] = []
     seen: set[str] = set()
 
@@ -87,7 +87,7 @@ def _forward(topics: Sequence[str], flows: Sequence[Flow]) -> list[Flow]:
 
 
 def _placed(topics: Sequence[str], forward: Sequence[Flow]) -> list[Node]:
-    """Return the topics in columns, and in each beside what they are written from."""
+    """Return the topics in columns; in each column, those with the same source are neighbours."""
     column = dict.fromkeys(topics, 0)
     for _ in topics:
         for flow in forward:
@@ -110,7 +110,7 @@ def _mean(numbers: list[int]) -> float:
 def _edge(flow: Flow, source: Node, target: Node) -> Edge:
     x1, y1 = source.x + _WIDE, source.y + _HIGH // 2
     x2, y2 = target.x, target.y + _HIGH // 2
-    if x2 - x1 > _APART:  # above the boxes that stand between
+    if x2 - x1 > _APART:  # above the boxes in between
         lane = target.y - _BELOW // 2
         begin = f"M{x1},{y1}{_curve(x1, y1, x1 + _APART, lane)} H{x2 - _APART}"
         path = begin + _curve(x2 - _APART, lane, x2, y2)

@@ -1,4 +1,4 @@
-"""A report as one self-contained HTML page."""
+"""Renders a report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def page(report: Report) -> str:
         observed=period(report.started, report.ended) if report.started and report.ended else "",
         counted=counted,
         graph=graph(report.flows),
-        # Text that matplotlib has escaped itself, around numbers of ours.
+        # matplotlib escapes its text, and the rest are our own numbers.
         over_time=Markup(plots.over_time(report.sample)),  # noqa: S704 - see above
         distribution=Markup(plots.distribution(report.sample)),  # noqa: S704 - see above
         writers=writers(report),

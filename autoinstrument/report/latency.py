@@ -1,4 +1,4 @@
-"""Percentiles in bounded memory, like DDSketch (https://arxiv.org/abs/1908.10693)."""
+"""Percentiles of durations in bounded memory, like DDSketch (https://arxiv.org/abs/1908.10693)."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Latencies:
         return 0
 
     def percentiles(self) -> Percentiles | None:
-        """Return those that a report shows; None if there is no duration."""
+        """Return the percentiles of a report; None if there is no duration."""
         if not self.count:
             return None
         return Percentiles(*map(self.percentile, (50, 90, 99, 100)))
 
     def counts(self) -> tuple[tuple[int, int], ...]:
-        """Return the buckets: the longest duration in each, and how many there are, in order."""
+        """Return the buckets in order: the longest duration in each, and its count."""
         found = (self._buckets[bucket] for bucket in sorted(self._buckets))
         return tuple((longest, count) for count, longest in found)

@@ -1,4 +1,4 @@
-"""The flow from topic to topic: writes, and the messages being processed when they were made."""
+"""Counts the messages that flow from topic to topic: those written while one was processed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST_OPEN = 100_000  # spans whose counterpart may still come: a recording is in no order
+_MOST_PENDING = 100_000  # spans whose counterpart may still come: a recording has no order
 
 
 class Pipeline:
-    """Joins writes with the units of work that are their parents, in bounded memory."""
+    """Joins writes with the `process` spans that are their parents, in bounded memory."""
 
     def __init__(self) -> None:
         self._sources: dict[tuple[str, str], str] = {}
         self._targets: dict[tuple[str, str], Counter[str]] = {}
         self._flows: Counter[tuple[str, str]] = Counter()
         self.longest: tuple[int, str] = (-1, "")
-        """The longest processing of a message that has led to a write, and its trace."""
+        """The longest processing of a message that led to a write, and its trace id."""
 
     def add(self, span: Span) -> None:
         """Add one span of any kind."""
@@ -45,7 +45,7 @@ class Pipeline:
                 targets[span.topic] += 1
                 _remember(self._targets, parent, targets)
         else:
-            self._targets.pop(own, None)  # the parent is no unit of work
+            self._targets.pop(own, None)  # the parent is not the processing of a message
 
     def flows(self, observed: int) -> tuple[Flow, ...]:
         """Return the flows, most messages first; `observed` is in nanoseconds."""
@@ -62,5 +62,5 @@ class Pipeline:
 
 def _remember(known: dict[tuple[str, str], T], key: tuple[str, str], value: T) -> None:
     known[key] = value
-    if len(known) > _MOST_OPEN:
+    if len(known) > _MOST_PENDING:
         del known[next(iter(known))]

@@ -1,4 +1,4 @@
-"""The plots of the page, as SVG with the page's colours."""
+"""Draws the plots of the page, as SVG in the page's colours."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _dates: Any = dates  # which has no types
 
-# matplotlib writes colours, and the page knows whether it is light or dark: each stands for one.
+# Only the page knows whether it is light or dark, so these colours stand for variables of its CSS.
 _COLOURS = {
     "#010101": "currentColor",
     "#020202": "var(--written)",
@@ -53,14 +53,14 @@ _STYLE: Any = {
 }
 _INCHES = (6.8, 2.9)
 _STEPS = 40
-_NARROWEST = 4.0  # between the ends of an axis of durations: less has no round number in it
+_NARROWEST = 4.0  # ratio of the ends of an axis: a narrower one may have no round number
 _DECADES = 1_000.0
 _BESIDE = 0.03
 _SECOND, _DAY, _MONTH = 1 / 86_400, 1.0, 30.0
 
 
 def over_time(sample: Sample) -> str:
-    """Return the latency of each sampled write over time."""
+    """Return a plot of the latency of each sampled write over time; empty without any."""
     if not (sample.written or sample.failed):
         return ""
     with _drawn() as (axes, svg):
@@ -87,7 +87,7 @@ def _scatter(axes: Axes, sample: Sample) -> None:
 
 
 def distribution(sample: Sample) -> str:
-    """Return the distribution of latencies."""
+    """Return a plot of the distribution of latencies; empty without any."""
     if not sample.durations:
         return ""
     with _drawn() as (axes, svg):
@@ -128,14 +128,14 @@ def _percentile(took: list[int], counts: list[int], percent: int) -> int:
 
 
 def _limits(shown: list[int]) -> tuple[float, float]:
-    """Return the ends of a logarithmic axis, with a round duration between them."""
+    """Return the ends of a logarithmic axis, far enough apart for a round duration."""
     least, most = max(1, min(shown)) / 1.2, max(2, *shown) * 1.2
     wider = max(1.0, (_NARROWEST * least / most) ** 0.5)
     return least / wider, most * wider
 
 
 def _durations(axis: Axis) -> None:
-    """Label round durations on an axis whose ends are known."""
+    """Label round durations on an axis that has its limits."""
     least, most = axis.get_view_interval()
     subs = (1.0,) if most / least > _DECADES else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=subs))
@@ -144,13 +144,13 @@ def _durations(axis: Axis) -> None:
 
 
 def _round(value: float) -> str:
-    """Return a round duration without the zeros that a measured one has."""
+    """Return a round duration without trailing zeros."""
     number, _, unit = duration(round(value)).partition(" ")
     return f"{float(number.replace(',', '')):g} {unit}"
 
 
 def _clock(axes: Axes, instants: list[int]) -> None:
-    """Label the axis of time as a clock, and say of which day."""
+    """Label the time axis with times of day, and with the date."""
     first, last = _moment(min(instants)), _moment(max(instants))
     beside = max((last - first) * _BESIDE, _SECOND / 200)
     axes.set_xlim(first - beside, last + beside)
@@ -172,7 +172,7 @@ def _clock(axes: Axes, instants: list[int]) -> None:
 
 @contextmanager
 def _drawn() -> Iterator[tuple[Axes, io.StringIO]]:
-    """Give axes to draw on, in the style of the page, and where the SVG will be."""
+    """Yield axes to draw on, in the style of the page, and the buffer that the SVG goes to."""
     svg = io.StringIO()
     with rc_context(_STYLE):
         figure = Figure(figsize=_INCHES, layout="constrained")

@@ -1,4 +1,4 @@
-"""Streams the spans of a recording, with one line in memory at a time."""
+"""Reads the spans of a recording, one line at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NotARecording(Exception):  # noqa: N818 - it is an answer to the user, not
 
 @dataclass
 class Tally:
-    """What was read so far."""
+    """Counts of what was read so far."""
 
     lines: int = 0
     """Export requests, of any signal."""
@@ -35,12 +35,12 @@ class Tally:
     spans_not_understood: int = 0
     files_not_read: int = 0
     reason: str = ""
-    """Why the last of them was not, in the system's words."""
+    """Why the last of them could not be read, from the operating system."""
     costs: Costs = field(default_factory=Costs)
 
 
 def recording_files(path: str) -> tuple[Path, ...]:
-    """Return the files of the recording at `path`, by name, what was rotated away first.
+    """Return the files of the recording at `path`, by name, rotated ones first.
 
     A file is itself and its rotated siblings (`name.jsonl.1`, and the OpenTelemetry Collector's
     `name-2025-11-23T16-10-02.123.jsonl`); a folder is every `*.jsonl` and rotated `*.jsonl.1` in it
@@ -80,7 +80,7 @@ def _oldest_first(file: Path) -> tuple[str, int]:
     name, _, rotation = str(file).rpartition(".")
     if not rotation.isdecimal():
         return str(file), 0
-    # The agent appends the time of the rotation, and others count: what is called 1 is the newest.
+    # The agent appends the time of the rotation; other writers count, and 1 is the newest.
     place = int(rotation) - (1 << 64) if len(rotation) > _LONGEST_COUNT else -int(rotation)
     return name, place
 
@@ -104,11 +104,12 @@ def spans(
     only: Callable[[str, str], bool] | None = None,
     watch: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Span]:
-    """Yield the spans of `files` and count in `tally` what else is there; never raises.
+    """Yield the spans of `files`, and count in `tally` what could not be read; never raises.
 
-    What is left out costs little: with `mentioning`, hexadecimal ids in lower case, each line that
-    holds none of them, which is not counted either; with `only`, each span for whose trace and span
-    id, in lower case, it is false. `watch` is told of the bytes of each line.
+    Two filters save most of the work on spans that are not wanted. `mentioning` is a set of ids in
+    lower case: lines without any of them are skipped, and not counted. `only` gets the trace and
+    span id in lower case, and says whether the span is wanted. `watch` is called with the number of
+    bytes of each line.
     """
     wanted = None if mentioning is None else [name.encode() for name in mentioning]
     for file in files:
@@ -122,13 +123,13 @@ def _lines(path: Path, tally: Tally) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             yield from _bounded_lines(file)
-    except OSError as error:  # gone since it was listed, or not ours to read
+    except OSError as error:  # deleted since it was listed, or not readable
         tally.files_not_read += 1
         tally.reason = str(error.strerror)
 
 
 def _bounded_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines that are not blank; for one too long to hold, something that is no JSON."""
+    """Yield the lines that are not blank; a line that is too long becomes malformed JSON."""
     while line := file.readline(_LONGEST_LINE):
         rest = line
         while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
@@ -145,13 +146,13 @@ def _mentions(line: bytes, wanted: list[bytes]) -> bool:
 def spans_in(
     line: bytes, tally: Tally, only: Callable[[str, str], bool] | None = None
 ) -> Iterator[Span]:
-    """Yield the spans of one line, and count in `tally` what else is there; never raises."""
+    """Yield the spans of one line, and count in `tally` what could not be read; never raises."""
     try:
         request = json.loads(line.decode("utf-8-sig", "replace"))
         understood = any(
             isinstance(request[signal], list) for signal in _SIGNALS if signal in request
         )
-    # Nesting of a few thousand levels ends json's recursion, with valid JSON.
+    # Valid JSON with a few thousand levels exceeds the recursion limit.
     except (ValueError, TypeError, RecursionError):
         understood = False
     if not understood:
@@ -159,7 +160,7 @@ def spans_in(
         return
     tally.lines += 1
     tally.costs.add(request.get("resourceMetrics"))
-    for described, origin in _described(request.get("resourceSpans", []), tally):
+    for described, origin in _encoded_spans(request.get("resourceSpans", []), tally):
         if only is not None and not _is_chosen(described, only):
             continue
         span = decode(described, origin)
@@ -176,8 +177,8 @@ def _is_chosen(span: Any, only: Callable[[str, str], bool]) -> bool:
     return only(str(span.get("traceId")).lower(), str(span.get("spanId")).lower())
 
 
-def _described(resources: Any, tally: Tally) -> Iterator[tuple[Any, Source]]:
-    """Yield what stands where spans stand, and where it comes from."""
+def _encoded_spans(resources: Any, tally: Tally) -> Iterator[tuple[Any, Source]]:
+    """Yield each span, still encoded and perhaps malformed, with its source."""
     for resource in resources if isinstance(resources, list) else ():
         for scope in _members(resource, "scopeSpans", tally):
             origin = source(resource.get("resource"), scope)
@@ -186,7 +187,7 @@ def _described(resources: Any, tally: Tally) -> Iterator[tuple[Any, Source]]:
 
 
 def _members(group: Any, name: str, tally: Tally) -> list[Any]:
-    """Return what is in a group of spans; one that cannot be entered counts as one span."""
+    """Return the members of a group; a malformed group counts as one malformed span."""
     members = (group.get(name) or []) if isinstance(group, dict) else None
     if isinstance(members, list):
         return members

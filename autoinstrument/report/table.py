@@ -1,4 +1,4 @@
-"""A plain-text table that fits a width."""
+"""Formats a plain-text table within a given width."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _GAP = "  "
 
 @dataclass
 class Column:
-    """A title and its cells; numbers are aligned right."""
+    """A column: its title, its cells, and what becomes of it if the table is too wide."""
 
     title: str
     cells: Sequence[str]
     right: bool = True
     least: int | None = None
-    """If the table is too wide, cells are shortened to this width; None: never."""
+    """Its cells may be shortened to this width; None: never."""
     leaves: int = 0
-    """If it still is too wide, the column with the highest number is dropped; 0: never."""
+    """If that is not enough, the column with the highest number is dropped; 0: never."""
 
     @property
     def width(self) -> int:
-        """What the column takes when nothing is cut."""
+        """The width without shortening."""
         return max(map(len, (self.title, *self.cells)))
 
 
 def table(columns: Sequence[Column], width: int) -> str:
-    """Return `columns` side by side, indented, in lines of at most `width` if that can be."""
+    """Return the table, indented, in lines of at most `width` characters if possible."""
     shown = list(columns)
     widths = _fitted(shown, width)
     while _total(widths) > width:
@@ -47,7 +47,7 @@ def table(columns: Sequence[Column], width: int) -> str:
 
 
 def _fitted(columns: list[Column], width: int) -> list[int]:
-    """Take what is too much from the widest column that may shrink, again and again."""
+    """Return widths that fit, if possible: the widest column that may be shortened gives first."""
     widths = [column.width for column in columns]
     floors = [
         column.width if column.least is None else max(column.least, len(column.title))

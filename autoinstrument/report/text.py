@@ -1,4 +1,4 @@
-"""A report as plain text without colours; an ordinary service fits on one screen."""
+"""Renders a report as plain text; that of an ordinary service fits on one screen."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _NONE = "-"
 def render(report: Report, width: int = 100, height: float = math.inf) -> str:
     """Return `report` as text, in lines of at most `width` characters, 80 or more.
 
-    Only the last line may be longer, since it has the recording's path. A terminal loses the first
-    of more than `height` lines, so that the end then names the findings once more.
+    Only the last line may be longer, since it has the recording's path. If the text has more than
+    `height` lines, the first ones scroll off a terminal, so the end names the findings again.
     """
     width = max(width, _NARROWEST)
     sections = (
@@ -101,7 +101,7 @@ def _topics(report: Report, width: int) -> str:
 
 
 def _of_written(shown: tuple[Topic, ...], report: Report) -> list[Column]:
-    """Return the columns about the messages that were written."""
+    """Return the columns about messages written."""
     return [
         Column("per s", [_rate(topic) for topic in shown], leaves=2),
         Column("partitions", [distinct(topic.partitions) for topic in shown], leaves=3),
@@ -183,7 +183,7 @@ def _took(write: Write) -> str:
 
 
 def _place(write: Write) -> str:
-    """Kafka's usual notation, as far as the broker has said."""
+    """Return `topic[partition]@offset`, without what is not known."""
     partition = "" if write.partition is None else f"[{write.partition}]"
     offset = "" if write.offset is None else f"@{write.offset}"
     return f"{write.topic}{partition}{offset}"

@@ -1,4 +1,4 @@
-"""Counts over time in a bounded number of steps, however long the time."""
+"""Counts over time, in a bounded number of steps."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 48
 _FINEST = 1_000_000  # ns
-_NOTHING = 1e-6  # what is left of dividing numbers
+_ROUNDING = 1e-6  # smaller shares are rounding errors
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 class Timeline:
-    """Counts instants, nanoseconds since 1970, in steps that double as the time gets longer."""
+    """Counts instants (nanoseconds since 1970) in steps, which double when there are too many."""
 
     def __init__(self) -> None:
         self._width = _FINEST
         self._counts: dict[int, int] = {}
 
     def add(self, instant: int) -> None:
-        """Count one; the order does not matter."""
+        """Count one instant, in any order."""
         step = instant // self._width
         self._counts[step] = self._counts.get(step, 0) + 1
         while max(self._counts) - min(self._counts) >= _MOST_STEPS:
@@ -38,7 +38,7 @@ class Timeline:
         self._counts = counts
 
     def steps(self) -> Steps | None:
-        """Return the counts from the first to the last; None if there are none."""
+        """Return the counts from the first instant to the last; None if there are none."""
         if not self._counts:
             return None
         first, last = min(self._counts), max(self._counts)
@@ -47,7 +47,7 @@ class Timeline:
 
 
 def over_time(topic: Topic, report: Report, width: int) -> str:
-    """Return bars for what was written to `topic` in the time of the report, highest for most."""
+    """Return a bar chart, one line of text, of the messages written to `topic` over time."""
     if topic.over_time is None or report.started is None or report.ended is None:
         return ""
     return _bars(topic.over_time, report.started, report.ended, width)
@@ -68,4 +68,4 @@ def _bars(steps: Steps, started: int, ended: int, width: int) -> str:
 
 
 def _bar(share: float) -> str:
-    return _BARS[math.ceil(share * len(_BARS)) - 1] if share > _NOTHING else " "
+    return _BARS[math.ceil(share * len(_BARS)) - 1] if share > _ROUNDING else " "

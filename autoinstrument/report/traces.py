@@ -1,4 +1,4 @@
-"""Traces for the page: those that the report names, then as many others as fit."""
+"""Packs traces for the page: those that the report mentions, and as many others as fit."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _MOST_SPANS_HELD = 100_000  # more than a page has room for
 _SHRINK = 0.9
 
 
-class _Choice:
-    """Traces with all of their spans: those named, and as many others, each with the same chance.
+class _TraceSample:
+    """Traces with all of their spans: those named, and a random sample of the others.
 
-    A number made of its id says whether a trace is chosen, so that all of its spans are, wherever
-    they stand, and those of one part of the recording have no better chance than others.
+    A hash of its id decides whether a trace is chosen. So all of its spans are, wherever they are,
+    and no part of the recording is preferred.
     """
 
     def __init__(self, named: Iterable[str]) -> None:
@@ -41,20 +41,20 @@ class _Choice:
         """Whether no span was left out."""
 
     def ranked(self) -> list[list[Span]]:
-        """Return the traces that have spans: those named, and the others in no order of time."""
+        """Return the traces that have spans, those named first, then the others in random order."""
         others = [trace_id for _, trace_id in sorted(self._others, reverse=True)]
         named = [trace_id for trace_id in self.traces if trace_id in self._named]
         found = (self.traces[trace_id] for trace_id in (*named, *others))
         return [of_trace for of_trace in found if of_trace]
 
     def wants(self, trace_id: str, _: str) -> bool:
-        """Whether the spans of a trace are chosen as yet."""
+        """Whether a trace is chosen, so far."""
         wanted = trace_id in self._named or _number(trace_id) < self._limit
         self.is_whole &= wanted
         return wanted
 
     def add(self, span: Span) -> None:
-        """Take a span that is wanted."""
+        """Add a span of a chosen trace."""
         if span.duration is None:
             return
         if span.trace_id not in self.traces:
@@ -74,11 +74,11 @@ class _Choice:
 
 
 def _number(trace_id: str) -> int:
-    return crc32(trace_id.encode(errors="surrogatepass"))  # as any text may stand there
+    return crc32(trace_id.encode(errors="surrogatepass"))  # the id may be any text
 
 
 class Index:
-    """Texts by number: each stands once in the page, as it is shown."""
+    """Numbers the texts of a page, so that each is in it only once, as it is shown."""
 
     def __init__(self) -> None:
         self.texts: dict[str, int] = {}
@@ -92,14 +92,15 @@ class Index:
 
 
 def packed(report: Report, most_bytes: int) -> tuple[str, int, bool]:
-    """Return traces of the recording, packed, how many they are, and whether that is all of it.
+    """Return packed traces of the recording, their number, and whether they are all of them.
 
-    The text is base64 of gzip of JSON: `texts`, and `traces`, of which each is its id, its start
-    (microseconds after `started`), and its spans in the order of time: parent (their number; -1
-    for none), name, service, topic, error, words (numbers of texts; -1 for none), start (us after
-    the trace's), duration (us), partition, offset (-1 for none).
+    The text is base64 of gzip of JSON: `texts`, `started` (microseconds since 1970), and `traces`.
+    Each trace is its id, its start (us after `started`), and its spans in order of time. Each span
+    is its parent (an index of a span), its name, service, topic, error and description (indices of
+    `texts`), its start (us after the trace's), its duration (us), its partition and its offset. A
+    parent, partition or offset of -1 means none.
     """
-    chosen = _Choice(_named(report))
+    chosen = _TraceSample(_named(report))
     for span in spans(recording_files(report.path), Tally(), only=chosen.wants):
         chosen.add(span)
     traces = chosen.ranked()
@@ -112,7 +113,7 @@ def packed(report: Report, most_bytes: int) -> tuple[str, int, bool]:
 
 
 def _named(report: Report) -> list[str]:
-    """Return the ids that the page itself shows."""
+    """Return the trace ids that the page mentions."""
     named = [
         *(trace for finding in report.findings for trace in finding.traces),
         *(write.trace_id for write in (*report.failed, *report.slowest)),

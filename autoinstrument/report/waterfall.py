@@ -1,4 +1,4 @@
-"""One trace as a waterfall: which span called which, and when."""
+"""One trace as a waterfall: a tree of spans, each with a bar for its time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from .span import Span
 
 MOST_SPANS = 200
-"""Of one trace, in a report."""
+"""How many spans of a trace are shown."""
 _SHOWN = 20
 _BAR = 30
 _LONGEST_LABEL = 50
 
 
 def trace(trace_id: str, spans: Iterable[Span]) -> Trace | None:
-    """Return the trace as a tree in the order of time; None if no span of it has a usable clock."""
+    """Return the trace as a tree in order of time; None if no span of it has usable timestamps."""
     found = [span for span in spans if span.trace_id == trace_id and span.duration is not None]
     if not found:
         return None
@@ -37,7 +37,7 @@ def trace(trace_id: str, spans: Iterable[Span]) -> Trace | None:
 def _steps(
     children: dict[str, list[Span]], parent: str, depth: int, started: int
 ) -> Iterator[Step]:
-    # What has been visited is taken out: spans that are each other's parents end here.
+    # pop, not get: spans may be each other's parents.
     for span in children.pop(parent, ()):
         name = f"{span.name} {span.topic}" if span.is_write else span.name
         yield Step(

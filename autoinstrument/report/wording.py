@@ -1,4 +1,4 @@
-"""Formats numbers, durations, instants and text from the application."""
+"""Formats numbers, durations, times, and text from the application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_LABEL = 200
 def foreign(text: str) -> str:
     r"""Return text from the application as one printable line.
 
-    What a terminal would obey, and what turns the direction of writing, comes escaped: `\x1b`.
+    Control characters, and those that change the direction of text, are escaped: `\x1b`.
     """
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
@@ -31,7 +31,7 @@ def foreign(text: str) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """Return `text` in at most `longest` characters, without its middle where it is longer."""
+    """Return `text` in at most `longest` characters; the middle of a longer one is left out."""
     if len(text) <= longest:
         return text
     tail = max(0, longest - len(_CUT)) // 2
@@ -39,17 +39,17 @@ def shortened(text: str, longest: int) -> str:
 
 
 def label(text: str) -> str:
-    """Return a name from the application as it is shown where there is room, and searched for."""
+    """Return a name from the application as the page shows it and searches for it."""
     return shortened(foreign(text), _LONGEST_LABEL)
 
 
 def number(count: int) -> str:
-    """Return a count with its thousands set apart."""
+    """Return a count with separators for thousands."""
     return f"{count:,}"
 
 
 def distinct(count: int) -> str:
-    """Return a count of distinct things, with a plus where telling them apart has ended."""
+    """Return a count of distinct things, with a plus if there may be more."""
     return f"{number(count)}{'+' if count >= MOST_DISTINCT else ''}"
 
 
@@ -59,14 +59,14 @@ def counted(count: int, noun: str) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """Return a number with so many significant digits, or all digits before the point."""
+    """Return a number with `digits` significant digits, but with all digits of its integer part."""
     rounded = float(f"{value:.{digits}g}")
     decimals = digits - 1 - math.floor(math.log10(abs(rounded))) if rounded else 0
     return f"{value:,.{max(0, decimals)}f}"
 
 
 def duration(nanoseconds: int) -> str:
-    """Return a duration with three significant digits, in the unit that suits it."""
+    """Return a duration with three significant digits, in a suitable unit."""
     for size, limit, unit in _UNITS:  # noqa: B007 - the last unit has no limit
         scaled = nanoseconds / size
         if float(f"{scaled:.3g}") < limit:
@@ -75,7 +75,7 @@ def duration(nanoseconds: int) -> str:
 
 
 def period(started: int, ended: int) -> str:
-    """Return the time between two instants, nanoseconds since 1970, to the second in UTC."""
+    """Return a period as text, in UTC, to the second; the arguments are nanoseconds since 1970."""
     first = _instant(started)
     last = _instant(ended)
     if first == last:
