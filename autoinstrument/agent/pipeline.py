@@ -25,7 +25,7 @@ from autoinstrument.logs import records
 from autoinstrument.metrics import current as counts
 from autoinstrument.metrics.meter import Meter
 from autoinstrument.process import clock, fork
-from autoinstrument.process.exit import at_the_end, before_shutdown_of, watch
+from autoinstrument.process.exit import at_the_end, before_a_kill, before_shutdown_of, watch
 from autoinstrument.process.settings import settings
 from autoinstrument.process.version import __version__
 from autoinstrument.tracing import end
@@ -142,6 +142,7 @@ def _own_pipeline() -> OwnPipeline:
         counts.metrics().dropped = lambda: queue.dropped
         at_the_end(lambda: closing_line.say(queue, found))
         at_the_end(queue.finish)  # the last registered comes first
+        before_a_kill(queue.export)
         _own = OwnPipeline(Sampling(provider.sampler, provider.id_generator), queue, current)
     return _own
 
@@ -152,6 +153,7 @@ def _counting_queue() -> ExportQueue:
     if _counting is None:
         _counting = _export_queue([], Parts(resource(), _SCOPE, span_limits()), [])
         at_the_end(_counting.finish)
+        before_a_kill(_counting.export)
     return _counting
 
 

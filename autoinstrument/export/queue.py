@@ -68,6 +68,8 @@ class ExportQueue:
         """So many are not left waiting until the interval is over: what they hold is used again."""
         self._waiting: deque[Operation] = deque()
         self._wake = threading.Event()
+        self._asked: deque[threading.Event] = deque()
+        """Set when what was waiting before has been exported, for who waits for that."""
         self._batches = 0
         self._in_hand = 0
         self._unanswered = 0
@@ -110,6 +112,14 @@ class ExportQueue:
                 self._meter.count(fresh)
         finally:
             self._counting.release()
+
+    def export(self) -> None:
+        """Export what is waiting, and the counts, and wait for that, however long it takes."""
+        if self._thread is not None:
+            exported = threading.Event()
+            self._asked.append(exported)
+            self._wake.set()
+            exported.wait()
 
     def finish(self) -> None:
         """Export what is waiting, as long as there is progress, and close the exporters.
@@ -171,10 +181,13 @@ class ExportQueue:
                 self._wake.wait(self._interval)
                 self._wake.clear()
                 clock.adjust()
+                asked = len(self._asked)
                 self._drain()
                 if self._meter is not None:
                     with self._guard:
-                        self._meter.export_when_due()
+                        self._meter.export() if asked else self._meter.export_when_due()
+                for _ in range(asked):
+                    self._asked.popleft().set()
             self._drain_at_exit()
         finally:
             context_api.detach(token)

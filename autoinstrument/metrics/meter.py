@@ -60,7 +60,6 @@ class Meter:
         if provider() is not None:
             self._application.refresh()
         elif now >= self._due:
-            self._due = now + self._interval
             self._export_now()
         elif now >= self._in_flight_due:
             self._in_flight_due = now + _IN_FLIGHT_INTERVAL
@@ -75,7 +74,15 @@ class Meter:
         if self._export is not None:
             self._export.shutdown()
 
+    def export(self) -> None:
+        """Export now, if nobody else does."""
+        if provider() is None:
+            self._export_now()
+        else:
+            self._application.refresh()
+
     def _export_now(self) -> None:
+        self._due = monotonic() + self._interval
         self._ensure_export()
         if self._export is not None:
             self._export.export()

@@ -18,7 +18,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from . import sudden_ends
+from . import children, sudden_ends
 from .guard import Guard
 from .notices import tell
 from .signals import hold_signals
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _guard = Guard("the end of the process")
 _finishers: list[Callable[[], object]] = []
 _flushers: list[Callable[[], object]] = []
+_exporting: list[Callable[[], object]] = []
 # The process's one end. Who calls `watch` gives what stands here until then.
 _watching = False
 _begun = False
@@ -72,6 +73,15 @@ def at_the_end(finish: Callable[[], object]) -> None:
     _finishers.append(finish)
 
 
+def before_a_kill(export: Callable[[], object]) -> None:
+    """Call `export` in a thread of its own before this program ends the process by a signal.
+
+    The process goes on, if it has a handler for that signal.
+    """
+    _exporting.append(export)
+    children.listen(_export)
+
+
 def before_shutdown_of(provider: Any) -> None:
     """Decide on open writes before the application's `provider` shuts down, as late as can be."""
     if not _decide_in_shutdown_of(provider):
@@ -79,6 +89,7 @@ def before_shutdown_of(provider: Any) -> None:
     if hasattr(provider, "force_flush"):
         patience = int(_PATIENCE_WITH_FLUSH * 1000)  # milliseconds, as the SDK counts
         _flushers.append(lambda: provider.force_flush(patience))
+        children.listen(_export)
 
 
 def _decide_in_shutdown_of(provider: Any) -> bool:
@@ -163,6 +174,12 @@ def _run(steps: list[Callable[[], object]]) -> None:
             steps.pop()()
 
 
+def _export() -> None:
+    for step in (*_exporting, *_flushers):
+        with _guard:
+            step()
+
+
 def _decide() -> None:
     with _guard:
         _decide_open(_last_error())
@@ -171,4 +188,6 @@ def _decide() -> None:
 def _begin_again() -> None:
     _finishers.clear()
     _flushers.clear()
+    _exporting.clear()
+    children.forget()
     _forget_open()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _INSTALLATION = "autoinstrument.agent.installation"
+_CHILDREN = "autoinstrument.process.children"
 _EXIT = "autoinstrument.process.exit"
 _GUARD = "autoinstrument.process.guard"
 _LOCATIONS = "autoinstrument.process.locations"
@@ -35,7 +36,7 @@ def install() -> Finder:
         if isinstance(present, Finder):
             return present
     hooked = _hooked()
-    without_client = {}
+    without_client = {"multiprocessing.popen_fork": _CHILDREN}
     if switched("AUTOINSTRUMENT_LOG_CORRELATION") is not False:
         without_client["logging"] = _LOG_RECORDS
     finder = Finder(hooked, without_client)
