@@ -22,6 +22,8 @@ _NAMED = MappingProxyType({"messaging.operation.name": "send"})
 class _Ending:
     """A destination whose first call ends the thread, as a `sys.exit` in a handler would."""
 
+    lasts = False
+
     def __init__(self) -> None:
         self.calls = 0
         self.sent = 0

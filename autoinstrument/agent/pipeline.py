@@ -6,6 +6,7 @@ provider is never set here: that would quietly take the application's tracing aw
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from autoinstrument.process.settings import settings
 from autoinstrument.process.version import __version__
 from autoinstrument.tracing import end
 from autoinstrument.tracing import pipeline as of_tracing
+from autoinstrument.tracing.producer import in_flight
 from autoinstrument.tracing.sampling import Sampling
 from autoinstrument.tracing.unit import UNIT
 
@@ -55,7 +57,7 @@ _choosing: int | None = None
 
 
 class _Nowhere:
-    """Where a write goes that a signal handler makes while the pipeline is being built."""
+    """Where a write goes for which the pipeline cannot be built, or waited for."""
 
     def open(self, operation: Operation) -> None:
         operation.ids, operation.flags = b"", 0
@@ -72,7 +74,7 @@ def connect() -> None:
     of_tracing.current = current
     of_tracing.metrics = counts.metrics
     records.find_units(UNIT)
-    watch(end.decide, _forget_all)
+    watch(end.decide, _forget_all, in_flight)
 
 
 def _forget_all() -> None:
@@ -102,7 +104,8 @@ def forget() -> None:
 
 def _choose(provider: trace.TracerProvider | None) -> Pipeline:
     global _choosing  # noqa: PLW0603 - the process's one pipeline
-    if _choosing == get_ident():  # a signal handler's, which would wait for itself
+    if _choosing == get_ident() or sys.is_finalizing():
+        # A signal handler would wait for itself; and at the end nothing can be imported any more.
         return _nowhere
     with fork.whole:
         _choosing = get_ident()
@@ -140,8 +143,12 @@ def _own_pipeline() -> OwnPipeline:
         recording = [each for each in found if isinstance(each, Recording)]
         queue = _export_queue(found, Parts(provider.resource, _SCOPE, limits), recording)
         counts.metrics().dropped = lambda: queue.dropped
-        at_the_end(lambda: closing_line.say(queue, found))
-        at_the_end(queue.finish)  # the last registered comes first
+
+        def finish_late() -> None:
+            queue.finish_late()
+            closing_line.say(queue, found)
+
+        at_the_end(queue.finish, finish_late, decides_late=queue.lasts)
         before_a_kill(queue.export)
         _own = OwnPipeline(Sampling(provider.sampler, provider.id_generator), queue, current)
     return _own
@@ -152,7 +159,7 @@ def _counting_queue() -> ExportQueue:
     global _counting  # noqa: PLW0603 - the process's one
     if _counting is None:
         _counting = _export_queue([], Parts(resource(), _SCOPE, span_limits()), [])
-        at_the_end(_counting.finish)
+        at_the_end(_counting.finish, _counting.finish_late, decides_late=False)
         before_a_kill(_counting.export)
     return _counting
 

@@ -39,6 +39,9 @@ _MOST_BYTES = 2**21  # of a request: receivers of gRPC refuse more than 4 MiB un
 class Destination(Protocol):
     """What the queue hands operations to."""
 
+    lasts: bool
+    """Whether it takes what comes after its shutdown, up to the end of the interpreter."""
+
     def take(self, operations: Iterable[Operation]) -> None:
         """Add `operations` to the next request."""
 
@@ -113,6 +116,7 @@ class OtlpDestination(Generic[AnyStr]):
         encoder: Encoder[AnyStr],
         send: Callable[[bytes], bool],
     ) -> None:
+        self.lasts = isinstance(exporter, Recording)
         self.shutdown = exporter.shutdown
         self._encoder: Encoder[AnyStr] = encoder
         self._send = send
@@ -139,6 +143,8 @@ class OtlpDestination(Generic[AnyStr]):
 
 class SpanDestination:
     """Exports finished spans, through the SDK's public interface."""
+
+    lasts = False
 
     def __init__(self, exporter: SpanExporter, builder: SpanBuilder) -> None:
         self.shutdown = exporter.shutdown

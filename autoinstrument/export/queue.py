@@ -56,6 +56,8 @@ class ExportQueue:
         """Of the writes; units of work are not counted."""
         self.failed = 0
         """Of the exported writes, those that the broker has not taken."""
+        self.lasts = all(each.lasts for each in destinations)
+        """Whether what is added after `finish` is exported by `finish_late`."""
         self._destinations = destinations
         self._meter = meter
         self._interval = interval
@@ -125,7 +127,7 @@ class ExportQueue:
         """Export what is waiting, as long as there is progress, and close the exporters.
 
         Called at an orderly exit, where a thread can no longer be started: what no thread can take
-        is exported here.
+        is exported here. What comes later waits for `finish_late`.
         """
         self._closing = True
         thread = self._thread
@@ -137,11 +139,7 @@ class ExportQueue:
                 thread.join(_PATIENCE_AT_EXIT)
         else:
             self._drain_at_exit()
-        while self._waiting:
-            with self._counting:
-                given_up = self._waiting.popleft()
-                self.dropped += self._is_wanted(given_up)
-                self._count([given_up])
+        self._drop_waiting()
         with self._lock:
             unanswered, self._unanswered = self._unanswered, 0
         if unanswered:
@@ -153,6 +151,22 @@ class ExportQueue:
         for destination in self._destinations:
             with self._guard:
                 destination.shutdown()
+        self._tell_dropped()
+
+    def finish_late(self) -> None:
+        """Export what has come since `finish`, or count it as dropped; tell how many were dropped.
+
+        Called when no thread runs and nothing can be imported.
+        """
+        if self.lasts and self._waiting:
+            self._drain()
+            if self._meter is not None:
+                with self._guard:
+                    self._meter.finish_late()
+        self._drop_waiting()
+        self._tell_dropped()
+
+    def _tell_dropped(self) -> None:
         dropped = self.dropped + guard.dropped()
         if dropped:
             operations = "1 operation" if dropped == 1 else f"{dropped} operations"
@@ -241,6 +255,13 @@ class ExportQueue:
                 self.dropped += self._unanswered
             self._unanswered = 0
         return accepted
+
+    def _drop_waiting(self) -> None:
+        while self._waiting:
+            with self._counting:
+                given_up = self._waiting.popleft()
+                self.dropped += self._is_wanted(given_up)
+                self._count([given_up])
 
     def _drop(self, operation: Operation) -> None:
         self.dropped += self._is_wanted(operation)

@@ -73,9 +73,9 @@ class MetricExport:
                 record(data)
 
     def shutdown(self) -> None:
-        """Close what is open."""
-        for exporter in self._exporters:
-            exporter.shutdown()
+        """Close the exporters; what is exported later is recorded at most."""
+        while self._exporters:
+            self._exporters.pop().shutdown()
 
     def _data(self, now: int, exporter: sdk.MetricExporter | None = None) -> sdk.MetricsData:
         preferred = getattr(exporter, "_preferred_temporality", None) or {}

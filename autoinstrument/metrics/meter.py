@@ -74,6 +74,11 @@ class Meter:
         if self._export is not None:
             self._export.shutdown()
 
+    def finish_late(self) -> None:
+        """Record what has been counted since `finish`, when nothing can be imported any more."""
+        if self._export is not None:
+            self._export.export()
+
     def export(self) -> None:
         """Export now, if nobody else does."""
         if provider() is None:
@@ -88,6 +93,10 @@ class Meter:
             self._export.export()
 
     def _ensure_export(self) -> None:
-        if self._export is None and not self.metrics.is_empty:
+        if self._export is None and not self._is_empty:
             with fork.whole:
                 self._export = self._make_export()
+
+    @property
+    def _is_empty(self) -> bool:
+        return self.metrics.is_empty and not self.metrics.in_flight()

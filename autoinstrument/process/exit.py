@@ -1,8 +1,10 @@
 """The end of a process, and of what a fork copies: nothing is lost silently.
 
 Handlers of `atexit` run last registered first. The agent's last one is registered when the agent is
-started, so that it runs after all that the application has registered, a `flush` say. With a
-provider of the application, the decision is made in that provider's own shutdown.
+started, so that it runs after all that the application has registered, a `flush` say. What is open
+by then may still be answered, while the application's objects are finalized: where there is a way
+out for it, that is decided when they are gone. With a provider of the application, the decision is
+made in that provider's own shutdown.
 
 What is open then, and how that is decided, is not known here: `watch` is told.
 """
@@ -15,12 +17,14 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from . import children, sudden_ends
 from .guard import Guard
-from .notices import tell
+from .last_moment import call_last
+from .notices import be_ready, tell
 from .signals import hold_signals
 
 if TYPE_CHECKING:
@@ -28,29 +32,38 @@ if TYPE_CHECKING:
 
 _guard = Guard("the end of the process")
 _finishers: list[Callable[[], object]] = []
+_late_finishers: list[Callable[[], object]] = []
 _flushers: list[Callable[[], object]] = []
 _exporting: list[Callable[[], object]] = []
 # The process's one end. Who calls `watch` gives what stands here until then.
 _watching = False
 _begun = False
+_decides_late = True
+"""Whether what is open at an orderly end may be decided on as late as can be."""
 _decide_open: Callable[[BaseException | None], object] = bool
 _forget_open: Callable[[], object] = bool
+_is_open: Callable[[], object] = bool
 # Seconds before an end by which nobody expects to wait: for the application's flush, which is
 # its own affair, and for our export, whose beginning takes imports.
 _PATIENCE_WITH_FLUSH = 1.0
 _PATIENCE_WITH_EXPORT = 2.0
 
 
-def watch(decide: Callable[[BaseException | None], object], forget: Callable[[], object]) -> None:
+def watch(
+    decide: Callable[[BaseException | None], object],
+    forget: Callable[[], object],
+    is_open: Callable[[], object],
+) -> None:
     """Be ready for the end of this process and of its forked children; called more than once.
 
     `decide` settles what is open, given the exception that has ended the program if there is one;
-    `forget` leaves to the parent what a forked child has inherited.
+    `forget` leaves to the parent what a forked child has inherited. `is_open` says whether a write
+    has no answer yet.
     """
-    global _watching, _decide_open, _forget_open
+    global _watching, _decide_open, _forget_open, _is_open
     if _watching:
         return
-    _watching, _decide_open, _forget_open = True, decide, forget
+    _watching, _decide_open, _forget_open, _is_open = True, decide, forget, is_open
     atexit.unregister(logging.shutdown)  # which `end` does: its warnings have a log to go to
     sudden_ends.watch(_end_at_once, _begin_again)
     if hasattr(os, "register_at_fork"):
@@ -68,9 +81,17 @@ def exit_has_begun() -> bool:
     return _begun
 
 
-def at_the_end(finish: Callable[[], object]) -> None:
-    """Call `finish` at an orderly end, after every open write has been decided on."""
+def at_the_end(
+    finish: Callable[[], object], finish_late: Callable[[], object], *, decides_late: bool
+) -> None:
+    """Call `finish` at an orderly end, and `finish_late` when nothing of the application's is left.
+
+    `decides_late` says that what is decided on only then still has a way out.
+    """
+    global _decides_late  # noqa: PLW0603 - the process's one end
     _finishers.append(finish)
+    _late_finishers.append(finish_late)
+    _decides_late = _decides_late and decides_late
 
 
 def before_a_kill(export: Callable[[], object]) -> None:
@@ -119,13 +140,15 @@ def _end_at_once() -> None:
     """End within some seconds, whatever signal handlers raise meanwhile: nobody would catch it."""
     with suppress(BaseException):
         _decide()
-    if not _run_in_time(_finishers, _PATIENCE_WITH_EXPORT):
+    if not _run_in_time(_finishers + _late_finishers, _PATIENCE_WITH_EXPORT):
         tell("export-failed", "the program ended at once, before its last export was answered")
     _run_in_time(_flushers, _PATIENCE_WITH_FLUSH)
 
 
 def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
     """Run the steps, whether they respect a limit or not; whether they have come to their end."""
+    if sys.is_finalizing():  # no thread can be started, or has an end
+        _run(steps)
     if not steps:
         return True
     begun, finished = threading.Lock(), threading.Event()
@@ -152,15 +175,34 @@ def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
 
 def end() -> None:
     """End orderly, when all that the application has registered with `atexit` has run."""
-    _decide()
+    error = _last_error()
+    if not _decides_late:
+        _decide(error)
     _run(_finishers)
-    if _watching:
-        logging.shutdown()
-    if isinstance(_last_error(), KeyboardInterrupt) and not hasattr(sys, "ps1"):
+    tells_late = bool(_is_open())
+    if not tells_late:
+        _shut_log()
+    end_late = partial(_end_late, error, tells=tells_late)
+    be_ready()
+    if not call_last(end_late):
+        end_late()
+    if isinstance(error, KeyboardInterrupt) and not hasattr(sys, "ps1"):
         # A program that Ctrl-C has ended is to end by that signal, for its shell to see. CPython
         # forgets that with any string that is executed, as in the imports that an export takes.
         with suppress(KeyboardInterrupt):
             exec("raise KeyboardInterrupt")  # noqa: S102 - as above
+
+
+def _end_late(error: BaseException | None, *, tells: bool) -> None:
+    _decide(error)
+    _run(_late_finishers)
+    if tells:
+        _shut_log()
+
+
+def _shut_log() -> None:
+    if _watching:
+        logging.shutdown()
 
 
 def _last_error() -> BaseException | None:
@@ -171,7 +213,7 @@ def _last_error() -> BaseException | None:
 def _run(steps: list[Callable[[], object]]) -> None:
     while steps:
         with _guard:
-            steps.pop()()
+            steps.pop(0)()
 
 
 def _export() -> None:
@@ -180,13 +222,16 @@ def _export() -> None:
             step()
 
 
-def _decide() -> None:
+def _decide(error: BaseException | None = None) -> None:
     with _guard:
-        _decide_open(_last_error())
+        _decide_open(error or _last_error())
 
 
 def _begin_again() -> None:
+    global _decides_late  # noqa: PLW0603 - the process's one end
+    _decides_late = True
     _finishers.clear()
+    _late_finishers.clear()
     _flushers.clear()
     _exporting.clear()
     children.forget()

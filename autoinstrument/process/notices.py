@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # as in the guard
+if TYPE_CHECKING:
+    from typing import Any
+
 SLUGS = {
     "adapter-failed": "the adapter of another package failed; its client is not traced",
     "agent-failed": "a part of the agent failed; the application is not affected",
@@ -18,6 +22,7 @@ SLUGS = {
     "topic-unknown": "a call of a publisher of your own has no span, since its topic is not text",
 }
 _told: set[tuple[str, str]] = set()
+_logging: Any = None
 
 
 def tell(slug: str, text: str, about: str = "", *, error: BaseException | None = None) -> None:
@@ -28,10 +33,23 @@ def tell(slug: str, text: str, about: str = "", *, error: BaseException | None =
     if (slug, about) in _told:
         return
     _told.add((slug, about))
-    import logging  # noqa: PLC0415 - 11 ms that only a process with a warning pays
-    from contextlib import suppress  # noqa: PLC0415 - which `logging` does not need on 3.10
-
-    with suppress(Exception):  # of a handler or a filter of the application's
-        logging.getLogger("autoinstrument").warning(
+    try:  # noqa: SIM105 - `logging` does not import contextlib on 3.10
+        _get_logger()("autoinstrument").warning(
             "autoinstrument: %s (%s)", text, slug, exc_info=error
         )
+    except Exception:  # noqa: BLE001, S110 - of a handler or a filter of the application's
+        pass
+
+
+def be_ready() -> None:
+    """Be able to tell also when nothing can be imported any more."""
+    _get_logger()
+
+
+def _get_logger() -> Any:
+    global _logging  # noqa: PLW0603 - imported once
+    if _logging is None:
+        import logging  # noqa: PLC0415 - 11 ms that only a process with a warning pays
+
+        _logging = logging
+    return _logging.getLogger

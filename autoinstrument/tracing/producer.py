@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from contextlib import contextmanager
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ReferenceType, WeakSet, ref
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from .client import Client
 
+_FINALIZED_AFTER = 60.0  # seconds
 _MOST_WAITED_FOR = 64  # one a thread: with more open, somebody has written several before waiting
 
 
@@ -137,8 +141,13 @@ class TracedProducer:
 
     def dropped(self, _: object = None) -> None:
         """Close what is open as lost: the producer was dropped, and nothing answers any more."""
-        # Told at the end of the process: the garbage collector may call from anywhere, from within
-        # the application's log too.
+        # Not yet: the garbage collector calls before it finalizes what it has found, and a
+        # publisher may flush in its `__del__`.
+        if self.open:
+            _dropped.append((monotonic() + _FINALIZED_AFTER, self))
+
+    def give_up(self) -> None:
+        """Close what the producer had not delivered when it was dropped."""
         global _dropped_writes  # noqa: PLW0603 - the process's one
         words = "the producer was dropped before the broker had answered"
         for write in self.open.copy():
@@ -149,11 +158,14 @@ class TracedProducer:
 
 _producers: WeakSet[TracedProducer] = WeakSet()
 _producers_lock = threading.Lock()
+_dropped: deque[tuple[float, TracedProducer]] = deque()
+"""Producers that were dropped with open writes, and when their finalizers have surely run."""
 _dropped_writes = 0
 
 
 def end_producers() -> int:
     """Decide on what the end of the process leaves open; return how many writes are lost."""
+    _give_up_dropped(inf)
     lost = _dropped_writes
     for producer in traced_producers():
         with producer.guard:
@@ -169,13 +181,20 @@ def traced_producers() -> list[TracedProducer]:
 
 def in_flight() -> int:
     """Return how many writes have no answer yet."""
+    _give_up_dropped(monotonic())
     return sum(len(producer.open) for producer in traced_producers())
+
+
+def _give_up_dropped(now: float) -> None:
+    while _dropped and _dropped[0][0] <= now:
+        _dropped.popleft()[1].give_up()
 
 
 def forget_producers() -> None:
     """Leave what a forked child has inherited to the parent, whose producers those are."""
     global _producers_lock, _dropped_writes
     _producers_lock, _dropped_writes = threading.Lock(), 0  # the parent's may be held for ever
+    _dropped.clear()
     for producer in traced_producers():
         producer.open.clear()
         producer.lost = 0
