@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
+complained = threading.Event()
+"""Set when an exporter has logged that it could not export, before it tries once more."""
 _OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
 
@@ -114,7 +116,10 @@ def _silence(exporter: object) -> None:
 
 
 def _not_from_our_thread(_: logging.LogRecord) -> bool:
-    return threading.current_thread().name != "autoinstrument"
+    if threading.current_thread().name != "autoinstrument":
+        return True
+    complained.set()
+    return False
 
 
 def _words(variable: str) -> list[str]:

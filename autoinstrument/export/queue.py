@@ -20,6 +20,8 @@ from autoinstrument.process.notices import tell
 from autoinstrument.process.signals import hold_signals
 from autoinstrument.tracing import guard
 
+from .exporters import complained
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 _SLICE = 64
 _SHARE = 8  # or this part of what waits, since an application that never rests must be kept up with
 _PATIENCE_WITH_COUNTS = 1.0  # seconds
-_PATIENCE_AT_EXIT = 5.0  # seconds without a single batch accepted, then the rest is given up
+# Seconds without a single batch accepted at exit, then no more is tried again, and all given up.
+_PATIENCE_WITH_RETRIES = 1.5  # an exporter's first is after one second
+_PATIENCE_AT_EXIT = 5.0
 
 
 class ExportQueue:
@@ -59,6 +63,7 @@ class ExportQueue:
         self.lasts = all(each.lasts for each in destinations)
         """Whether what is added after `finish` is exported by `finish_late`."""
         self._destinations = destinations
+        self._to_shut_down = [*destinations]
         self._meter = meter
         self._interval = interval
         self._batch = batch
@@ -131,27 +136,16 @@ class ExportQueue:
         """
         self._closing = True
         thread = self._thread
-        if thread is not None and thread.is_alive():
-            self._wake.set()
-            before = -1
-            while thread.is_alive() and before != self._batches:
-                before = self._batches
-                thread.join(_PATIENCE_AT_EXIT)
-        else:
-            self._drain_at_exit()
-        self._drop_waiting()
-        with self._lock:
-            unanswered, self._unanswered = self._unanswered, 0
-        if unanswered:
-            self.dropped += unanswered
-            words = "the last export was not answered; for the reason, run: autoinstrument doctor"
-            tell("export-failed", words)
-        with self._guard:
-            self._log.finish()
-        for destination in self._destinations:
+        try:
+            if thread is not None and thread.is_alive():
+                self._wait_for(thread)
+            else:
+                self._drain_at_exit()
+        finally:  # also where the handler of another signal raises, which nobody sends to wait
             with self._guard:
-                destination.shutdown()
-        self._tell_dropped()
+                self._log.finish()
+            self._give_up()
+            self._shut_down()
 
     def finish_late(self) -> None:
         """Export what has come since `finish`, or count it as dropped; tell how many were dropped.
@@ -163,10 +157,37 @@ class ExportQueue:
             if self._meter is not None:
                 with self._guard:
                     self._meter.finish_late()
-        self._drop_waiting()
-        self._tell_dropped()
+        self._give_up()
 
-    def _tell_dropped(self) -> None:
+    def _wait_for(self, thread: threading.Thread) -> None:
+        self._wake.set()
+        before = -1
+        while thread.is_alive() and before != self._batches:
+            before = self._batches
+            thread.join(_PATIENCE_WITH_RETRIES)
+            if thread.is_alive() and before == self._batches:
+                self._tell_unanswered()
+                if complained.is_set():
+                    self._shut_down()  # which ends its waiting for the next time
+            thread.join(_PATIENCE_AT_EXIT - _PATIENCE_WITH_RETRIES)
+
+    def _tell_unanswered(self) -> None:
+        # Now, not in the end: who has started the program may have less patience, and kill it.
+        waiting = self._unanswered + len(self._waiting)
+        words = f"the last export is not answered ({waiting} operations wait)"
+        tell("export-failed", f"{words}; for the reason, run: autoinstrument doctor")
+
+    def _shut_down(self) -> None:
+        while self._to_shut_down:
+            with self._guard:
+                self._to_shut_down.pop().shutdown()
+
+    def _give_up(self) -> None:
+        """Count what has not been exported by now as dropped, and tell how many were."""
+        self._drop_waiting()
+        with self._lock:
+            given_up, self._unanswered = self._unanswered, 0
+        self.dropped += given_up
         dropped = self.dropped + guard.dropped()
         if dropped:
             operations = "1 operation" if dropped == 1 else f"{dropped} operations"
@@ -228,6 +249,7 @@ class ExportQueue:
         writes = failed = 0
         accepted = False
         begun = time.thread_time_ns()
+        complained.clear()
         with self._guard:
             while self._waiting and self._in_hand < self._batch:
                 with self._counting:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from . import children, sudden_ends
 from .guard import Guard
 from .last_moment import call_last
-from .notices import be_ready, tell
+from .notices import be_ready
 from .signals import hold_signals
 
 if TYPE_CHECKING:
@@ -140,17 +140,18 @@ def _end_at_once() -> None:
     """End within some seconds, whatever signal handlers raise meanwhile: nobody would catch it."""
     with suppress(BaseException):
         _decide()
-    if not _run_in_time(_finishers + _late_finishers, _PATIENCE_WITH_EXPORT):
-        tell("export-failed", "the program ended at once, before its last export was answered")
+    _run_in_time(_finishers, _PATIENCE_WITH_EXPORT)
+    with suppress(BaseException):
+        _run(_late_finishers)
     _run_in_time(_flushers, _PATIENCE_WITH_FLUSH)
 
 
-def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
-    """Run the steps, whether they respect a limit or not; whether they have come to their end."""
+def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> None:
+    """Run the steps, whether they respect a limit or not."""
     if sys.is_finalizing():  # no thread can be started, or has an end
         _run(steps)
     if not steps:
-        return True
+        return
     begun, finished = threading.Lock(), threading.Event()
 
     def run() -> None:
@@ -170,7 +171,6 @@ def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
             break
         except BaseException:  # noqa: BLE001, S112 - a signal handler's, as often as it likes
             continue
-    return finished.is_set()
 
 
 def end() -> None:
@@ -178,7 +178,9 @@ def end() -> None:
     error = _last_error()
     if not _decides_late:
         _decide(error)
-    _run(_finishers)
+    while _finishers:
+        with suppress(BaseException):  # of a second signal's handler: it ends the waiting, no more
+            _run(_finishers)
     tells_late = bool(_is_open())
     if not tells_late:
         _shut_log()

@@ -1,0 +1,110 @@
+"""A program waits for its last export for as long as the help says, and for no longer.
+
+Each test starts programs, since it is their end that is looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from processes import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from brokers import MockBroker
+    from collectors import Endpoint
+    from programs import Run, Runner
+
+HEAD = """
+import os, signal, sys, threading, time
+from confluent_kafka import Producer
+producer = Producer({"bootstrap.servers": sys.argv[1], "log_level": 0})
+for _ in range(20):
+    producer.produce("orders", b"v")
+producer.flush()
+"""
+SECOND = """
+def send_later(number):
+    time.sleep(1)
+    os.kill(os.getpid(), number)
+threading.Thread(target=send_later, args=(signal.{name},), daemon=True).start()
+"""
+ENDS = {
+    "Ctrl-C": SECOND.format(name="SIGINT") + "raise KeyboardInterrupt",
+    "SIGTERM with a handler": f"""
+def leave(*_):
+    sys.exit(3)
+signal.signal(signal.SIGTERM, leave)
+{SECOND.format(name="SIGTERM")}
+signal.raise_signal(signal.SIGTERM)
+""",
+}
+DROPPED = "autoinstrument: the spans of 20 operations were dropped in all (spans-dropped)"
+UNANSWERED = (
+    "autoinstrument: the last export is not answered (20 operations wait); "
+    "for the reason, run: autoinstrument doctor (export-failed)"
+)
+TIMED = f"""{HEAD}
+import subprocess
+watch = "import sys, time; b = time.monotonic(); sys.stdin.read(); print(time.monotonic() - b)"
+watching = subprocess.Popen([sys.executable, "-I", "-c", watch], stdin=subprocess.PIPE)
+watching.returncode = 0  # nobody waits for it: it ends when this process has
+"""
+
+
+@pytest.fixture
+def broker(mock_broker: Callable[..., MockBroker]) -> str:
+    """Give the address of a broker."""
+    return mock_broker().bootstrap
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ENDS)
+def test_a_second_signal_ends_the_waiting(
+    run: Runner, broker: str, otlp_endpoint: Endpoint, name: str
+) -> None:
+    """Same output and exit code as without the agent, but for one line that counts."""
+    otlp_endpoint.delay = None
+    bare = run(HEAD + ENDS[name], broker, bare=True)
+    traced = run(HEAD + ENDS[name], broker, **otlp_endpoint.environment)
+    assert (traced.stdout, traced.code) == (bare.stdout, bare.code)
+    assert traced.stderr.splitlines() == [*bare.stderr.splitlines(), DROPPED]
+
+
+@pytest.mark.parametrize(
+    ("end", "least", "most"),
+    [
+        ("", 4.5, 6.5),
+        ("os._exit(0)", 1.5, 3.0),
+        ("signal.raise_signal(signal.SIGTERM)", 1.5, 3.0),
+    ],
+)
+def test_an_exporter_that_hangs_is_waited_for_a_limited_time(  # noqa: PLR0913, PLR0917 - fixtures
+    run: Runner,
+    broker: str,
+    otlp_endpoint: Endpoint,
+    end: str,
+    least: float,
+    most: float,
+) -> None:
+    """Five seconds, or two at an end by which nobody expects to wait; what is lost is counted."""
+    otlp_endpoint.delay = None
+    done = run(TIMED + end, broker, **otlp_endpoint.environment)
+    assert least < float(done.stdout) < most
+    assert _told(done) == [UNANSWERED, DROPPED]
+
+
+def test_an_exporter_that_is_down_is_not_waited_for_as_long(run: Runner, broker: str) -> None:
+    """It is tried once more at most."""
+    url = f"http://127.0.0.1:{free_port()}"
+    settings = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": url}
+    done = run(TIMED, broker, **settings)
+    assert float(done.stdout) < 3.5
+    assert _told(done)[-1] == DROPPED
+
+
+def _told(done: Run) -> list[str]:
+    return [line for line in done.stderr.splitlines() if "autoinstrument" in line]
