@@ -9,6 +9,7 @@ from opentelemetry.context import attach, detach, get_current
 
 from autoinstrument.adapter import Client, Guard, TracedProducer, Write, is_interruption, open_write
 
+from . import inherited
 from .errors import error_type, exception_type
 
 if TYPE_CHECKING:
@@ -151,3 +152,4 @@ def initialize(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[s
         original.__init__(client, *args, **kwargs)
     else:
         original.__init__(client, *args)
+    inherited.watch(client)

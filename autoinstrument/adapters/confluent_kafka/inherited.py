@@ -1,0 +1,42 @@
+"""Clients that a forked child has inherited: none of them is destroyed there.
+
+Destroying one joins librdkafka's own thread, which a child does not have. Where the child has given
+that thread's id to a new one, another client's say, it waits for that for ever. A child of a
+program with no thread but librdkafka's has other ids left, and the agent has a thread.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from contextlib import suppress
+from typing import Any
+from weakref import WeakSet
+
+_clients: WeakSet[Any] = WeakSet()
+_kept: list[Any] = []
+
+
+def watch(client: Any) -> None:
+    """Keep `client`, made just now, in each child that inherits it."""
+    _clients.add(client)
+
+
+def _keep() -> None:
+    inherited = list(_clients)
+    if inherited:
+        _kept.extend(inherited)
+        _clients.clear()
+        atexit.register(_keep_for_ever, inherited)
+
+
+def _keep_for_ever(clients: list[Any]) -> None:
+    with suppress(ImportError):
+        from ctypes import py_object, pythonapi  # noqa: PLC0415 - 5 ms, for few
+
+        for client in clients:  # the interpreter lets go of `_kept` when it ends
+            pythonapi.Py_IncRef(py_object(client))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep)
