@@ -73,6 +73,15 @@ def test_a_child_does_not_hang_with_a_client_that_it_has_inherited(
     assert sorted(done.places) == written
 
 
+def test_a_child_without_pythons_hooks_ends_and_loses_nothing(run: Runner, kafka: Kafka) -> None:
+    """So uWSGI forks, unless it is told otherwise: no thread of the agent's runs in the child."""
+    fork = "os.fork = __import__('ctypes').PyDLL(None).fork"
+    topic = kafka.topic()
+    done = run(PROGRAM % (f"time.sleep(2)\n{fork}", OWN), kafka.bootstrap, topic)
+    assert (done.stdout, done.stderr, done.code) == ("3\n", "", 0)
+    assert len(done.places) == len(kafka.records(topic)) == 2
+
+
 def test_a_thread_may_fork(run: Runner, kafka: Kafka) -> None:
     """The child has this thread alone, which is its main one."""
     program = """

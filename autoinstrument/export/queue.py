@@ -6,6 +6,7 @@ is counted and told.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -86,6 +87,7 @@ class ExportQueue:
         self._guard = Guard("the export of spans")
         self._log = LogLines()
         self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
         self._lock = threading.Lock()
 
     def add(self, operation: Operation) -> None:
@@ -137,7 +139,8 @@ class ExportQueue:
         self._closing = True
         thread = self._thread
         try:
-            if thread is not None and thread.is_alive():
+            # A fork from C that runs none of Python's hooks, as uWSGI's, copies no thread either.
+            if thread is not None and thread.is_alive() and self._pid == os.getpid():
                 self._wait_for(thread)
             else:
                 self._drain_at_exit()

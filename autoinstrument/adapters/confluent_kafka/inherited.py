@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 _clients: WeakSet[Any] = WeakSet()
 _kept: list[Any] = []
+_pid = os.getpid()
 
 
 def watch(client: Any) -> None:
@@ -23,11 +24,19 @@ def watch(client: Any) -> None:
 
 
 def _keep() -> None:
+    global _pid  # noqa: PLW0603 - the process's one
+    _pid = os.getpid()
     inherited = list(_clients)
     if inherited:
         _kept.extend(inherited)
         _clients.clear()
         atexit.register(_keep_for_ever, inherited)
+
+
+def _keep_after_all() -> None:
+    """Keep them where the fork was one from C that runs none of Python's hooks, as uWSGI's."""
+    if os.getpid() != _pid:
+        _keep_for_ever(list(_clients))
 
 
 def _keep_for_ever(clients: list[Any]) -> None:
@@ -38,5 +47,6 @@ def _keep_for_ever(clients: list[Any]) -> None:
             pythonapi.Py_IncRef(py_object(client))
 
 
+atexit.register(_keep_after_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_keep)
