@@ -116,7 +116,7 @@ def contract(tmp_path: Path, bootstrap: str) -> Callable[..., str]:
             env={**os.environ, "PYTHONPATH": str(tmp_path)},
             stdout=subprocess.PIPE,
             text=True,
-            timeout=100,
+            timeout=200,
             check=False,
         ).stdout
 

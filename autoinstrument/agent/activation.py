@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Activation:
-    """What `activate()` has reached: `clients` by module name, and what it could not reach."""
+    """What `activate()` has traced: `clients` by module name, and what it has `missed`."""
 
     clients: tuple[str, ...]
     missed: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What the finder does when a client is imported: read the entry points, and call the adapters."""
+"""What happens when a client is imported: entry points are read, and adapters are called."""
 
 from __future__ import annotations
 

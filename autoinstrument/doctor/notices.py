@@ -20,7 +20,7 @@ _REMEDIES = {
     "agent-failed": "Reinstall the agent with pip and --force-reinstall. If that does not help,"
     " please report a bug, with this output.",
     "bad-setting": "Correct or unset the variable.",
-    "client-unsupported": "Install a supported version of the client.",
+    "client-unsupported": "Install a version of the client that the adapter supports.",
     "exporter-missing": "Install it with the pip of the service's interpreter.",
     "exporter-unusable": "Correct the OTEL_EXPORTER_* variables.",
     "other-agent": "Turn off the Kafka tracing of one of the two.",

@@ -1,9 +1,9 @@
-'''What every adapter owes, as a class to inherit for whoever writes one: `Contract`.
+'''The contract that every adapter must keep, as a test class to inherit: `Contract`.
 
-Provisional: what a facade has to offer, and which claims there are, may change in any release.
+Provisional: what a facade defines, and which claims there are, may change in any release.
 
-It takes `pip install 'autoinstrument[testing]'`, pytest, and an Apache Kafka. Here is all that a
-test module needs for a client that does no more than send its messages:
+It needs `pip install 'autoinstrument[testing]'` and an Apache Kafka; a mock broker creates no
+topics. Here is a whole test module, for a client that only sends messages:
 
     import pytest
     from autoinstrument.testing import Contract
@@ -27,8 +27,8 @@ test module needs for a client that does no more than send its messages:
             return "localhost:9092"
 
 The package that has the adapter must be installed, with its entry point. pytest then runs each
-claim that the declared abilities allow, and does not collect the others. `Programs` and `Broker`,
-which the claims are made with, are there for claims of your own.
+claim that the declared abilities allow, and does not collect the others. The claims use `Programs`
+and `Broker`, and tests of your own may use them as well.
 '''
 
 from __future__ import annotations

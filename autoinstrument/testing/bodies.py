@@ -1,4 +1,4 @@
-"""What the programs of the claims do, after the facade that each begins with."""
+"""The programs of the claims, without the facade that each begins with."""
 
 ANY_CALL = """
 messages = eval(open(sys.argv[3]).read())

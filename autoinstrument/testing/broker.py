@@ -21,7 +21,7 @@ _WAIT = 30  # seconds
 
 
 class Record(NamedTuple):
-    """A message as it stands in the log; `headers` is empty where there are none."""
+    """A message in the log; `headers` is empty if it has none."""
 
     partition: int
     offset: int

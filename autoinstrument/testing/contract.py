@@ -1,4 +1,4 @@
-"""What an adapter owes, once for all clients.
+"""What an adapter must do, written once for all clients.
 
 Each claim starts programs, since a client is traced from its import on, and compares them with and
 without the agent. They are written with a facade, which makes any client look alike.
@@ -34,7 +34,7 @@ _FAULTS: dict[str, tuple[dict[str, Any], int]] = {
     "refused by the broker": ({"cleanup_policy": "compact"}, 1),  # it takes nothing without a key
     "closed": ({}, 1),
 }
-"""What it takes: settings of the topic, and a value of so many bytes."""
+"""How to cause each fault: settings of the topic, and the size of a value in bytes."""
 
 
 class Contract:
@@ -43,18 +43,18 @@ class Contract:
     It needs a fixture `bootstrap`, the "host:port" of an Apache Kafka on which topics may be
     created.
 
-    A class declares what its client cannot do. A claim that takes what it cannot is no test of the
-    class, and the others ask for less.
+    A class declares what its client cannot do. Claims that need it are left out, and the others ask
+    for less.
     """
 
     facade: ClassVar[str]
-    """The text of a program's beginning, which imports the client and defines:
+    """The beginning of each program, as text; it imports the client and defines:
 
     - `ORDER`, the names of the arguments of `write`, as they follow the producer: "topic", "value",
-      and of "key", "headers" (a list of pairs) and "partition" those that the client takes;
-    - `DEFAULTS`, what they are where they are left out, if that is not None;
-    - `connect(bootstrap, timeout=None)`, a producer; with a `timeout`, in milliseconds, one that
-      awaits all copies of a message, tries once, and gives up then;
+      and those of "key", "headers" (a list of pairs) and "partition" that the client takes;
+    - `DEFAULTS`, a dict of their defaults, for those whose default is not None;
+    - `connect(bootstrap, timeout=None)`, which returns a producer; with a `timeout`, in
+      milliseconds, one with `acks=all` that tries once and gives up after that time;
     - `write(producer, *args, **kwargs)`, a call of the client's own write; it returns a handle;
     - `answer(handle)`, which waits for the record's (partition, offset), and raises what the client
       has for a failure, if `has_answers`;
@@ -65,20 +65,20 @@ class Contract:
       beginning of a topic with one partition, calls `handle(value)` where the application would
       handle each, and closes the consumer.
 
-    `sys` is imported; warnings are errors, unless it says otherwise.
+    `sys` is imported already. Warnings are errors, unless the facade changes that.
     """
     has_headers: ClassVar[bool] = True
     """Its messages have headers, one of which is ours."""
     has_answers: ClassVar[bool] = True
-    """It tells of each message where it is in the log, or why it is not."""
+    """It reports for each message where it is in the log, or why it is not there."""
     refuses_when_closed: ClassVar[bool] = True
-    """Its producer raises, or answers with a failure, what is written after `close`."""
+    """A write after `close` raises, or is answered with a failure."""
     has_transactions: ClassVar[bool] = True
     """Its producer can write in transactions."""
     consumes: ClassVar[bool] = True
     """It has a consumer, which the adapter traces as well."""
     other_causes: ClassVar[Mapping[str, str]] = {}
-    """What a fault is called, by its name in the claim, where the client loses the broker's code.
+    """The `error.type` of a fault, by its name in the claim, if the client loses the broker's code.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

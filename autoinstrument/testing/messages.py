@@ -1,4 +1,4 @@
-"""Any messages, for a claim that holds for all; what is left out is left to the client."""
+"""Random messages, for claims that hold for every message."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ _NAMES = ("a", "b", "é", "Traceparent-Not")
 
 
 def any_message(*, with_headers: bool) -> dict[str, Any]:
-    """Return the arguments of a write, by name, to a topic with three partitions."""
+    """Return the arguments of a write to a topic with three partitions, by name.
+
+    Some are left out, so that the client's defaults apply.
+    """
     message: dict[str, Any] = {"value": choice((None, b"", _bytes(1, 20), b"v" * 1000))}
     if choice((True, False)):
         message["key"] = choice((None, _bytes(1, 5)))

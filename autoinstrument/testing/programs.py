@@ -1,4 +1,4 @@
-"""Programs of an application, run in this interpreter, with the agent and without."""
+"""Programs of an application, run by this Python, with and without the agent."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _WAIT = 60  # seconds
 
 @dataclass(frozen=True)
 class Run:
-    """One finished program: what it printed, how it ended, and where its spans stand."""
+    """One finished program: what it printed, how it ended, and where its spans are."""
 
     stdout: str
     stderr: str
     code: int
     recording: Path
-    """A file that is not there if there are none."""
+    """A file, which does not exist if there are no spans."""
 
     @cached_property
     def spans(self) -> list[Span]:
-        """All spans, those of its children too."""
+        """All spans, also those of its child processes."""
         return list(recording.read(self.recording))
 
     @property
@@ -56,8 +56,8 @@ class Run:
 class Programs:
     """Runs programs in `folder`; each has a recording of its own.
 
-    The agent starts by the installed package's start file, as it does for a user. A warning of
-    Python's is an error in them.
+    The installed package's start file starts the agent, as it does for a user. Python's warnings
+    are errors in these programs.
     """
 
     def __init__(self, folder: Path) -> None:

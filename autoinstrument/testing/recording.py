@@ -1,6 +1,6 @@
 """The spans of a recording, with all that a claim looks at.
 
-What is no OTLP/JSON ends in whatever exception: here a recording is the agent's own.
+Only the agent's own recordings are read here: anything else raises some exception.
 """
 
 from __future__ import annotations
