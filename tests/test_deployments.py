@@ -75,7 +75,9 @@ _SERVERS = "celery", "daemon", "granian", "gunicorn", "hypercorn", "pyuwsgi", "t
 def _ends() -> Iterator[tuple[str, Row]]:
     for end in ENDS:
         for method in METHODS:
-            if _ALL or method == _MAIN or end in EVERYWHERE:
+            # An executor kills what a worker has put in its place, sooner or later.
+            is_killed = end.startswith("execv") and "Executor" in method
+            if (_ALL or method == _MAIN or end in EVERYWHERE) and not is_killed:
                 yield f"{end} - {method}", Row(ending(end, method))
     for client in CLIENTS:
         for end in ENDS if _ALL else (*SUDDEN, *EVERYWHERE):

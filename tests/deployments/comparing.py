@@ -88,9 +88,9 @@ def _seen(row: Row, outcome: _Outcome) -> tuple[object, ...]:
 
     What differs each time is masked: addresses and pids, in a server's log each number.
     """
-    differs = r"\d+" if row.is_server else r"0x[0-9a-f]+|(?<=pid=)\d+|(?<=child )\d+"
-    lines = [sorted(each.splitlines()) for each in (outcome.stdout, outcome.stderr)]
-    return *([re.sub(differs, "N", line) for line in each] for each in lines), outcome.code
+    differs = r"0x[0-9a-f]+|" + (r"\d+" if row.is_server else r"(?<=pid=)\d+|(?<=child )\d+")
+    outputs = [re.sub(differs, "N", each) for each in (outcome.stdout, outcome.stderr)]
+    return *(sorted(each.splitlines()) for each in outputs), outcome.code
 
 
 def _lay_out(program: str, folder: Path) -> None:

@@ -23,7 +23,7 @@ def write(count):
     "kafka-python": """
 from kafka import KafkaProducer
 def write(count):
-    producer = KafkaProducer(bootstrap_servers=BROKER, retries=5)  # a new topic has no leader
+    producer = KafkaProducer(bootstrap_servers=BROKER, retries=50)  # a busy broker leads nothing
     for future in [producer.send(TOPIC, str(number).encode()) for number in range(count)]:
         future.get()
     producer.close()
