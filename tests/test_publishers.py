@@ -694,7 +694,7 @@ autoinstrument.activate()
 write("again")
 publisher.close()
 """
-    done = trace(program, AUTOINSTRUMENT_ENABLED="0")
+    done = trace(program, AUTOINSTRUMENT_ENABLED="")
     assert done.stdout.splitlines() == [
         "Activation(clients=('publishers',), missed=())",
         "True True",
