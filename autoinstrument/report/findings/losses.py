@@ -94,8 +94,8 @@ def queue_full(facts: Facts) -> Iterator[Found]:
     causes = [cause for cause in facts.causes if cause.error_type == "queue_full"]
     if causes:
         refused = sum(cause.count for cause in causes)
-        names = {cause.topic for cause in causes}
-        written = sum(topic.written for topic in facts.topics if topic.name in names)
+        topics = {cause.topic for cause in causes}
+        written = sum(topic.written for topic in facts.topics if topic.name in topics)
         told = f"The client's queue was full and rejected {counted(refused, 'message')}."
         said = "The queue drains as the brokers answer and the program polls."
         if refused <= _HANDLED * written:
