@@ -389,7 +389,7 @@ def handler(*_): raise Limit
 signal.signal(signal.SIGTERM, handler)
 producer = Producer(config)
 producer.produce("orders", b"v", on_delivery=lambda error, message: print(message.offset()))
-def interrupted(self, *_):
+def interrupted(self, *_, **__):
     signal.raise_signal(signal.SIGTERM)
 from autoinstrument.tracing.write import Write
 Write.acknowledged, acknowledged = interrupted, Write.acknowledged

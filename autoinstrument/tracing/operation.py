@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _variable = getattr(getattr(context_api, "_RUNTIME_CONTEXT", None), "_current_context", None)
 current_context: Callable[[], Context] = getattr(_variable, "get", context_api.get_current)
 make_current: Callable[[Context], object] = getattr(_variable, "set", context_api.attach)
+NO_CONTEXT = context_api.Context()
+"""In the place of a context that is let go, with all that the application has put into it."""
 
 
 class Pipeline(Protocol):
@@ -161,6 +163,14 @@ class Operation:
             if kept is not None:
                 self.kept = kept
         self.pipeline.close(self)
+
+    def empty(self) -> None:
+        """Let go of everything: somebody keeps the operation whom nothing can make let go of it."""
+        del self.__dict__
+        for kind in type(self).__mro__:
+            for name in getattr(kind, "__slots__", ()):
+                if hasattr(self, name) and name != "__dict__":
+                    delattr(self, name)
 
     def _reason_to_keep(self) -> str | None:
         wanted = settings()

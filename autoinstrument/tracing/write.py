@@ -20,7 +20,7 @@ from .call_site import call_site, known_call_sites
 from .enclosing import ENCLOSING
 from .headers import FLAGS, Headers, MessageHeaders
 from .injection import injected
-from .operation import TEXTS, Operation, current_context, cut_key
+from .operation import NO_CONTEXT, TEXTS, Operation, current_context, cut_key
 from .propagators import global_textmap
 from .suppression import CALLERS, suppressed, traced_by_caller
 from .unit import unit_in, unit_of
@@ -194,19 +194,30 @@ class Write(Operation):
         """CLIENT when the message's creation context is not this span (conventions v1.44.0)."""
         return SpanKind.CLIENT if self.links else SpanKind.PRODUCER
 
-    def acknowledged(self, partition: int | None, offset: int | None) -> None:
-        """Close the write: the broker has it, at `offset` of `partition` where they are known."""
-        if self.producer.unconfirmed:
-            self.unconfirmed(partition)
-        else:
-            self._settle(partition, offset)
+    def acknowledged(
+        self, partition: int | None, offset: int | None, *, elapsed: int | None = None
+    ) -> None:
+        """Close the write: the broker has it, at `offset` of `partition` where they are known.
 
-    def unconfirmed(self, partition: int | None = None) -> None:
+        `elapsed` is how many nanoseconds the answer took, if it did not come just now.
+        """
+        if self.producer.unconfirmed:
+            self.unconfirmed(partition, elapsed=elapsed)
+        else:
+            self._settle(partition, offset, elapsed=elapsed)
+
+    def unconfirmed(self, partition: int | None = None, *, elapsed: int | None = None) -> None:
         """Close the write without a verdict: the client itself cannot know."""
-        self._settle(partition, outcome="unconfirmed")
+        self._settle(partition, outcome="unconfirmed", elapsed=elapsed)
 
     def failed(
-        self, error_type: str, description: str, partition: int | None = None, *, sent: bool = False
+        self,
+        error_type: str,
+        description: str,
+        partition: int | None = None,
+        *,
+        sent: bool = False,
+        elapsed: int | None = None,
     ) -> None:
         """Close the write as failed, with a cause of `errors` and the client's own words.
 
@@ -216,7 +227,7 @@ class Write(Operation):
         if too_large and self.ids and self.producer.propagates:
             # Without the header the message might have fitted.
             self.extra = {"autoinstrument.header": "sent", **(self.extra or {})}
-        self._settle(partition, error_type=error_type, description=description)
+        self._settle(partition, error_type=error_type, description=description, elapsed=elapsed)
 
     def lost(self) -> None:
         """Close the write that the end of the process leaves without an answer."""
@@ -242,7 +253,7 @@ class Write(Operation):
             self.error_type = errors.TRANSACTION_ABORTED
             self.description = "the transaction was aborted"
 
-    def _settle(
+    def _settle(  # noqa: PLR0913 - what an answer may tell
         self,
         partition: int | None,
         offset: int | None = None,
@@ -250,12 +261,13 @@ class Write(Operation):
         error_type: str | None = None,
         description: str | None = None,
         outcome: str | None = None,
+        elapsed: int | None = None,
     ) -> None:
         try:
             self.producer.open.remove(self)
         except KeyError:  # answered already, by another thread or as lost
             return
-        self.elapsed = perf_counter_ns() - self.ticks
+        self.elapsed = perf_counter_ns() - self.ticks if elapsed is None else elapsed
         unit = self.unit
         self.started = self.ticks + (clock.offset if unit is None else unit.clock_offset)
         self.partition = partition
@@ -267,9 +279,11 @@ class Write(Operation):
             self.description = description
         if outcome is not None:
             self.outcome = outcome
+        self.outer = NO_CONTEXT
         if self.transaction is None or self.transaction.resolve(self):
             self.emit()
         if unit is not None:
             if self.kept is not None:
                 unit.kept = self.kept
             unit.answered(self)
+            self.unit = None

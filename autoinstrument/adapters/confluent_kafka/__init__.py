@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument.adapter import Unsupported
 
 from . import consumer, layers, producer, traced_consumer, writes
-from .writes import TRACED
+from .classes import TRACED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

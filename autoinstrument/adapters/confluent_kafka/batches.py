@@ -11,6 +11,7 @@ from .writes import (
     ConfluentProducer,
     ConfluentWrite,
     guard,
+    kind_of,
     open_confluent_write,
     traced_producer,
 )
@@ -76,18 +77,21 @@ def _open_each(  # noqa: PLR0913, PLR0917 - what the writes of a batch consist o
 ) -> None:
     """Open a write for each of the messages, and put it in their place in `copies`."""
     for index, message in enumerate(copies):
+        chosen = message.get("callback")
+        if chosen is None:
+            chosen = named.get("callback", named.get("on_delivery"))
+        if chosen is None:
+            chosen = traced.on_delivery
         write = message.get(OPENED)
         if write is None:
             # A batch carries no headers: a span is possible, propagation is not.
             value, key = message.get("value"), message.get("key")
-            write = open_confluent_write(traced, topic, value, key, None, frame)
+            kind = kind_of(chosen)
+            write = open_confluent_write(kind, traced, topic, value, key, None, frame)
         if write is None:
             continue
         writes[index] = write
-        chosen = message.get("callback")
-        if chosen is None:
-            chosen = named.get("callback", named.get("on_delivery"))
-        write.callback = traced.on_delivery if chosen is None else chosen
+        write.callback = chosen
         copies[index] = {k: v for k, v in message.items() if k != OPENED}
         copies[index]["callback"] = write
 

@@ -5,21 +5,23 @@
 
 from __future__ import annotations
 
-from functools import partial, update_wrapper
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapter import Batch, wants_consumers
 
+from . import classes
+from .classes import initialize, trace
 from .commits import committing, methods, watch_commits
 from .statistics import watch_statistics
 from .traced_consumer import ConfluentConsumer, guard, traced_consumer
-from .writes import TRACED, initialize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autoinstrument.adapter import TracedConsumer, Unit, Worker
 
+    from .classes import Alive
 
 _original: Any
 _original_share: Any = None
@@ -29,26 +31,14 @@ def subclass(consumer: type) -> type:
     """Return a subclass of the client's consumer whose messages are units of work."""
     global _original  # noqa: PLW0603 - the C type is one a process
     _original = consumer
-    return _subclass(consumer, {**_METHODS, **methods(consumer)})
+    return classes.subclass(consumer, {**_METHODS, **methods(consumer)})
 
 
 def subclass_of_share(consumer: type) -> type:
     """Return a subclass of the client's share consumer, whose polls return batches."""
     global _original_share  # noqa: PLW0603 - as above
     _original_share = consumer
-    return _subclass(consumer, {**_SHARE_METHODS, **methods(consumer)})
-
-
-def _subclass(consumer: type, methods: dict[str, Callable[..., Any]]) -> type:
-    names: dict[str, Any] = {
-        "__slots__": (TRACED, "__weakref__"),
-        "__module__": consumer.__module__,
-        "__doc__": consumer.__doc__,
-    }
-    for name, method in methods.items():
-        if hasattr(consumer, name):  # older versions have fewer
-            names[name] = update_wrapper(method, getattr(consumer, name), updated=())
-    return type(consumer.__name__, (consumer,), names)
+    return classes.subclass(consumer, {**_SHARE_METHODS, **methods(consumer)})
 
 
 def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
@@ -61,12 +51,10 @@ def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     with guard:
         if wants_consumers():
             configuration = {**(given[0] if given else {}), **kwargs}
-            traced = _described(self, configuration)
-            traced.awaited = awaited
-            object.__setattr__(self, TRACED, traced)
+            trace(self, partial(_described, configuration)).awaited = awaited
 
 
-def _described(consumer: Any, configuration: dict[str, Any]) -> ConfluentConsumer:
+def _described(configuration: dict[str, Any], consumer: Alive) -> ConfluentConsumer:
     servers = configuration.get("bootstrap.servers") or configuration.get("metadata.broker.list")
     return ConfluentConsumer(
         consumer,
@@ -162,7 +150,7 @@ def _share_init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     with guard:
         if wants_consumers():
             configuration = {**(args[0] if args else {}), **kwargs}
-            object.__setattr__(self, TRACED, _described(self, configuration))
+            trace(self, partial(_described, configuration))
 
 
 def _share_poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:

@@ -69,6 +69,11 @@ def exception_type(exception: BaseException, otherwise: str = OTHER) -> str:
     return otherwise
 
 
+def is_kafka_exception(exception: BaseException) -> bool:
+    """Whether the client has raised it for an error of its own or the broker's."""
+    return _kafka_error(exception) is not None
+
+
 def is_too_large(exception: Exception) -> bool:
     """Whether the client refused a message for its size, before sending it."""
     error = _kafka_error(exception)

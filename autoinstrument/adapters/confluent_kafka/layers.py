@@ -16,7 +16,7 @@ from autoinstrument.adapter import PURGED, SERIALIZATION, Patches
 from . import producer as c_layer
 from .consumer import watch_coroutines
 from .errors import exception_type
-from .writes import OPENED, guard, open_confluent_write, traced_producer
+from .writes import OPENED, ConfluentWrite, guard, open_confluent_write, traced_producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,8 @@ def _record_failure(  # noqa: PLR0913, PLR0917 - one call, looked back at
     if traced is None or not isinstance(topic, str) or _recorded_below(error):
         return
     value = kwargs.get("value", OPENED)  # its place among the arguments differs by class
-    write = open_confluent_write(traced, topic, value, None, kwargs.get("headers"), frame)
+    headers = kwargs.get("headers")
+    write = open_confluent_write(ConfluentWrite, traced, topic, value, None, headers, frame)
     if write is None:
         return
     write.ticks = begun
@@ -117,7 +118,9 @@ def _opening(add_message: Any) -> Any:
             if traced is not None and isinstance(msg_data.get("topic"), str):
                 value, key = msg_data.get("value"), msg_data.get("key")
                 frame = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the caller
-                write = open_confluent_write(traced, msg_data["topic"], value, key, None, frame)
+                write = open_confluent_write(
+                    ConfluentWrite, traced, msg_data["topic"], value, key, None, frame
+                )
             if write is not None:
                 msg_data[OPENED] = write
         return add_message(self, msg_data, future)

@@ -6,22 +6,32 @@
 from __future__ import annotations
 
 import sys
-from functools import update_wrapper
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapter import Transaction, deciding, flush_span, open_write
 
+from . import classes
+from .answers import MOST_UNREAD, read_answers, serve, unread
 from .batches import batches
+from .classes import TRACED, initialize, trace
 from .errors import exception_type, is_too_large
+from .interrupts import is_interrupt
 from .statistics import watch_statistics
 from .transactions import transactions
-from .writes import TRACED, ConfluentProducer, ConfluentWrite, guard, initialize, traced_producer
+from .writes import (
+    NO_CONTEXT,
+    ConfluentProducer,
+    ConfluentWrite,
+    UnreportedWrite,
+    guard,
+    traced_producer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autoinstrument.adapter import OpenWrite
+    from autoinstrument.adapter import Headers, OpenWrite
 
 
 _ABSENT: Any = object()  # what the application has not given, where None is another answer
@@ -33,16 +43,8 @@ def subclass(producer: type) -> type:
     """Return a subclass of the client's producer whose writes are traced."""
     global _original  # noqa: PLW0603 - see there
     _original = producer
-    # The C type has neither a __dict__ nor weak references: a slot adds only what is needed.
-    names: dict[str, Any] = {
-        "__slots__": (TRACED, "__weakref__"),
-        "__module__": producer.__module__,
-        "__doc__": producer.__doc__,
-    }
-    for name, method in {**_METHODS, **batches(producer), **transactions(producer)}.items():
-        if hasattr(producer, name):  # older versions have fewer
-            names[name] = update_wrapper(method, getattr(producer, name), updated=())
-    return type("Producer", (producer,), names)
+    methods = {**_METHODS, **batches(producer), **transactions(producer)}
+    return classes.subclass(producer, methods)
 
 
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -52,11 +54,10 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     initialize(_original, self, args, kwargs)
     with guard:
         configuration = {**(given[0] if given else {}), **kwargs}
-        # A subclass's own __setattr__ need not know of it.
-        object.__setattr__(self, TRACED, ConfluentProducer(self, configuration))
+        trace(self, lambda alive: ConfluentProducer(alive, configuration))
 
 
-def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Producer.c
+def _produce(  # noqa: C901, PLR0913, PLR0917 - in line, for speed; the order is that of Producer.c
     self: Any,
     topic: Any = _ABSENT,
     value: Any = None,
@@ -71,23 +72,27 @@ def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Prod
 ) -> Any:
     write = sent = None
     try:
+        if len(unread) > MOST_UNREAD:
+            read_answers()
         traced = None if guard.is_off else getattr(self, TRACED, None)
         if traced is not None and isinstance(topic, str) and not (more or unknown):
             understood = headers if isinstance(headers, _HEADERS) else None
             frame = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the caller
-            write = open_write(ConfluentWrite, traced, topic, key, value, understood, frame)
+            # In C `callback`, even None, wins over its alias.
+            chosen = on_delivery if callback is _ABSENT else callback
+            if chosen is None:
+                chosen = traced.on_delivery
+            kind = UnreportedWrite if chosen is None else ConfluentWrite
+            write = open_write(kind, traced, topic, key, value, understood, frame)
             if write is not None:
-                # In C `callback`, even None, wins over its alias.
-                chosen = on_delivery if callback is _ABSENT else callback
-                write.callback = traced.on_delivery if chosen is None else chosen
+                write.callback = chosen
                 if understood is headers:  # else the client refuses them
                     sent = write.headers(headers)
-    except Exception as error:  # noqa: BLE001 - the agent's own
-        if write is None:
-            guard.caught(error)
-        else:
-            write.given_up(error)
-            write = None
+                if chosen is None:
+                    write.outer = NO_CONTEXT
+    except BaseException as error:  # noqa: BLE001 - raised again, unless it is the agent's own
+        _give_up(write, error)
+        write = None
     if write is None:
         given = topic, value, key, partition, callback, on_delivery, timestamp, headers
         return _produce_untraced(self, given, more, unknown)
@@ -96,17 +101,40 @@ def _produce(  # noqa: PLR0913, PLR0917 - the client's own, in the order of Prod
         # By place, since names take C 0.5 us to find.
         return produce(self, topic, value, key, partition, write, None, timestamp, sent or headers)
     except Exception as error:
-        if sent is None or not is_too_large(error):
-            write.raised(error)
+        if not _may_fit_without(sent, write, error, headers):
             raise
-    # Without our header it may fit. It is not too late: the client has kept nothing.
-    with guard:
-        write.sent_without_header()
+    # It is not too late: the client has kept nothing.
     try:
         return produce(self, topic, value, key, partition, write, None, timestamp, headers)
     except Exception as error:
         write.raised(error)
         raise
+
+
+def _give_up(write: ConfluentWrite | None, error: BaseException) -> None:
+    """Contain what was raised before the client was called, if it is not a signal handler's."""
+    if write is not None:
+        write.given_up(error)
+    elif isinstance(error, Exception):
+        guard.caught(error)
+    else:
+        raise error
+
+
+def _may_fit_without(
+    sent: Headers | None, write: ConfluentWrite, error: Exception, headers: Any
+) -> bool:
+    """Note why the client has refused the message; whether that was for our header alone."""
+    if not headers and is_interrupt(error):
+        interrupt = KeyboardInterrupt()
+        write.not_sent(interrupt)
+        raise interrupt from None
+    if sent is None or not is_too_large(error):
+        write.raised(error)
+        return False
+    with guard:
+        write.sent_without_header()
+    return True
 
 
 def _produce_untraced(
@@ -124,10 +152,10 @@ def _produce_untraced(
 def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
     traced = traced_producer(self)
     if traced is None:
-        return _original.poll(self, *args, **kwargs)
+        return serve(_original.poll, self, args, kwargs)
     traced.serves()
     try:
-        return _original.poll(self, *args, **kwargs)
+        return serve(_original.poll, self, args, kwargs)
     finally:
         traced.served = perf_counter_ns()
 
@@ -135,12 +163,12 @@ def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
 def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
     traced = traced_producer(self)
     if traced is None:
-        return _original.flush(self, *args, **kwargs)
+        return serve(_original.flush, self, args, kwargs)
     unreported = _unreported(self)
     traced.serves()
     try:
         with flush_span(guard, traced, exception_type):
-            remaining = _original.flush(self, *args, **kwargs)
+            remaining = serve(_original.flush, self, args, kwargs)
     finally:
         traced.served = perf_counter_ns()
     if remaining == 0:
@@ -151,7 +179,7 @@ def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
 def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
     unreported = _unreported(self)
     with deciding(guard, traced_producer(self), Transaction.aborted):
-        result = _original.close(self, *args, **kwargs)
+        result = serve(_original.close, self, args, kwargs)
         _confirm_nothing(unreported)
     return result
 
@@ -159,7 +187,7 @@ def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
 def _leave(self: Any, *args: Any) -> Any:
     unreported = _unreported(self)
     with deciding(guard, traced_producer(self), Transaction.aborted):
-        result = _original.__exit__(self, *args)
+        result = serve(_original.__exit__, self, args, {})
         _confirm_nothing(unreported)
     return result
 
@@ -176,15 +204,6 @@ def _confirm_nothing(writes: set[OpenWrite]) -> None:
             write.unconfirmed()
 
 
-def _reduce(self: Any, protocol: Any) -> Any:
-    """Refuse in the words of the C type, whose name a subclass cannot have."""
-    try:
-        return object.__reduce_ex__(self, protocol)
-    except TypeError:
-        name = f"{type(self).__module__}.{type(self).__qualname__}"
-        raise TypeError(f"cannot pickle {name!r} object") from None
-
-
 _METHODS: dict[str, Callable[..., Any]] = {
     "__init__": _init,
     "produce": _produce,
@@ -192,5 +211,4 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "flush": _flush,
     "close": _close,
     "__exit__": _leave,
-    "__reduce_ex__": _reduce,
 }

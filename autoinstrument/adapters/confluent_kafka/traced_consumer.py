@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapter import Guard, TracedConsumer
 
-from .writes import TRACED
+from .classes import TRACED
 
 if TYPE_CHECKING:
     from collections import deque

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapter import Transaction, committing, deciding
 
+from .answers import serve
 from .writes import guard, traced_producer
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ def transactions(original: Any) -> dict[str, Callable[..., Any]]:
 
     def commit_transaction(self: Any, *args: Any) -> Any:
         with committing(guard, traced_producer(self), _can_abort):
-            return original.commit_transaction(self, *args)
+            return serve(original.commit_transaction, self, args, {})
 
     def abort_transaction(self: Any, *args: Any) -> Any:
         with deciding(guard, traced_producer(self), Transaction.aborted):
-            return original.abort_transaction(self, *args)
+            return serve(original.abort_transaction, self, args, {})
 
     return {
         "begin_transaction": begin_transaction,

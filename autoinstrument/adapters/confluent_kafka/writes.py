@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from copy import copy
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from opentelemetry.context import attach, detach, get_current
+from opentelemetry.context import Context, attach, detach, get_current
 
 from autoinstrument.adapter import Client, Guard, TracedProducer, Write, is_interruption, open_write
 
-from . import inherited
-from .errors import error_type, exception_type
+from .answers import noted, pending, read_answers
+from .classes import TRACED
+from .errors import error_type, exception_type, is_kafka_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType
+    from weakref import ReferenceType
 
-TRACED = "__autoinstrument__"
-"""The one attribute that is ours; not to be taken for one of those that the client documents."""
+    from .classes import Alive
+
 OPENED = "autoinstrument"
 """Where a message that AIOProducer buffers keeps its open write."""
 
+_SECOND = 1e9  # ns
 _LATE = 200_000  # ns: no broker answers sooner; a program that polls as it writes never comes here
+
+NO_CONTEXT = Context()
+"""In the place of the context of a write's call, where no callback is to run in that."""
 
 CLIENT = Client("confluent-kafka", "confluent_kafka", oldest=(2, 3))
 guard = Guard("the tracing of confluent-kafka's producer")
@@ -33,7 +40,7 @@ class ConfluentProducer(TracedProducer):
     guard = guard
     client = CLIENT
 
-    def __init__(self, producer: Any, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, producer: Alive, configuration: Mapping[str, Any]) -> None:
         topic_level = configuration.get("default.topic.config") or {}
         acks = [
             str(level[name])
@@ -73,6 +80,19 @@ class ConfluentProducer(TracedProducer):
         if late > _LATE:
             write.note({"autoinstrument.unserved": late})
 
+    def end(self) -> int:
+        """Decide on what the end of the process leaves open, when all answers are read."""
+        read_answers()
+        return super().end()
+
+    def _dropped(self, reference: ReferenceType[Any]) -> None:
+        read_answers()
+        self.on_delivery = None
+        for write in self.open.copy():
+            with guard:
+                cast("ConfluentWrite", write).leave_behind()
+        super()._dropped(reference)
+
 
 class ConfluentWrite(Write):
     """The write of one message, which is itself the callback for its delivery report."""
@@ -84,28 +104,58 @@ class ConfluentWrite(Write):
 
     def __call__(self, error: Any, message: Any) -> None:
         """Record the answer, then call the application in the context of its own call."""
+        callback, outer, raised = self.callback, self.outer, None
         try:
-            if error is None:
-                if self.producer.unserved > _LATE:
-                    self.producer.note_delay(self)
-                self.acknowledged(message.partition(), message.offset())
-            else:
-                partition = None if message is None else message.partition()
-                known = partition if partition is not None and partition >= 0 else None
-                self.failed(error_type(error), error.str(), known, sent=True)
+            self.answered(error, message)
         except Exception as own:  # noqa: BLE001 - the agent's own
-            guard.caught(own, self)
+            raised = pending(own)
+            if raised is None:
+                guard.caught(own, self)
+            else:
+                self.reopen()
+                self.answered(error, message)
         finally:  # the application's report comes also where a signal interrupts the above
-            callback = self.callback
+            self.callback = None
             if callback is not None:
-                if get_current() is self.outer:
+                if get_current() is outer:
                     callback(error, message)
                 else:
-                    token = attach(self.outer)
+                    token = attach(outer)
                     try:
                         callback(error, message)
                     finally:
                         detach(token)
+        if raised is not None:
+            raise raised
+
+    def answered(self, error: Any, message: Any, elapsed: int | None = None) -> None:
+        """Close the write with a delivery report, which took `elapsed` ns if not until now."""
+        if error is None:
+            if self.producer.unserved > _LATE:
+                self.producer.note_delay(self)
+            self.acknowledged(message.partition(), message.offset(), elapsed=elapsed)
+        else:
+            partition = None if message is None else message.partition()
+            known = partition if partition is not None and partition >= 0 else None
+            self.failed(error_type(error), error.str(), known, sent=True, elapsed=elapsed)
+
+    def reopen(self) -> None:
+        """Await the answer again, as the reading of it was broken off."""
+        self.producer.open.add(self)
+
+    def leave_behind(self) -> None:
+        """Have another take the place of this one, which keeps nothing.
+
+        The client never frees the callbacks of a producer that is dropped before they are called.
+        """
+        other = copy(self)
+        other.callback = None
+        self.producer.open.add(other)
+        self.producer.open.discard(self)
+        if self.unit is not None:
+            self.unit.began(other)
+            self.unit.abandoned(self)
+        self.empty()
 
     def raised(self, exception: Exception) -> None:
         """Close the write: the call itself has failed, so there will be no report.
@@ -116,16 +166,54 @@ class ConfluentWrite(Write):
             if not is_interruption(exception):
                 self.failed(exception_type(exception), str(exception))
 
-    def given_up(self, own: Exception) -> None:
-        """Close the write that the client has not seen, at which `own` was raised."""
-        try:
-            if is_interruption(own):
-                self.failed(exception_type(own), str(own))
-        finally:
+    def given_up(self, own: BaseException) -> None:
+        """Close the write that the client has not seen, at which `own` was raised.
+
+        Raises what a signal's handler has raised.
+        """
+        if isinstance(own, Exception) and not is_interruption(own):
             guard.caught(own, self)
+        else:
+            self.not_sent(own)
+            raise own
+
+    def not_sent(self, error: BaseException) -> None:
+        """Close the write of a message that the client has not taken, for `error`."""
+        with guard.abandoning(self):
+            self.failed(exception_type(error), str(error) or type(error).__name__)
+
+
+class UnreportedWrite(ConfluentWrite):
+    """The write of a message of which the application wants no report."""
+
+    __slots__ = ()
+
+    __call__ = noted
+
+    def read(self, error: Any, message: Any) -> None:
+        """Close the write with a delivery report that came when the client made the message."""
+        latency = message.latency()
+        self.answered(error, message, None if latency is None else int(latency * _SECOND))
+
+    def unreadable(self, pending: BaseException) -> None:
+        """Close the write, whose report was lost by an exception that was pending."""
+        if is_kafka_exception(pending):
+            self.failed(exception_type(pending), str(pending), sent=True)
+        else:
+            self.unconfirmed()
+
+    def caught(self, error: Exception) -> None:
+        """Contain a failure of the agent, for which the write gets no span."""
+        guard.caught(error, self)
+
+
+def kind_of(callback: Callable[[Any, Any], Any] | None) -> type[ConfluentWrite]:
+    """Return what the write is of a message for which the application has that callback."""
+    return UnreportedWrite if callback is None else ConfluentWrite
 
 
 def open_confluent_write(  # noqa: PLR0913, PLR0917 - what a write consists of
+    kind: type[ConfluentWrite],
     traced: ConfluentProducer,
     topic: str,
     value: Any,
@@ -135,21 +223,14 @@ def open_confluent_write(  # noqa: PLR0913, PLR0917 - what a write consists of
 ) -> ConfluentWrite | None:
     """Begin the write of one message; headers of a kind that the client refuses are not read."""
     understood = headers if isinstance(headers, (list, dict)) else None
-    write = open_write(ConfluentWrite, traced, topic, key, value, understood, frame)
+    write = open_write(kind, traced, topic, key, value, understood, frame)
     if write is not None:
         write.callback = None
+        if kind is UnreportedWrite:
+            write.outer = NO_CONTEXT
     return write
 
 
 def traced_producer(producer: Any) -> ConfluentProducer | None:
     """Return the client of a producer; None for one that was never initialised, or not traced."""
     return None if guard.is_off else getattr(producer, TRACED, None)
-
-
-def initialize(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Initialize a client; C tells no keywords from an empty dict of them."""
-    if kwargs:
-        original.__init__(client, *args, **kwargs)
-    else:
-        original.__init__(client, *args)
-    inherited.watch(client)

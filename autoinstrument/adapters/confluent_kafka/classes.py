@@ -1,0 +1,78 @@
+"""Classes in the place of confluent-kafka's C types, which only a subclass can trace."""
+
+from __future__ import annotations
+
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import inherited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+TRACED = "__autoinstrument__"
+"""The attribute for what is traced of a client; not for one of those that the client documents."""
+_ALIVE = "__autoinstrument_alive__"
+_PROTOCOL_WITH_WORDS_OF_C = 2  # copyreg, which serves the older ones, has the type's bare name
+
+
+class Alive:
+    """What lives as long as the client that it was made for.
+
+    The C types have no weak references. A class that gave them any would take that from the
+    application's subclasses, whose `__slots__` may name `__weakref__`, once.
+    """
+
+    __slots__ = ("__weakref__",)
+
+
+def subclass(original: type, methods: dict[str, Callable[..., Any]]) -> type:
+    """Return a subclass of a C type with these methods, as far as the type has them."""
+    # A slot adds only what is needed: the C types have no __dict__ either.
+    names: dict[str, Any] = {
+        "__slots__": (TRACED, _ALIVE),
+        "__module__": original.__module__,
+        "__doc__": original.__doc__,
+    }
+    for name, method in {**methods, "__reduce_ex__": _reduce}.items():
+        if hasattr(original, name):  # older versions have fewer
+            names[name] = update_wrapper(method, getattr(original, name), updated=())
+    made = type(original.__name__, (original,), names)
+    _ours.add(made)
+    return made
+
+
+_ours: set[type] = set()
+
+
+def initialize(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Initialize a client; C tells no keywords from an empty dict of them."""
+    if kwargs:
+        original.__init__(client, *args, **kwargs)
+    else:
+        original.__init__(client, *args)
+    inherited.watch(client)
+
+
+def trace(client: Any, described: Callable[[Alive], T]) -> T:
+    """Keep with `client` what is traced of it; `described` is given what lives as long."""
+    alive = Alive()
+    traced = described(alive)
+    # A subclass's own __setattr__ need not know of them.
+    object.__setattr__(client, _ALIVE, alive)
+    object.__setattr__(client, TRACED, traced)
+    return traced
+
+
+def _reduce(self: Any, protocol: Any) -> Any:
+    """Refuse in the words of the C type, whose name a subclass cannot have."""
+    try:
+        return object.__reduce_ex__(self, protocol)
+    except TypeError:
+        kind = type(self)
+        if kind not in _ours or protocol < _PROTOCOL_WITH_WORDS_OF_C:
+            raise
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        raise TypeError(f"cannot pickle {name!r} object") from None
