@@ -110,6 +110,7 @@ class ApiPipeline:
     def close(self, operation: Operation) -> None:
         """End the spans, WriteKafka first."""
         live, live_root, started = operation.live
+        operation.live = None  # which is the application's, and not to be freed by our thread
         live.set_attributes(operation.extra or {})
         live.set_attributes(partition_attributes(operation.partition))
         live.set_attributes(outcome_attributes(operation))

@@ -12,7 +12,7 @@ from autoinstrument.process import clock
 
 from . import pipeline
 from .attributes import Attributes
-from .operation import Operation
+from .operation import NO_CONTEXT, Operation
 from .suppression import suppressed
 from .unit import unit_in
 from .workers import without_stale
@@ -120,4 +120,5 @@ class ClientCall(Operation):
         if suppressed(self.outer, get_current_span(self.outer)):
             return
         self.pipeline.open(self)
+        self.outer = NO_CONTEXT
         self.emit()

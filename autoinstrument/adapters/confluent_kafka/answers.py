@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from autoinstrument.adapter import is_interruption
 
+from .classes import TRACED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,6 +41,8 @@ class Unreported(Protocol):
 class _Answer(Exception):  # noqa: N818 - no error, but what C lets keep its arguments
     """What the client has called back with: `args` are the error and the message."""
 
+    __slots__ = ()
+
     __call__ = BaseException.__init__
 
 
@@ -58,46 +62,54 @@ Neither takes any Python.
 def serve(call: Callable[..., Any], client: Any, args: Any, kwargs: Any) -> Any:
     """Call what may answer writes, and settle them."""
     try:
-        return call(client, *args, **kwargs)
-    except SystemError as error:
+        result = call(client, *args, **kwargs)
+    except BaseException as error:
         raised = pending(error)
+        traced = getattr(client, TRACED, None)
+        if traced is not None:
+            traced.note_fatal(raised or error)
+        if raised is not None:
+            _settle_unread(raised)
+        if len(unread) <= MOST_UNREAD:  # else nothing is to hold a time limit up any longer
+            read_answers()
         if raised is None:
             raise
-        _settle_unread(raised)
         raise raised from None
-    finally:
-        if unread:
-            read_answers()
+    if unread:
+        read_answers()
+    return result
 
 
 def read_answers() -> None:
     """Settle all writes that are answered, the oldest first."""
     newest_first: list[tuple[Unreported, _Answer]] = []
-    with suppress(KeyError):  # another thread has read some
-        # One step of C, so that no signal's handler makes one disappear.
-        newest_first.extend(starmap(unread.popitem, repeat((), len(unread))))
     try:
+        with suppress(KeyError):  # another thread has read some
+            # One step of C, so that no signal's handler makes one disappear.
+            newest_first.extend(starmap(unread.popitem, repeat((), len(unread))))
         while newest_first:
             if len(newest_first) % _SLICE == 0:
                 sleep(0)
-            _read(*newest_first[-1])
-            newest_first.pop()
+            write, answer = newest_first[-1]
+            try:
+                if answer.args:
+                    error, message = answer.args
+                    write.read(error, message)
+                else:
+                    write.unreadable(answer)
+            except BaseException as own:  # noqa: BLE001 - raised again, unless it is the agent's own
+                _break_off(write, own)
+            del newest_first[-1]
     finally:
         unread.update(newest_first)
 
 
-def _read(write: Unreported, answer: _Answer) -> None:
-    try:
-        if answer.args:
-            write.read(*answer.args)
-        else:
-            write.unreadable(answer)
-    except BaseException as error:
-        if isinstance(error, Exception) and not is_interruption(error):
-            write.caught(error)
-        else:
-            write.reopen()
-            raise
+def _break_off(write: Unreported, error: BaseException) -> None:
+    if isinstance(error, Exception) and not is_interruption(error):
+        write.caught(error)
+    else:
+        write.reopen()
+        raise error
 
 
 def pending(error: BaseException) -> BaseException | None:

@@ -6,6 +6,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import inherited
+from .inherited import ALIVE, Alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,25 +15,14 @@ T = TypeVar("T")
 
 TRACED = "__autoinstrument__"
 """The attribute for what is traced of a client; not for one of those that the client documents."""
-_ALIVE = "__autoinstrument_alive__"
 _PROTOCOL_WITH_WORDS_OF_C = 2  # copyreg, which serves the older ones, has the type's bare name
-
-
-class Alive:
-    """What lives as long as the client that it was made for.
-
-    The C types have no weak references. A class that gave them any would take that from the
-    application's subclasses, whose `__slots__` may name `__weakref__`, once.
-    """
-
-    __slots__ = ("__weakref__",)
 
 
 def subclass(original: type, methods: dict[str, Callable[..., Any]]) -> type:
     """Return a subclass of a C type with these methods, as far as the type has them."""
     # A slot adds only what is needed: the C types have no __dict__ either.
     names: dict[str, Any] = {
-        "__slots__": (TRACED, _ALIVE),
+        "__slots__": (TRACED, ALIVE),
         "__module__": original.__module__,
         "__doc__": original.__doc__,
     }
@@ -53,15 +43,15 @@ def initialize(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[s
         original.__init__(client, *args, **kwargs)
     else:
         original.__init__(client, *args)
-    inherited.watch(client)
+    alive = Alive()
+    # A subclass's own __setattr__ need not know of it.
+    object.__setattr__(client, ALIVE, alive)
+    inherited.watch(alive)
 
 
 def trace(client: Any, described: Callable[[Alive], T]) -> T:
     """Keep with `client` what is traced of it; `described` is given what lives as long."""
-    alive = Alive()
-    traced = described(alive)
-    # A subclass's own __setattr__ need not know of them.
-    object.__setattr__(client, _ALIVE, alive)
+    traced = described(getattr(client, ALIVE))
     object.__setattr__(client, TRACED, traced)
     return traced
 
@@ -72,7 +62,9 @@ def _reduce(self: Any, protocol: Any) -> Any:
         return object.__reduce_ex__(self, protocol)
     except TypeError:
         kind = type(self)
-        if kind not in _ours or protocol < _PROTOCOL_WITH_WORDS_OF_C:
+        if kind not in _ours:
             raise
-        name = f"{kind.__module__}.{kind.__qualname__}"
+        name = kind.__name__
+        if protocol >= _PROTOCOL_WITH_WORDS_OF_C:
+            name = f"{kind.__module__}.{name}"
         raise TypeError(f"cannot pickle {name!r} object") from None

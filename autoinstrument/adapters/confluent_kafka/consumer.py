@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from autoinstrument.adapter import TracedConsumer, Unit, Worker
 
-    from .classes import Alive
+    from .inherited import Alive
 
 _original: Any
 _original_share: Any = None

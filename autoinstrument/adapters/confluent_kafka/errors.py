@@ -74,6 +74,12 @@ def is_kafka_exception(exception: BaseException) -> bool:
     return _kafka_error(exception) is not None
 
 
+def is_fatal(exception: BaseException) -> bool:
+    """Whether the client can do nothing more after it."""
+    error = _kafka_error(exception)
+    return error is not None and bool(error.fatal())
+
+
 def is_too_large(exception: Exception) -> bool:
     """Whether the client refused a message for its size, before sending it."""
     error = _kafka_error(exception)

@@ -8,35 +8,56 @@ program with no thread but librdkafka's has other ids left, and the agent has a 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-_clients: WeakSet[Any] = WeakSet()
+ALIVE = "__autoinstrument_alive__"
+"""Where a client has its `Alive`."""
+
+
+class Alive:
+    """What lives as long as the client that has it.
+
+    The C types have no weak references. A class that gave them any would take that from the
+    application's subclasses, whose `__slots__` may name `__weakref__`, once.
+    """
+
+    __slots__ = ("__weakref__",)
+
+
+_alive: WeakSet[Alive] = WeakSet()
 _kept: list[Any] = []
 _pid = os.getpid()
 
 
-def watch(client: Any) -> None:
-    """Keep `client`, made just now, in each child that inherits it."""
-    _clients.add(client)
+def watch(alive: Alive) -> None:
+    """Keep the client that has `alive`, made just now, in each child that inherits it."""
+    _alive.add(alive)
+
+
+def _clients() -> list[Any]:
+    alive = list(_alive)
+    holders = gc.get_referrers(*alive) if alive else []
+    return [each for each in holders if hasattr(type(each), ALIVE)]
 
 
 def _keep() -> None:
     global _pid  # noqa: PLW0603 - the process's one
     _pid = os.getpid()
-    inherited = list(_clients)
+    inherited = _clients()
     if inherited:
         _kept.extend(inherited)
-        _clients.clear()
+        _alive.clear()
         atexit.register(_keep_for_ever, inherited)
 
 
 def _keep_after_all() -> None:
     """Keep them where the fork was one from C that runs none of Python's hooks, as uWSGI's."""
     if os.getpid() != _pid:
-        _keep_for_ever(list(_clients))
+        _keep_for_ever(_clients())
 
 
 def _keep_for_ever(clients: list[Any]) -> None:

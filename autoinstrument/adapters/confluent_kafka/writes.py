@@ -12,14 +12,13 @@ from autoinstrument.adapter import Client, Guard, TracedProducer, Write, is_inte
 
 from .answers import noted, pending, read_answers
 from .classes import TRACED
-from .errors import error_type, exception_type, is_kafka_exception
+from .errors import error_type, exception_type, is_fatal, is_kafka_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType
-    from weakref import ReferenceType
 
-    from .classes import Alive
+    from .inherited import Alive
 
 OPENED = "autoinstrument"
 """Where a message that AIOProducer buffers keeps its open write."""
@@ -65,6 +64,7 @@ class ConfluentProducer(TracedProducer):
         """When the application has last let reports be served."""
         self.unserved = 0
         """For how long it had not, before it does so now; 0 once that is noted."""
+        self._fatal: tuple[str, str] | None = None
 
     def serves(self) -> None:
         """Note that the application lets reports be served, and how long it had not."""
@@ -80,18 +80,36 @@ class ConfluentProducer(TracedProducer):
         if late > _LATE:
             write.note({"autoinstrument.unserved": late})
 
+    def note_fatal(self, exception: BaseException) -> None:
+        """Remember why the client will answer nothing more, if `exception` says so."""
+        if is_fatal(exception):
+            self._fatal = exception_type(exception), str(exception)
+
+    def read_answers(self) -> None:
+        """Settle the writes whose answers C has noted."""
+        read_answers()
+
     def end(self) -> int:
         """Decide on what the end of the process leaves open, when all answers are read."""
         read_answers()
+        self._fail_for_good()
         return super().end()
 
-    def _dropped(self, reference: ReferenceType[Any]) -> None:
+    def dropped(self, reference: object = None) -> None:
+        """Close what is open as lost, and let the client keep nothing of it."""
         read_answers()
         self.on_delivery = None
         for write in self.open.copy():
             with guard:
                 cast("ConfluentWrite", write).leave_behind()
-        super()._dropped(reference)
+        self._fail_for_good()
+        super().dropped(reference)
+
+    def _fail_for_good(self) -> None:
+        if self._fatal is not None:
+            for write in self.open.copy():
+                with guard.abandoning(write):
+                    write.failed(*self._fatal)
 
 
 class ConfluentWrite(Write):
@@ -193,7 +211,11 @@ class UnreportedWrite(ConfluentWrite):
     def read(self, error: Any, message: Any) -> None:
         """Close the write with a delivery report that came when the client made the message."""
         latency = message.latency()
-        self.answered(error, message, None if latency is None else int(latency * _SECOND))
+        elapsed = None if latency is None else int(latency * _SECOND)
+        if error is None and self.producer.unserved <= _LATE:
+            self.acknowledged(message.partition(), message.offset(), elapsed=elapsed)
+        else:
+            self.answered(error, message, elapsed)
 
     def unreadable(self, pending: BaseException) -> None:
         """Close the write, whose report was lost by an exception that was pending."""
