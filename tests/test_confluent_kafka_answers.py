@@ -309,3 +309,27 @@ for kind in kinds:
 """
     bare = run(program, "127.0.0.1:1", bare=True)
     assert run(program, "127.0.0.1:1").stdout == bare.stdout
+
+
+def test_answers_are_told_of_while_a_flush_waits_for_more(
+    run: Runner, mock_broker: Callable[..., MockBroker]
+) -> None:
+    """A program that is killed while it flushes has spans of what was answered until then."""
+    program = f"""{HEAD}
+import subprocess
+producer = Producer(config)
+def write():
+    while True:
+        producer.produce("orders", b"v")
+        time.sleep(0.02)
+producer.produce("orders", b"v")
+producer.flush()
+in_thread(write)
+time.sleep(0.1)
+subprocess.Popen(["sh", "-c", f"sleep 6; kill -9 {{os.getpid()}}"])
+producer.flush()
+print("flushed", flush=True)
+"""
+    done = run(program, mock_broker(rtt_ms=400).bootstrap)
+    assert (done.stdout, done.code) == ("", -9)
+    assert len(done.writes) > 10

@@ -20,6 +20,7 @@ from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.process.signals import hold_signals
 from autoinstrument.tracing import guard
+from autoinstrument.tracing.producer import read_answers
 
 from .exporters import complained
 
@@ -220,6 +221,7 @@ class ExportQueue:
                 self._wake.clear()
                 clock.adjust()
                 asked = len(self._asked)
+                read_answers()
                 self._drain()
                 if self._meter is not None:
                     with self._guard:

@@ -123,6 +123,9 @@ class TracedProducer:
         if transaction is not None:
             outcome(transaction)
 
+    def read_answers(self) -> None:
+        """Take note of the answers that the client has given, if it does not tell of each."""
+
     def end(self) -> int:
         """Decide on what the end of the process leaves open; return how many writes are lost."""
         for write in self.open.copy():
@@ -171,6 +174,13 @@ def end_producers() -> int:
         with producer.guard:
             lost += producer.end()
     return lost
+
+
+def read_answers() -> None:
+    """Take note of all answers that have come, however long the calls last that wait for more."""
+    for producer in traced_producers():
+        with producer.guard:
+            producer.read_answers()
 
 
 def traced_producers() -> list[TracedProducer]:
