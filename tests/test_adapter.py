@@ -108,7 +108,9 @@ def test_what_fails_before_the_first_span_is_counted(
     done = installed.run("-c", program, **settings)
     assert (done.returncode, done.stdout) == (0, "sent\n" * 3)
     first, last = done.stderr.splitlines()
-    assert first.endswith("unexpected keyword argument 'no_such_argument' (agent-failed)")
-    assert last.endswith("operations whose spans were dropped: 3 (spans-dropped)")
+    assert "unexpected keyword argument 'no_such_argument'" in first
+    assert first.endswith("(agent-failed)")
+    assert "3 operations" in last
+    assert last.endswith("(spans-dropped)")
     dropped = [each for each in points_of_recording(recording) if each.name.endswith(".dropped")]
     assert [each.value for each in dropped] == [3]

@@ -394,8 +394,8 @@ def test_an_adapter_that_fails_stands_aside_alone(
     assert failing.modules == [victim]
     assert adapter.modules == [victim, victim]
     told = [record.getMessage() for record in caplog.records]
-    expected = "the adapter failing failed and stands aside, the application goes on"
-    assert told[0] == f"autoinstrument: {expected}: {type(error).__name__}: own (adapter-failed)"
+    reason = f"failed and stands aside: {type(error).__name__}: own; the application goes on"
+    assert told[0] == f"autoinstrument: the adapter failing {reason} (adapter-failed)"
     assert ["not_there" in told[1], len(told)] == [True, 2]
 
 
@@ -409,7 +409,7 @@ def test_an_adapter_may_end_in_an_exit_while_it_is_imported(
     _hook(Adapter("victim_script"))
     _import()
     (record,) = caplog.records
-    assert record.getMessage().endswith("SystemExit: 3 (adapter-failed)")
+    assert record.getMessage().endswith("SystemExit: 3; the application goes on (adapter-failed)")
 
 
 @pytest.mark.usefixtures("contained")
