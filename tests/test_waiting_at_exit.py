@@ -77,9 +77,9 @@ def test_a_second_signal_ends_the_waiting(
 @pytest.mark.parametrize(
     ("end", "least", "most"),
     [
-        ("", 4.5, 6.5),
-        ("os._exit(0)", 1.5, 3.0),
-        ("signal.raise_signal(signal.SIGTERM)", 1.5, 3.0),
+        ("", 4.5, 8.0),
+        ("os._exit(0)", 1.5, 4.5),
+        ("signal.raise_signal(signal.SIGTERM)", 1.5, 4.5),
     ],
 )
 def test_an_exporter_that_hangs_is_waited_for_a_limited_time(  # noqa: PLR0913, PLR0917 - fixtures
@@ -102,7 +102,7 @@ def test_an_exporter_that_is_down_is_not_waited_for_as_long(run: Runner, broker:
     url = f"http://127.0.0.1:{free_port()}"
     settings = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": url}
     done = run(TIMED, broker, **settings)
-    assert float(done.stdout) < 3.5
+    assert float(done.stdout) < 4.5
     assert _told(done)[-1] == DROPPED
 
 

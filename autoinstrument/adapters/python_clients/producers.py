@@ -44,7 +44,7 @@ class RecordProducer(TracedProducer):
 
     def __del__(self) -> None:
         with self.guard:
-            super().dropped()
+            self.give_up()
 
 
 class RecordWrite(Write):
