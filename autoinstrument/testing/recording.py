@@ -44,7 +44,8 @@ class Span:
 def read(recording: Path) -> Iterator[Span]:
     """Yield the spans of all processes that have written to `recording`; none if it is missing."""
     for file in sorted(recording.parent.glob(f"{recording.name}*")):
-        for line in file.read_bytes().splitlines():
+        # A process that sees another one's line half written leaves an empty one after it.
+        for line in filter(None, file.read_bytes().splitlines()):
             for of_resource in json.loads(line).get("resourceSpans", []):
                 resource = _attributes(of_resource["resource"])
                 for of_scope in of_resource["scopeSpans"]:
