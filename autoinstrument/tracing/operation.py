@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext, TraceState
+    from typing_extensions import Self
 
     from .attributes import Attributes
     from .call_site import CallSite
@@ -164,13 +165,19 @@ class Operation:
                 self.kept = kept
         self.pipeline.close(self)
 
-    def empty(self) -> None:
-        """Let go of everything: somebody keeps the operation whom nothing can make let go of it."""
-        del self.__dict__
-        for kind in type(self).__mro__:
-            for name in getattr(kind, "__slots__", ()):
-                if hasattr(self, name) and name != "__dict__":
+    def moved(self) -> Self:
+        """Return another with all that this one had, which is left empty.
+
+        For one that somebody keeps whom nothing can make let go of it.
+        """
+        kind = type(self)
+        other = kind.__new__(kind)
+        for each in kind.__mro__:
+            for name in getattr(each, "__slots__", ()):
+                if hasattr(self, name):
+                    setattr(other, name, getattr(self, name))
                     delattr(self, name)
+        return other
 
     def _reason_to_keep(self) -> str | None:
         wanted = settings()

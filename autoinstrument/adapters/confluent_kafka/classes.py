@@ -6,7 +6,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import inherited
-from .inherited import ALIVE, Alive
+from .alive import ALIVE, Alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from autoinstrument.adapter import TracedConsumer, Unit, Worker
 
-    from .inherited import Alive
+    from .alive import Alive
 
 _original: Any
 _original_share: Any = None

@@ -14,19 +14,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-ALIVE = "__autoinstrument_alive__"
-"""Where a client has its `Alive`."""
-
-
-class Alive:
-    """What lives as long as the client that has it.
-
-    The C types have no weak references. A class that gave them any would take that from the
-    application's subclasses, whose `__slots__` may name `__weakref__`, once.
-    """
-
-    __slots__ = ("__weakref__",)
-
+from .alive import ALIVE, Alive
 
 _alive: WeakSet[Alive] = WeakSet()
 _kept: list[Any] = []

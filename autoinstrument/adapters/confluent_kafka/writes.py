@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType
 
-    from .inherited import Alive
+    from .alive import Alive
 
 OPENED = "autoinstrument"
 """Where a message that AIOProducer buffers keeps its open write."""
@@ -57,6 +56,7 @@ class ConfluentProducer(TracedProducer):
             ),
             unconfirmed=acks[:1] == ["0"],
         )
+        producer.call_at_end(self.destroyed)
         self.on_delivery: Callable[[Any, Any], Any] | None = configuration.get("on_delivery")
         only_error = str(configuration.get("delivery.report.only.error", "")).lower()
         self.only_errors = only_error in {"true", "1"}
@@ -95,15 +95,18 @@ class ConfluentProducer(TracedProducer):
         self._fail_for_good()
         return super().end()
 
-    def dropped(self, reference: object = None) -> None:
+    def dropped(self, _: object = None) -> None:
+        """Do nothing yet: a finalizer may still flush."""
+
+    def destroyed(self) -> None:
         """Close what is open as lost, and let the client keep nothing of it."""
-        read_answers()
-        self.on_delivery = None
-        for write in self.open.copy():
-            with guard:
+        with guard:
+            read_answers()
+            self.on_delivery = None
+            for write in self.open.copy():
                 cast("ConfluentWrite", write).leave_behind()
-        self._fail_for_good()
-        super().dropped(reference)
+            self._fail_for_good()
+            self.give_up()
 
     def _fail_for_good(self) -> None:
         if self._fatal is not None:
@@ -166,14 +169,13 @@ class ConfluentWrite(Write):
 
         The client never frees the callbacks of a producer that is dropped before they are called.
         """
-        other = copy(self)
-        other.callback = None
-        self.producer.open.add(other)
         self.producer.open.discard(self)
-        if self.unit is not None:
-            self.unit.began(other)
-            self.unit.abandoned(self)
-        self.empty()
+        other = self.moved()
+        other.callback = None
+        other.producer.open.add(other)
+        if other.unit is not None:
+            other.unit.began(other)
+            other.unit.abandoned(self)
 
     def raised(self, exception: Exception) -> None:
         """Close the write: the call itself has failed, so there will be no report.
