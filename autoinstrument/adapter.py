@@ -92,9 +92,13 @@ several, `received` counts them, and a `Batch` is a list that makes the unit of 
 turn, opened by `open_unit`. `before_close` ends what is open. `commit_span` and `acknowledge_span`
 are the spans of calls that settle messages.
 
-**Errors.** `failed` takes an `error.type` of one table for all clients: the protocol's name of a
-broker's code (`protocol_error`), or one of the names in capitals below. An exception that is
-neither the client's nor the broker's goes by its name (`exception_name`).
+**Errors.** `failed` takes an `error.type` of one table for all clients, and words. The former is
+the protocol's name of a broker's code (`protocol_error`), or one of the names in capitals below.
+The words are those of the client or the broker, since any others may quote a message: a serializer
+that refuses one does. Of an exception of others `foreign_failure` has the name of its type, unless
+the user wants the words as well (`AUTOINSTRUMENT_EXCEPTION_WORDS`). It may be of a class that
+replaces any method and attribute by what raises or waits: `foreign` looks at it without running its
+code.
 """
 
 from __future__ import annotations
@@ -105,6 +109,7 @@ from typing import TYPE_CHECKING, Any, cast
 from autoinstrument.metrics.current import metrics
 from autoinstrument.metrics.kinds import Gauges, Kind
 from autoinstrument.metrics.statistics import Statistics
+from autoinstrument.process import foreign
 from autoinstrument.process.exit import begin_exit, exit_has_begun
 from autoinstrument.process.guard import is_interruption
 from autoinstrument.process.settings import settings
@@ -123,12 +128,16 @@ from autoinstrument.tracing.errors import (
     INVALID_ARGUMENT,
     INVALID_STATE,
     MESSAGE_TOO_LARGE,
+    NO_OFFSET,
     OTHER,
     PURGED,
     QUEUE_FULL,
+    REBALANCED,
     SERIALIZATION,
     TRANSACTION_ABORTED,
+    Failure,
     exception_name,
+    foreign_failure,
     protocol_error,
 )
 from autoinstrument.tracing.guard import TracingGuard as Guard
@@ -159,16 +168,19 @@ __all__ = [
     "INVALID_ARGUMENT",
     "INVALID_STATE",
     "MESSAGE_TOO_LARGE",
+    "NO_OFFSET",
     "OTHER",
     "PROPAGATED",
     "PURGED",
     "QUEUE_FULL",
+    "REBALANCED",
     "SERIALIZATION",
     "TRANSACTION_ABORTED",
     "Batch",
     "CallSpan",
     "Client",
     "Enclosing",
+    "Failure",
     "Gauges",
     "Guard",
     "Headers",
@@ -191,6 +203,8 @@ __all__ = [
     "exception_name",
     "exit_has_begun",
     "flush_span",
+    "foreign",
+    "foreign_failure",
     "is_interruption",
     "open_write",
     "protocol_error",

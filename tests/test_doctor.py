@@ -372,7 +372,7 @@ def test_what_is_installed_and_fails_is_not_to_be_installed(doctor: Doctor) -> N
     """A propagator that is not there keeps the instrumentation of threads from being imported."""
     line = doctor(OTEL_PROPAGATORS="b3").line("threads")
     assert line.status == "off"
-    assert "opentelemetry.instrumentation.threading fails with ValueError: Prop" in line.what
+    assert "opentelemetry.instrumentation.threading fails with ValueError in " in line.what
     assert "pip" not in line.remedy
 
 

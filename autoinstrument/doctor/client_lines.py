@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from autoinstrument.process.foreign import description_of
+
 from .line import Line
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def broken(known: str, error: BaseException) -> Line:
     return Line(
         "problem",
         "client-broken",
-        f"{known} cannot be imported: {type(error).__name__}: {error}",
+        f"{known} cannot be imported: {description_of(error)}",
         "The import also fails without the agent.",
         "Reinstall the client.",
     )

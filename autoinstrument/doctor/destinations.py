@@ -13,10 +13,11 @@ from autoinstrument.agent import pipeline
 from autoinstrument.export.destinations import lean_transport
 from autoinstrument.export.exporters import exporters
 from autoinstrument.export.recording import BEGINNING, Recording
+from autoinstrument.process.foreign import description_of
 from autoinstrument.process.settings import settings
 
 from . import endpoints
-from .line import Line, without_secrets
+from .line import Line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,11 +121,10 @@ def _none() -> Line:
 
 
 def _unusable(error: Exception) -> Line:
-    words = without_secrets(f"{type(error).__name__}: {error}")
     return Line(
         "problem",
         "agent-failed",
-        f"the span pipeline cannot be built: {words}",
+        f"the span pipeline cannot be built: {description_of(error)}",
         "There are no spans.",
         "Correct the OTEL_* variables.",
     )

@@ -65,5 +65,6 @@ class _Collecting(logging.Handler):
         self.notices: list[Notice] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.args, tuple) and len(record.args) == len(Notice._fields):
-            self.notices.append(Notice(*map(str, record.args)))
+        if isinstance(record.args, tuple) and len(record.args) > len(Notice._fields):
+            text, slug, _ = map(str, record.args)
+            self.notices.append(Notice(text, slug))

@@ -8,9 +8,10 @@ import sys
 from contextlib import suppress
 
 from autoinstrument.process import threads
+from autoinstrument.process.foreign import description_of
 from autoinstrument.process.settings import settings
 
-from .line import Line, without_secrets
+from .line import Line
 
 _INSTRUMENTATION = "opentelemetry.instrumentation.threading"
 _NOT_FOLLOWED = "units of work do not extend into threads and pools"
@@ -45,7 +46,7 @@ def _failure_of(module: str) -> str:
     try:
         importlib.import_module(module)
     except Exception as error:  # noqa: BLE001 - a propagator that is not there is a ValueError
-        return without_secrets(f"{module} fails with {type(error).__name__}: {error}")
+        return f"{module} fails with {description_of(error)}"
     return ""
 
 

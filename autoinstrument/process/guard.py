@@ -90,10 +90,25 @@ class Guard:
         self.is_off = True
 
     def _tell(self, error: Exception, what: str, about: str) -> None:
-        words = f"{self.name} {what}: {type(error).__name__}: {error}; the application goes on"
+        from .foreign import description_of  # noqa: PLC0415 - not in each process that logs
+
+        words = f"{self.name} {what}: {description_of(error)}; the application goes on"
         # Not by way of the settings: what has failed may be any part of the agent.
         is_wanted = switched("AUTOINSTRUMENT_DEBUG")
-        tell(self.slug, words, about=about, error=error if is_wanted else None)
+        tell(self.slug, words, about=about, more=_lines(error) if is_wanted else "")
+
+
+def _lines(error: Exception) -> str:
+    """Return an exception's traceback: places alone, of no words, values or lines of source."""
+    from .foreign import traceback_of  # noqa: PLC0415 - not in each process that logs
+
+    lines = ["\nTraceback (most recent call last):"]
+    traceback = traceback_of(error)
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}')
+        traceback = traceback.tb_next
+    return "\n".join(lines)
 
 
 class _Abandoning:
@@ -130,8 +145,10 @@ def is_interruption(error: BaseException) -> bool:
 
     Such a handler may run at any line of ours. The error is then for the application to catch.
     """
+    from .foreign import traceback_of  # noqa: PLC0415 - not in each process that logs
+
     handlers = [_code_of(_signal.getsignal(number)) for number in range(1, _signal.NSIG)]
-    traceback = error.__traceback__
+    traceback = traceback_of(error)
     while traceback is not None:
         if any(traceback.tb_frame.f_code is code for code in handlers):
             return True

@@ -25,18 +25,16 @@ _told: set[tuple[str, str]] = set()
 _logging: Any = None
 
 
-def tell(slug: str, text: str, about: str = "", *, error: BaseException | None = None) -> None:
+def tell(slug: str, text: str, about: str = "", *, more: str = "") -> None:
     """Log a warning: `text`, one sentence for the user, and the `slug` that it is known by.
 
-    Once per process, or once for each thing that it is `about`; with the traceback of `error`.
+    Once per process, or once for each thing that it is `about`; further lines are in `more`.
     """
     if (slug, about) in _told:
         return
     _told.add((slug, about))
     try:  # noqa: SIM105 - `logging` does not import contextlib on 3.10
-        _get_logger()("autoinstrument").warning(
-            "autoinstrument: %s (%s)", text, slug, exc_info=error
-        )
+        _get_logger()("autoinstrument").warning("autoinstrument: %s (%s)%s", text, slug, more)
     except Exception:  # noqa: BLE001, S110 - of a handler or a filter of the application's
         pass
 

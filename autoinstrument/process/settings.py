@@ -56,6 +56,8 @@ class Settings:
     keep_slower_than: int | None
     """Nanoseconds, or None: writes that take longer are recorded whatever the sampler said."""
     keys: bool
+    exception_words: bool
+    """Whether the words are taken of exceptions that are neither the client's nor the broker's."""
     capture_headers: tuple[str, ...]
     """Header names in lower case."""
     exclude_topics: tuple[str, ...]
@@ -119,6 +121,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         keep_failures=keep_failures,
         keep_slower_than=keep_slower_than,
         keys=read("KEYS", ACCEPTED, _switch, default=True),
+        exception_words=read("EXCEPTION_WORDS", ACCEPTED, _switch, default=False),
         capture_headers=read(
             "CAPTURE_HEADERS", "header names (comma list)", _lower_names, default=()
         ),

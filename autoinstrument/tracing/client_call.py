@@ -12,6 +12,7 @@ from autoinstrument.process import clock
 
 from . import pipeline
 from .attributes import Attributes
+from .errors import said
 from .operation import NO_CONTEXT, Operation
 from .suppression import suppressed
 from .unit import unit_in
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from autoinstrument.process.guard import Guard
 
+    from .errors import Failure
+
 _LONG = 1_000_000  # nanoseconds: a flush that takes less has not held anybody up
 
 
@@ -37,14 +40,14 @@ class CallSpan:
     def __init__(
         self,
         call: ClientCall | None,
-        error_type: Callable[[BaseException], str],
+        failure: Callable[[BaseException], Failure],
         guard: Guard,
         *,
         later: bool = False,
     ) -> None:
-        """`error_type` returns that of an exception; without a `call` there is no span."""
+        """`failure` says what an exception is; without a `call` there is no span."""
         self._call = call
-        self._error_type = error_type
+        self._failure = failure
         self._guard = guard
         self._later = later
 
@@ -73,7 +76,7 @@ class CallSpan:
         """End the span as failed, by `error`."""
         with self._guard:
             if self._call is not None:
-                self._call.end(self._error_type(error), str(error))
+                self._call.end(*self._failure(error))
 
 
 class ClientCall(Operation):
@@ -114,7 +117,8 @@ class ClientCall(Operation):
         self.elapsed = perf_counter_ns() - self.ticks
         unit = unit_in(self.outer)
         self.started = self.ticks + (clock.offset if unit is None else unit.clock_offset)
-        self.error_type, self.description = error_type, description
+        self.error_type = error_type
+        self.description = None if description is None else said(description)
         if self._long_only and self.elapsed < _LONG:
             return
         if suppressed(self.outer, get_current_span(self.outer)):

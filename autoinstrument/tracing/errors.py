@@ -6,6 +6,13 @@ cause that never left the process has a shared local name, which each adapter fi
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from autoinstrument.process import foreign
+from autoinstrument.process.credentials import without_credentials
+from autoinstrument.process.limits import TEXT, cut
+from autoinstrument.process.settings import settings
+
 QUEUE_FULL = "queue_full"
 DELIVERY_TIMEOUT = "delivery_timeout"
 PURGED = "purged"
@@ -16,6 +23,8 @@ AUTHENTICATION = "authentication"
 INVALID_ARGUMENT = "invalid_argument"
 INVALID_STATE = "invalid_state"
 FENCED = "fenced"
+REBALANCED = "rebalanced"
+NO_OFFSET = "no_offset"
 CANCELLED = "cancelled"
 LOST_AT_EXIT = "lost_at_exit"
 TRANSACTION_ABORTED = "transaction_aborted"
@@ -64,14 +73,36 @@ STREAMS_INVALID_TOPOLOGY_EPOCH STREAMS_TOPOLOGY_FENCED SHARE_SESSION_LIMIT_REACH
 """.split()  # noqa: SIM905 - a line each would be three screens
 
 
+class Failure(NamedTuple):
+    """What a span says of a failure."""
+
+    error_type: str
+    description: str
+
+
+def said(words: str) -> str:
+    """Return the words of a failure as a span has them: within the limit, without credentials."""
+    return cut(without_credentials(cut(words, 2 * TEXT)))
+
+
+def foreign_failure(error: BaseException, error_type: str = OTHER) -> Failure:
+    """Return what may be said of an exception that is neither the client's nor the broker's.
+
+    That is the name of its type: its words may quote a message, so that only
+    `AUTOINSTRUMENT_EXCEPTION_WORDS` lets them be taken.
+    """
+    name = exception_name(error)
+    if not settings().exception_words:
+        return Failure(error_type, name)
+    return Failure(error_type, f"{name}: {foreign.words_of(error)}")
+
+
 def exception_name(error: BaseException) -> str:
     """Return the name of an exception's type, with its module.
 
     Its words are left out: they may quote a message.
     """
-    kind = type(error)
-    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    return f"{module}{kind.__qualname__}"
+    return cut(foreign.name_of(type(error)))
 
 
 def protocol_error(code: int) -> str:

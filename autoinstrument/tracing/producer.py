@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from autoinstrument.process.guard import Guard
 
     from .client import Client
+    from .errors import Failure
 
 _FINALIZED_AFTER = 60.0  # seconds
 _MOST_WAITED_FOR = 64  # one a thread: with more open, somebody has written several before waiting
@@ -212,7 +213,7 @@ def forget_producers() -> None:
 
 
 def flush_span(
-    guard: Guard, producer: TracedProducer | None, error_type: Callable[[BaseException], str]
+    guard: Guard, producer: TracedProducer | None, failure: Callable[[BaseException], Failure]
 ) -> CallSpan:
     """Return the span of a producer's flush; it is none if there is nothing to wait for.
 
@@ -224,7 +225,7 @@ def flush_span(
             producer.waits("flush")
             if producer.open and get_current_span().get_span_context().is_valid:
                 call = ClientCall(SpanKind.INTERNAL, producer.flush_attributes, long_only=True)
-    return CallSpan(call, error_type, guard)
+    return CallSpan(call, failure, guard)
 
 
 @contextmanager

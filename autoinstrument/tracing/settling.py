@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from autoinstrument.process.guard import Guard
 
     from .consumer import TracedConsumer
+    from .errors import Failure
 
 
 def commit_span(
     guard: Guard,
     consumer: TracedConsumer | None,
-    error_type: Callable[[BaseException], str],
+    failure: Callable[[BaseException], Failure],
     *,
     later: bool = False,
 ) -> CallSpan:
@@ -29,13 +30,13 @@ def commit_span(
     if consumer is not None:
         with guard:
             call = ClientCall(SpanKind.CLIENT, consumer.commit_attributes)
-    return CallSpan(call, error_type, guard, later=later)
+    return CallSpan(call, failure, guard, later=later)
 
 
 def acknowledge_span(
     guard: Guard,
     consumer: TracedConsumer | None,
-    error_type: Callable[[BaseException], str],
+    failure: Callable[[BaseException], Failure],
     *,
     verb: str,
     place: tuple[Any, ...],
@@ -52,4 +53,4 @@ def acknowledge_span(
                 SpanKind.CLIENT, Attributes({**consumer.commit_attributes, **of_topic})
             )
             call.partition, call.offset = partition, offset
-    return CallSpan(call, error_type, guard, later=True)
+    return CallSpan(call, failure, guard, later=True)

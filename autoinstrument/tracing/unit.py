@@ -21,10 +21,11 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from autoinstrument.process import clock
+from autoinstrument.process import clock, foreign
+from autoinstrument.process.settings import settings
 
 from .current_span import CurrentSpan, lock
-from .errors import exception_name
+from .errors import exception_name, said
 from .operation import current_context, cut_key, make_current
 
 if TYPE_CHECKING:
@@ -156,6 +157,8 @@ class Unit(CurrentSpan):
         if self.is_ended or self._turn_is_complete or not _is_failure(error):
             return
         self.error_type = exception_name(error)
+        if settings().exception_words:
+            self.description = said(foreign.words_of(error))
 
     def abandon(self) -> None:
         """End the processing without a span: the agent has failed at it, or stands aside."""
@@ -207,9 +210,14 @@ class Unit(CurrentSpan):
 
 
 def _is_failure(error: BaseException) -> bool:
-    if isinstance(error, SystemExit):
-        return error.code not in {None, 0}
-    return isinstance(error, (Exception, KeyboardInterrupt))
+    kind = type(error)  # isinstance() would also ask the exception itself
+    if issubclass(kind, SystemExit):
+        code = _code(error)
+        return not (code is None or (type(code) is int and code == 0))
+    return issubclass(kind, (Exception, KeyboardInterrupt))
+
+
+_code = SystemExit.__dict__["code"].__get__
 
 
 def unit_of(span: Span) -> Unit | None:

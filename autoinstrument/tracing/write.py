@@ -276,7 +276,7 @@ class Write(Operation):
             self.key = cut_key(self.key)
         if error_type is not None:
             self.error_type = error_type
-            self.description = description
+            self.description = None if description is None else errors.said(description)
         if outcome is not None:
             self.outcome = outcome
         self.outer = NO_CONTEXT

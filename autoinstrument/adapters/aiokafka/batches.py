@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapter import Guard, Patches, require_parameters
-from autoinstrument.adapters.python_clients.errors import error_type
+from autoinstrument.adapters.python_clients.errors import failure
 from autoinstrument.adapters.python_clients.producers import RecordWrite
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class AiokafkaWrite(RecordWrite):
             if self.future is not None and self._is_awaited(self.future()):
                 self.waited_for("await")
             if error is not None:
-                self.failed(error_type(error), str(error), sent=True)
+                self.failed(*failure(error), sent=True)
             elif metadata is None:  # acks=0: the broker does not answer
                 self.unconfirmed()
             else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapter import acknowledge_span, commit_span
 
-from .errors import exception_type
+from .errors import failure
 from .traced_consumer import guard, traced_consumer
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def committing(
     named = {**dict(zip(_COMMIT, args, strict=False)), **kwargs}
     is_later = bool(named.get("asynchronous", named.get("async", True)))
     awaited = traced.awaited if is_later else None
-    span = commit_span(guard, traced, exception_type, later=is_later)
+    span = commit_span(guard, traced, failure, later=is_later)
     if awaited is not None:
         awaited.append(span)
     try:
@@ -88,7 +88,7 @@ def methods(original: Any) -> dict[str, Callable[..., Any]]:
             return original.commit(self, *args, **kwargs)
 
     def commit_sync(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        span = commit_span(guard, traced_consumer(self), exception_type, later=True)
+        span = commit_span(guard, traced_consumer(self), failure, later=True)
         with span:
             result = original.commit_sync(self, *args, **kwargs)
         with guard:
@@ -100,7 +100,7 @@ def methods(original: Any) -> dict[str, Callable[..., Any]]:
         return result
 
     def commit_async(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        span = commit_span(guard, traced_consumer(self), exception_type, later=True)
+        span = commit_span(guard, traced_consumer(self), failure, later=True)
         with span:
             result = original.commit_async(self, *args, **kwargs)
         span.end(outcome="unconfirmed")  # the answer names partitions, not the commit
@@ -140,4 +140,4 @@ def methods(original: Any) -> dict[str, Callable[..., Any]]:
 def _acknowledge_span(consumer: Any, place: tuple[Any, ...], kind: Any) -> CallSpan:
     verb = _VERBS.get(kind, "acknowledge") if isinstance(kind, int) else "acknowledge"
     traced = traced_consumer(consumer)
-    return acknowledge_span(guard, traced, exception_type, verb=verb, place=place)
+    return acknowledge_span(guard, traced, failure, verb=verb, place=place)

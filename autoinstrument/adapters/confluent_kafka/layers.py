@@ -11,11 +11,11 @@ from functools import wraps
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import PURGED, SERIALIZATION, Patches
+from autoinstrument.adapter import PURGED, Patches, foreign
 
 from . import producer as c_layer
 from .consumer import watch_coroutines
-from .errors import exception_type
+from .errors import layer_failure
 from .writes import OPENED, ConfluentWrite, guard, open_confluent_write, traced_producer
 
 if TYPE_CHECKING:
@@ -95,12 +95,12 @@ def _record_failure(  # noqa: PLR0913, PLR0917 - one call, looked back at
     if write is None:
         return
     write.ticks = begun
-    write.failed(exception_type(error, otherwise=SERIALIZATION), str(error))
+    write.failed(*layer_failure(error))
 
 
 def _recorded_below(error: Exception) -> bool:
     """Whether the error has come through another of our layers, which has recorded it."""
-    traceback = error.__traceback__
+    traceback = foreign.traceback_of(error)
     layers = 0
     while traceback is not None:
         layers += traceback.tb_frame.f_globals.get("__name__") in _OURS

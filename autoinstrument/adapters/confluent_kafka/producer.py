@@ -15,7 +15,7 @@ from . import classes
 from .answers import MOST_UNREAD, read_answers, serve, unread
 from .batches import batches
 from .classes import TRACED, initialize, trace
-from .errors import exception_type, is_too_large
+from .errors import failure, is_too_large
 from .interrupts import is_interrupt
 from .statistics import watch_statistics
 from .transactions import transactions
@@ -167,7 +167,7 @@ def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
     unreported = _unreported(self)
     traced.serves()
     try:
-        with flush_span(guard, traced, exception_type):
+        with flush_span(guard, traced, failure):
             remaining = serve(_original.flush, self, args, kwargs)
     finally:
         traced.served = perf_counter_ns()

@@ -11,7 +11,7 @@ from autoinstrument.adapter import Client, Guard, TracedProducer, Write, is_inte
 
 from .answers import noted, pending, read_answers
 from .classes import TRACED
-from .errors import error_type, exception_type, is_fatal, is_kafka_exception
+from .errors import Failure, error_type, failure, is_fatal, is_kafka_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +64,7 @@ class ConfluentProducer(TracedProducer):
         """When the application has last let reports be served."""
         self.unserved = 0
         """For how long it had not, before it does so now; 0 once that is noted."""
-        self._fatal: tuple[str, str] | None = None
+        self._fatal: Failure | None = None
 
     def serves(self) -> None:
         """Note that the application lets reports be served, and how long it had not."""
@@ -83,7 +83,7 @@ class ConfluentProducer(TracedProducer):
     def note_fatal(self, exception: BaseException) -> None:
         """Remember why the client will answer nothing more, if `exception` says so."""
         if is_fatal(exception):
-            self._fatal = exception_type(exception), str(exception)
+            self._fatal = failure(exception)
 
     def read_answers(self) -> None:
         """Settle the writes whose answers C has noted."""
@@ -184,7 +184,7 @@ class ConfluentWrite(Write):
         """
         with guard.abandoning(self):
             if not is_interruption(exception):
-                self.failed(exception_type(exception), str(exception))
+                self.failed(*failure(exception))
 
     def given_up(self, own: BaseException) -> None:
         """Close the write that the client has not seen, at which `own` was raised.
@@ -200,7 +200,7 @@ class ConfluentWrite(Write):
     def not_sent(self, error: BaseException) -> None:
         """Close the write of a message that the client has not taken, for `error`."""
         with guard.abandoning(self):
-            self.failed(exception_type(error), str(error) or type(error).__name__)
+            self.failed(*failure(error))
 
 
 class UnreportedWrite(ConfluentWrite):
@@ -222,7 +222,7 @@ class UnreportedWrite(ConfluentWrite):
     def unreadable(self, pending: BaseException) -> None:
         """Close the write, whose report was lost by an exception that was pending."""
         if is_kafka_exception(pending):
-            self.failed(exception_type(pending), str(pending), sent=True)
+            self.failed(*failure(pending), sent=True)
         else:
             self.unconfirmed()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import attach, detach, get_current
 
 from autoinstrument.adapter import CLOSED, Guard, Patches, exit_has_begun
-from autoinstrument.adapters.python_clients.errors import error_type
+from autoinstrument.adapters.python_clients.errors import failure
 from autoinstrument.adapters.python_clients.producers import RecordWrite
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ class KafkaPythonWrite(RecordWrite):
     def broke(self, error: BaseException) -> None:
         """Take the reason why there is no record, or none that is known of."""
         with guard.abandoning(self):
-            cause = error_type(error)
+            found = failure(error)
             # By force, which nobody but the end has wanted.
-            if cause == CLOSED and exit_has_begun():
+            if found.error_type == CLOSED and exit_has_begun():
                 self.lost()
             else:
-                self.failed(cause, str(error), sent=True)
+                self.failed(*found, sent=True)
 
 
 class _InContext:

@@ -7,7 +7,7 @@ from asyncio import CancelledError, isfuture
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import CANCELLED, Enclosing, Guard, exception_name
+from autoinstrument.adapter import CANCELLED, Enclosing, Guard, exception_name, foreign_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +94,6 @@ class Call(Enclosing):
 
     def _failed(self, error: BaseException) -> None:
         with guard:
-            name = exception_name(error)
-            is_cancelled = isinstance(error, (CancelledError, GeneratorExit))
-            self.write.failed(CANCELLED if is_cancelled else name, name)
+            is_cancelled = issubclass(type(error), (CancelledError, GeneratorExit))
+            cause = CANCELLED if is_cancelled else exception_name(error)
+            self.write.failed(*foreign_failure(error, cause))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autoinstrument.adapter import Batch, TracedConsumer, Worker, commit_span
 
-from .errors import error_type
+from .errors import failure
 from .traced_objects import TracedObjects
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Consumers(TracedObjects[TracedConsumer]):
         traced = None
         with self.guard:
             traced = self.of(consumer)
-        return commit_span(self.guard, traced, error_type, later=later)
+        return commit_span(self.guard, traced, failure, later=later)
 
     @contextmanager
     def closing(self, consumer: Any) -> Iterator[None]:

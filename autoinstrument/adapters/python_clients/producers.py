@@ -19,7 +19,7 @@ from autoinstrument.adapter import (
 )
 
 from .calls import enclose
-from .errors import error_type
+from .errors import failure
 from .traced_objects import TracedObjects
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class RecordWrite(Write):
             if self.stage == "appending" and _is_from_outside(error):
                 self.unconfirmed()
             else:
-                self.failed(error_type(error), str(error))
+                self.failed(*failure(error))
 
     def call_ended(self) -> None:
         """Let go of the application's context, which only the call needs."""
@@ -129,7 +129,7 @@ class Producers(TracedObjects[P], Generic[P, W]):
         enclose(patches, kind, blocks)
 
     def _flush(self, producer: Any) -> CallSpan:
-        return flush_span(self.guard, self.known(producer), error_type)
+        return flush_span(self.guard, self.known(producer), failure)
 
     @contextmanager
     def _begin_transaction(self, producer: Any) -> Iterator[None]:

@@ -1,0 +1,12 @@
+"""User and password, which may stand in an address, cut from what is said of it."""
+
+from __future__ import annotations
+
+import re
+
+_LOGIN = re.compile(r"(\w+://)?\S*@")
+
+
+def without_credentials(text: str) -> str:
+    """Return a text with what stands before an `@` left out of each of its words, but a scheme."""
+    return _LOGIN.sub(r"\1", text) if "@" in text else text
