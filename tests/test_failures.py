@@ -125,7 +125,9 @@ await close()
     assert [record.value for record in kafka.records(topic)] == [b"0", b"1", b"2", b"3"]
     assert [span.attributes["messaging.kafka.offset"] for span in done.writes] == [0, 2, 3]
     failed, at_the_end = done.stdout.splitlines()
-    assert "failed: RuntimeError in __main__.method; the application goes on" in failed
+    assert (
+        "failed: RuntimeError in __main__.method; the application goes on (agent-failed)" in failed
+    )
     assert at_the_end.endswith("the spans of 1 operation were dropped in all (spans-dropped)")
     assert dropped(done) == [1]
 

@@ -8,6 +8,7 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from autoinstrument.process.limits import KEY, cut
 from autoinstrument.process.quiet import unheard
 from autoinstrument.process.settings import settings
 from autoinstrument.tracing.operation import RootDecision
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from autoinstrument.tracing.headers import MessageHeaders
     from autoinstrument.tracing.operation import Operation
 
-_KEY_CUT = 256
 _UNSET = Status(StatusCode.UNSET)
 # More attributes than a write can have: only a limit below this one needs the SDK's own counting.
 _MANY = 64
@@ -184,13 +184,13 @@ def _context(operation: Operation, span_id: int, flags: int, *, kept: bool) -> S
 
 
 def _readable_key(key: Any) -> dict[str, Any]:
-    """Return a key that has an unambiguous text form, cut at 256 characters."""
+    """Return a key that has an unambiguous text form, within the limit."""
     if isinstance(key, bytes):
         try:
             key = key.decode()
         except UnicodeDecodeError:
             return {}
-    return {"messaging.kafka.message.key": key[:_KEY_CUT]} if isinstance(key, str) else {}
+    return {"messaging.kafka.message.key": cut(key, KEY)} if isinstance(key, str) else {}
 
 
 def _of_headers(headers: MessageHeaders) -> dict[str, Any]:

@@ -73,9 +73,9 @@ def description_of(error: BaseException) -> str:
     return name_of(kind) + (" in {}.{}".format(*places[-1]) if places else "")
 
 
-def words_of(error: BaseException) -> str:
-    """Return an exception's own words, for which its code is run; "" if that fails."""
+def words_of(foreign: object) -> str:
+    """Return the words of an object, for which its own code is run; "" if that fails."""
     try:
-        return str(error)
+        return str(foreign)
     except Exception:  # noqa: BLE001 - anything may be in there
         return ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from autoinstrument.process.limits import TEXT, cut
 from autoinstrument.process.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DEFAULT_PORT = 9092
+_LONGEST_PORT = 5  # digits
 _MOST_TOPICS = 1000
 
 
@@ -34,17 +36,21 @@ class TopicAttributes(dict[str, "Attributes | None"]):
 
     def __missing__(self, topic: str) -> Attributes | None:
         excluded = any(fnmatchcase(topic, pattern) for pattern in settings().exclude_topics)
-        of_topic = {**self._attributes, "messaging.destination.name": topic}
+        of_topic = {**self._attributes, "messaging.destination.name": cut(topic)}
         found = None if excluded else Attributes(of_topic)
-        if len(self) < _MOST_TOPICS:
+        if len(self) < _MOST_TOPICS and len(topic) <= TEXT:
             self[topic] = found
         return found
 
 
 def server_attributes(servers: str) -> dict[str, str | int]:
-    """Return `server.address` and `server.port` of the first of `servers`, a list such as `PLAINTEXT://a:9092,[::1]:9093`."""
-    first = servers.partition(",")[0].strip().rpartition("://")[2]
+    """Return `server.address` and `server.port` of the first of `servers`.
+
+    It is a list such as `PLAINTEXT://a:9092,[::1]:9093`. A user and a password, which no client can
+    use there, are left out with all that stands before them.
+    """
+    first = servers.rpartition("@")[2].partition(",")[0].strip().rpartition("://")[2]
     host, _, port = first.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not (port.isdecimal() and len(port) <= _LONGEST_PORT):
         host, port = first, str(_DEFAULT_PORT)
-    return {"server.address": host.strip("[]"), "server.port": int(port)} if host else {}
+    return {"server.address": cut(host.strip("[]")), "server.port": int(port)} if host else {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from autoinstrument.process.limits import cut
+
 from .attributes import Attributes
 
 if TYPE_CHECKING:
@@ -51,10 +53,10 @@ def call_site(frame: FrameType, passed_over: str) -> CallSite:
 
 
 def _described(code: CodeType, module: str, instruction: int) -> CallSite:
-    name = f"{module}.{getattr(code, 'co_qualname', code.co_name)}"
+    name = cut(f"{module}.{getattr(code, 'co_qualname', code.co_name)}")
     known: dict[str, str | int] = {
         "code.function.name": name,
-        "code.file.path": code.co_filename,
+        "code.file.path": cut(code.co_filename),
     }
     for start, end, line in code.co_lines():
         if start <= instruction < end and line is not None:

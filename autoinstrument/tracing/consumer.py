@@ -15,6 +15,7 @@ from opentelemetry.trace import (
 )
 
 from autoinstrument.process import threads
+from autoinstrument.process.limits import cut
 from autoinstrument.process.settings import settings
 
 from . import pipeline, workers
@@ -52,11 +53,11 @@ class TracedConsumer:
             "messaging.system": "kafka",
             "messaging.operation.name": "process",
             "messaging.operation.type": "process",
-            "messaging.client.id": client_id,
+            "messaging.client.id": cut(client_id),
             **server_attributes(servers),
         }
         if group:
-            attributes["messaging.consumer.group.name"] = group
+            attributes["messaging.consumer.group.name"] = cut(group)
         self.commit_attributes = Attributes(
             {
                 **attributes,

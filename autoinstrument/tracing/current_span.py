@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.trace import Span, SpanContext, Status, StatusCode, TraceFlags
 
+from autoinstrument.process.limits import TEXT
+from autoinstrument.process.quiet import unheard
+
 from . import errors
+from .additions import Room, text_of
+from .errors import said
 from .operation import Operation
 
 if TYPE_CHECKING:
@@ -32,6 +37,8 @@ class CurrentSpan(Operation, Span):
     is_closed: bool
     """Whether its span has ended."""
     _span_context: SpanContext | None
+    room: Room | None = None
+    """What the application may still add; None before it adds anything."""
 
     def end(self, end_time: int | None = None) -> None:
         """Do nothing: the span ends when the processing ends."""
@@ -77,28 +84,33 @@ class CurrentSpan(Operation, Span):
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Add an attribute, up to 128."""
-        added = self.added
-        if key in added or len(added) < _MOST_OF_THE_APPLICATIONS:
-            with lock:
-                self.added = {**self.added, key: value}
+        with lock:
+            if key in self.added or len(self.added) < _MOST_OF_THE_APPLICATIONS:
+                self.room = self.room or Room()
+                if key in self.added:
+                    self.room.without({key: self.added[key]})
+                self.added = {**self.added, **self.room.fitting({key: value})}
 
     def add_event(
         self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
     ) -> None:
         """Add an event, up to 128."""
-        if len(self.events) < _MOST_OF_THE_APPLICATIONS:
-            bounded = BoundedAttributes(_MOST_OF_THE_APPLICATIONS, attributes)
+        with lock:
+            self.room = self.room or Room()
+            if len(self.events) >= _MOST_OF_THE_APPLICATIONS or not self.room.has_some():
+                return
+            own = self.room.fitting(attributes or {})
+            with unheard:
+                bounded = BoundedAttributes(_MOST_OF_THE_APPLICATIONS, own)
             now = self.started - self.ticks + perf_counter_ns()
-            event = str(name), bounded, int(timestamp or now)
-            with lock:
-                self.events = (*self.events, event)
+            self.events = (*self.events, (text_of(name), bounded, int(timestamp or now)))
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
         """Do nothing: a unit's links are known when it begins."""
 
     def update_name(self, name: str) -> None:
         """Give the span another name."""
-        self.renamed = str(name)
+        self.renamed = text_of(name)
 
     def is_recording(self) -> bool:
         """Whether what is added will be seen."""
@@ -110,7 +122,7 @@ class CurrentSpan(Operation, Span):
         if code is StatusCode.ERROR:
             words = description or getattr(status, "description", None)
             self.error_type = self.error_type or errors.OTHER
-            self.description = None if words is None else str(words)
+            self.description = None if words is None else said(text_of(words, 2 * TEXT))
 
     def record_exception(
         self,
@@ -120,12 +132,11 @@ class CurrentSpan(Operation, Span):
         escaped: bool = False,  # noqa: FBT001, FBT002 - the API's own signature
     ) -> None:
         """Add the exception as an event, in the conventions' words."""
-        kind = type(exception)
         self.add_event(
             "exception",
             {
-                "exception.type": f"{kind.__module__}.{kind.__qualname__}",
-                "exception.message": str(exception),
+                "exception.type": errors.exception_name(exception),
+                "exception.message": text_of(exception),
                 "exception.escaped": str(escaped),
                 **(attributes or {}),
             },

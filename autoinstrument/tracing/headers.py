@@ -15,6 +15,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from autoinstrument.process.limits import CONTEXT, KEY, SPAN, TEXT, TRACE_STATE, cut
 from autoinstrument.process.quiet import unheard
 from autoinstrument.process.settings import settings
 
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
 Headers: TypeAlias = "list[Any] | dict[Any, Any]"
 
 _TRACEPARENT = re.compile(r"\s*([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?\s*")
-_LONGEST_STATE = 512  # characters; it goes out again with each write
-_LONGEST_ID = 256
 FLAGS = [f"{flags:02x}" for flags in range(256)]
 """Trace flags as text, by number."""
 _TRACE_FLAGS = {text: TraceFlags(flags) for flags, text in enumerate(FLAGS)}
 _BAGGAGE = W3CBaggagePropagator()
 _PAIR = 2
+_LONGEST_CHARACTER = 4  # bytes in UTF-8
 PROPAGATED = {"traceparent", "tracestate", "baggage"}
 """The headers of the standard propagators."""
 _NONE: Mapping[str, list[str]] = MappingProxyType({})
@@ -44,11 +44,13 @@ _MESSAGE_UUID = "_watermill_message_uuid"  # written by every Watermill marshale
 class MessageHeaders:
     """What a message's own headers say: its creation context, its id, the headers to capture."""
 
-    __slots__ = ("captured", "fields", "message_id", "traceparent")
+    __slots__ = ("captured", "fields", "message_id", "size", "traceparent")
 
     def __init__(self, headers: Headers) -> None:
         self.message_id: str | None = None
         self.captured: Mapping[str, list[str]] = _NONE
+        self.size = 0
+        """How many characters are captured, of names and values."""
         self.fields: dict[str, str] = {}
         """Those that propagators may read, by name in lower case; the first of each counts."""
         fields, capture = self.fields, settings().capture_headers
@@ -59,16 +61,23 @@ class MessageHeaders:
             name, value = pair
             lower = name.lower()
             if (lower in PROPAGATED or all_matter) and lower not in fields:
-                fields[lower] = _text(value)
+                text = _text(value, CONTEXT)
+                if len(text) <= CONTEXT:
+                    fields[lower] = text
             if name == _MESSAGE_UUID:
-                self.message_id = _text(value)[:_LONGEST_ID]
+                self.message_id = cut(_text(value, KEY), KEY)
             if lower in capture:
-                known = self.captured.get(lower, ())
-                self.captured = {**self.captured, lower: [*known, _text(value)]}
+                self._capture(lower, cut(_text(value, TEXT)))
         traceparent = self.fields.get("traceparent")
         self.traceparent: SpanContext | None = None
         if traceparent is not None:
             self.traceparent = _parse(traceparent, self.fields.get("tracestate"))
+
+    def _capture(self, name: str, value: str) -> None:
+        self.size += len(name) + len(value)
+        if self.size <= SPAN:
+            known = self.captured.get(name, ())
+            self.captured = {**self.captured, name: [*known, value]}
 
 
 def extracted(headers: MessageHeaders, context: Context) -> tuple[SpanContext | None, Context]:
@@ -102,14 +111,17 @@ def _parse(traceparent: str, tracestate: str | None = None) -> SpanContext | Non
     if not own or not above:
         return None
     state = None
-    if tracestate and len(tracestate) <= _LONGEST_STATE:
+    if tracestate and len(tracestate) <= TRACE_STATE:
         with unheard:
             state = TraceState.from_header([tracestate])
     # By place, which takes half the time.
     return SpanContext(own, above, True, _TRACE_FLAGS[flags], state)  # noqa: FBT003 - is_remote
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, most: int) -> str:
+    """Return a header's value as text, not all of it if it has more than `most` characters."""
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return bytes.__getitem__(value, slice(_LONGEST_CHARACTER * most + 1)).decode(
+            "utf-8", "replace"
+        )
     return value if isinstance(value, str) else ""  # an object's own str() may raise

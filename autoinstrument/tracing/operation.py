@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from opentelemetry import context as context_api
 from opentelemetry.trace import SpanKind
 
+from autoinstrument.process.limits import KEY, cut
 from autoinstrument.process.settings import settings
 
 if TYPE_CHECKING:
@@ -188,16 +189,15 @@ class Operation:
 
 
 TEXTS = (bytes, str)
-_KEY_CUT = 256  # characters that a span may have
 
 
 def cut_key(key: Any) -> Any:
     """Return as much of a key as a span may have: many large ones may wait for an exporter."""
-    if type(key) in TEXTS and len(key) <= _KEY_CUT:
+    if type(key) in TEXTS and len(key) <= KEY:
         return key
     if isinstance(key, bytes):
         try:
             key = str(key, "utf-8")  # whole: cut, it might end within a character
         except UnicodeDecodeError:
             return None
-    return str.__getitem__(key, slice(_KEY_CUT)) if isinstance(key, str) else None
+    return cut(key, KEY) if isinstance(key, str) else None

@@ -12,6 +12,7 @@ from weakref import ReferenceType, WeakSet, ref
 
 from opentelemetry.trace import SpanKind, get_current_span
 
+from autoinstrument.process.limits import cut
 from autoinstrument.process.settings import settings
 
 from .attributes import Attributes, TopicAttributes, server_attributes
@@ -76,7 +77,7 @@ class TracedProducer:
         """`servers` is a list as the client is given it; what cannot be known is left out."""
         known: dict[str, str | int] = {"messaging.system": "kafka"}
         if client_id is not None:
-            known["messaging.client.id"] = client_id
+            known["messaging.client.id"] = cut(client_id)
         self.package = self.client.package
         self.unconfirmed = unconfirmed or not self.client.has_answers
         self.has_roots = settings().root_spans

@@ -134,7 +134,8 @@ class Write(Operation):
         application has injected what we would inject; nor is that of an enclosing write, nor one
         copied from the consumed message.
         """
-        self.message_headers = headers
+        if headers.message_id or headers.captured:
+            self.message_headers = headers
         own, parent = headers.traceparent, self.parent
         if own is None or (
             parent and (own.trace_id, own.span_id) == (parent.trace_id, parent.span_id)

@@ -11,11 +11,13 @@ from autoinstrument.adapter import Client, Guard, TracedProducer, Write, is_inte
 
 from .answers import noted, pending, read_answers
 from .classes import TRACED
-from .errors import Failure, error_type, failure, is_fatal, is_kafka_exception
+from .errors import error_type, failure, is_fatal, is_kafka_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType
+
+    from autoinstrument.adapter import Failure
 
     from .alive import Alive
 
