@@ -9,6 +9,7 @@ from importlib_metadata import entry_points
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
 
+from autoinstrument.process.limits import cut
 from autoinstrument.process.notices import tell
 from autoinstrument.process.service import program
 
@@ -23,9 +24,13 @@ def resource() -> Resource:
         found = Resource.create({"process.pid": os.getpid()})
     except RuntimeError:  # detectors run in threads, which cannot be started during exit
         return Resource.get_empty()
-    if str(found.attributes.get("service.name", "")).startswith("unknown_service"):
-        return found.merge(Resource({"service.name": program()}))
-    return found
+    known = {
+        cut(name): cut(value) if isinstance(value, str) else value
+        for name, value in found.attributes.items()
+    }
+    if str(known.get("service.name", "")).startswith("unknown_service"):
+        known["service.name"] = cut(program())
+    return Resource(known, found.schema_url)
 
 
 def span_limits() -> SpanLimits:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from autoinstrument.export.destinations import destination
 from autoinstrument.export.exporters import exporters, metric_exporters
-from autoinstrument.export.otlp_json import metrics_request
+from autoinstrument.export.otlp_json import metrics_requests
 from autoinstrument.export.pipelines import SCOPE, OwnPipeline, application_pipeline
 from autoinstrument.export.queue import ExportQueue
 from autoinstrument.export.recording import Recording
@@ -189,4 +189,5 @@ def _export_queue(
 
 
 def _record(recording: Recording, data: MetricsData) -> None:
-    recording.append(metrics_request(data))
+    for line in metrics_requests(data):
+        recording.append(line)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, AnyStr, Generic, Protocol, TypeVar
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from autoinstrument.process.limits import LINE, REQUEST
 from autoinstrument.process.notices import tell
 
 from .otlp_json import JsonEncoder
@@ -33,7 +34,6 @@ _Sent = TypeVar("_Sent")
 _HTTP = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _GRPC = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
 _REDIRECTION = 300  # and beyond: nobody has taken anything
-_MOST_BYTES = 2**21  # of a request: receivers of gRPC refuse more than 4 MiB unless told otherwise
 
 
 class Destination(Protocol):
@@ -55,10 +55,10 @@ class Destination(Protocol):
 def destination(exporter: SpanExporter | Recording, parts: Parts) -> Destination:
     """Return the leanest way to `exporter`, for operations whose spans have `parts`."""
     if isinstance(exporter, Recording):
-        return OtlpDestination(exporter, JsonEncoder(*parts), exporter.append)
+        return OtlpDestination(exporter, JsonEncoder(*parts), exporter.append, LINE)
     send = lean_transport(exporter)
     if send is not None:
-        return OtlpDestination(exporter, ProtobufEncoder(*parts), _telling(exporter, send))
+        return OtlpDestination(exporter, ProtobufEncoder(*parts), _telling(exporter, send), REQUEST)
     return SpanDestination(exporter, SpanBuilder(*parts))
 
 
@@ -115,12 +115,15 @@ class OtlpDestination(Generic[AnyStr]):
         exporter: SpanExporter | Recording,
         encoder: Encoder[AnyStr],
         send: Callable[[bytes], bool],
+        most: int,
     ) -> None:
+        """Send requests of at most `most` bytes."""
         self.lasts = isinstance(exporter, Recording)
         self.shutdown = exporter.shutdown
         self._encoder: Encoder[AnyStr] = encoder
         self._send = send
         self._spans: list[AnyStr] = []
+        self._most = most - len(encoder.request([]))
 
     def take(self, operations: Iterable[Operation]) -> None:
         """Encode `operations` for the next request."""
@@ -130,12 +133,12 @@ class OtlpDestination(Generic[AnyStr]):
     def send(self) -> bool:
         """Send what was taken, in requests that a receiver takes; whether all have arrived."""
         spans, self._spans = self._spans, []
-        sizes = list(accumulate(map(len, spans)))
+        sizes = list(accumulate(len(span) + 1 for span in spans))  # JSON has a comma between two
         requests = []
         first = 0
         while first < len(spans):
             before = sizes[first - 1] if first else 0
-            last = max(first + 1, bisect_right(sizes, before + _MOST_BYTES))
+            last = max(first + 1, bisect_right(sizes, before + self._most))
             requests.append(spans[first:last])
             first = last
         return all(self._send(self._encoder.request(each)) for each in requests)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, AnyStr, Generic
 
 from opentelemetry.trace import SpanKind
 
+from autoinstrument.process.limits import TRACE_STATE
+
 from .spans import are_limited, attributes_of, bounded, outcome_attributes, partition_attributes
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import SpanLimits
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-    from opentelemetry.trace import SpanContext
+    from opentelemetry.trace import SpanContext, TraceState
 
     from autoinstrument.tracing.call_site import CallSite
     from autoinstrument.tracing.operation import Operation
@@ -176,6 +178,14 @@ class Encoder(ABC, Generic[AnyStr]):
             made = site.attributes.cached[self] = {None: common}
         own: AnyStr = made[None]
         return own
+
+
+def state_of(state: TraceState) -> str:
+    """Return a trace state as text, without the last of its members where they are too many."""
+    text = state.to_header()
+    while len(text) > TRACE_STATE:
+        text = text.rpartition(",")[0]
+    return text
 
 
 def encoded_flags(context: SpanContext) -> int:

@@ -11,10 +11,12 @@ from json.encoder import encode_basestring_ascii as quoted
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from .encoding import Encoder, encoded_flags
+from autoinstrument.process.limits import LINE
+
+from .encoding import Encoder, encoded_flags, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.trace import SpanContext, SpanKind
 
@@ -96,7 +98,7 @@ class JsonEncoder(Encoder[str]):
 
     def _trace_state(self, operation: Operation) -> str:
         state = operation.trace_state
-        return f',"traceState":{quoted(state.to_header())}' if state else ""
+        return f',"traceState":{quoted(state_of(state))}' if state else ""
 
     def _event(self, name: str, attributes: Mapping[str, Any] | None, at: int) -> str:
         own = self.attributes(attributes or {})
@@ -104,7 +106,7 @@ class JsonEncoder(Encoder[str]):
 
 
 def _link(link: SpanContext) -> str:
-    state = f',"traceState":{quoted(link.trace_state.to_header())}' if link.trace_state else ""
+    state = f',"traceState":{quoted(state_of(link.trace_state))}' if link.trace_state else ""
     ids = f'"traceId":"{link.trace_id:032x}","spanId":"{link.span_id:016x}"{state}'
     return f'{{{ids},"flags":{encoded_flags(link)}}}'
 
@@ -124,27 +126,48 @@ def _value(value: Any) -> str:
     return f'{{"stringValue":{quoted(str(value))}}}'
 
 
-def metrics_request(data: Any) -> bytes:
-    """Return the SDK's `MetricsData` as one export request, a line of JSON with its newline."""
+def metrics_requests(data: Any) -> list[bytes]:
+    """Return the SDK's `MetricsData` as export requests, each a line of JSON with its newline."""
     (resource_metrics,) = data.resource_metrics
     (scope_metrics,) = resource_metrics.scope_metrics
     resource = {"attributes": _pairs(resource_metrics.resource.attributes)}
     scope = {"name": scope_metrics.scope.name, "version": scope_metrics.scope.version or ""}
-    metrics = [_metric(metric) for metric in scope_metrics.metrics]
-    of_scope = {"scope": scope, "metrics": metrics}
-    request = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [of_scope]}]}
-    return json.dumps(request, separators=(",", ":")).encode() + b"\n"
+    head = f'{{"resourceMetrics":[{{"resource":{_json(resource)},"scopeMetrics":[{{"scope":'
+    head, tail = f'{head}{_json(scope)},"metrics":[', "]}]}]}\n"
+    most = LINE - len(head) - len(tail)
+    metrics = [part for metric in scope_metrics.metrics for part in _metrics(metric, most)]
+    return [f"{head}{line}{tail}".encode() for line in _lines(metrics, most)]
 
 
-def _metric(metric: Any) -> dict[str, Any]:
+def _lines(parts: Iterable[str], most: int) -> list[str]:
+    """Return parts with commas between them, in lines of at most `most` characters."""
+    lines: list[list[str]] = [[]]
+    size = 0
+    for part in parts:
+        size += len(part) + 1
+        if lines[-1] and size > most:
+            lines.append([])
+            size = len(part) + 1
+        lines[-1].append(part)
+    return list(map(",".join, lines))
+
+
+def _metrics(metric: Any, most: int) -> list[str]:
+    """Return a metric with its points, or several with a part of them each."""
     data, kind = metric.data, type(metric.data).__name__.lower()
-    content: dict[str, Any] = {"dataPoints": [_point(point) for point in data.data_points]}
-    if kind != "gauge":
-        content["aggregationTemporality"] = data.aggregation_temporality.value
-    if kind == "sum":
-        content["isMonotonic"] = data.is_monotonic
     named = {"name": metric.name, "description": metric.description, "unit": metric.unit}
-    return {**named, kind: content}
+    rest: dict[str, Any] = {}
+    if kind != "gauge":
+        rest["aggregationTemporality"] = data.aggregation_temporality.value
+    if kind == "sum":
+        rest["isMonotonic"] = data.is_monotonic
+    points = [_json(_point(point)) for point in data.data_points]
+    begun = f'{_json(named)[:-1]},"{kind}":{_json({**rest, "dataPoints": []})[:-2]}'
+    return [f"{begun}{line}]}}}}" for line in _lines(points, most - len(begun) - 3)]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _point(point: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct, pack
 from typing import TYPE_CHECKING, Any
 
-from .encoding import Encoder, encoded_flags
+from .encoding import Encoder, encoded_flags, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ class ProtobufEncoder(Encoder[bytes]):
 
     def _trace_state(self, operation: Operation) -> bytes:
         state = operation.trace_state
-        return _text(3, state.to_header()) if state else b""
+        return _text(3, state_of(state)) if state else b""
 
     def _event(self, name: str, attributes: Mapping[str, Any] | None, at: int) -> bytes:
         own = self.attributes(attributes or {}, 3)
@@ -124,7 +124,7 @@ class ProtobufEncoder(Encoder[bytes]):
 
 def _link(link: SpanContext) -> bytes:
     ids = _field(1, link.trace_id.to_bytes(16, "big")) + _field(2, link.span_id.to_bytes(8, "big"))
-    state = _text(3, link.trace_state.to_header()) if link.trace_state else b""
+    state = _text(3, state_of(link.trace_state)) if link.trace_state else b""
     return ids + state + b"\x35" + pack("<I", encoded_flags(link))
 
 

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from autoinstrument.process.limits import KEY, cut
 from autoinstrument.process.settings import settings
 
 from .records import speaking_of
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("autoinstrument")
 _AT_ONCE = 10
 _A_SECOND = 1.0
-_LONGEST = 256  # characters of what is foreign
-_WORD = re.compile(rf'[^\s"]{{1,{_LONGEST}}}')
+_WORD = re.compile(rf'[^\s"]{{1,{KEY}}}')
 
 
 def wants_line(operation: Operation) -> bool:
@@ -121,7 +121,7 @@ def _quoted(text: str) -> str:
 
     JSON itself leaves DEL, the C1 controls, and what Unicode separates lines and reverses with.
     """
-    quoted = json.dumps(text[:_LONGEST], ensure_ascii=False)
+    quoted = json.dumps(cut(text, KEY), ensure_ascii=False)
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in quoted)
 
 
