@@ -1,7 +1,7 @@
 """The one background thread: ended operations are encoded and exported, off the hot path.
 
-It starts with the first answered write, never before. The queue is bounded, and what does not fit
-is counted and told.
+It starts with the first answered write, never before. The queue is bounded, in operations and in
+what they hold, and what does not fit is counted and told.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from opentelemetry import context as context_api
 from autoinstrument.logs.lines import LogLines, wants_line
 from autoinstrument.process import clock
 from autoinstrument.process.guard import Guard
+from autoinstrument.process.limits import QUEUE
 from autoinstrument.process.notices import tell
 from autoinstrument.process.signals import hold_signals
 from autoinstrument.tracing import guard
@@ -76,6 +77,8 @@ class ExportQueue:
         self._many = min(most_waiting // _SHARE, 2 * batch)
         """So many are not left waiting until the interval is over: what they hold is used again."""
         self._waiting: deque[Operation] = deque()
+        self._weight = 0
+        """Of what is waiting; threads may add at once, which an empty queue makes good."""
         self._wake = threading.Event()
         self._asked: deque[threading.Event] = deque()
         """Set when what was waiting before has been exported, for who waits for that."""
@@ -98,12 +101,14 @@ class ExportQueue:
                 self._start()
             if self._meter is None or self._meter.count_at_once(operation):
                 return
-        waiting = len(self._waiting)
-        if waiting >= self._most_waiting:
+        waiting, weight = len(self._waiting), operation.weight
+        if waiting >= self._most_waiting or self._weight + weight > QUEUE:
             self._drop(operation)
             words = f"the queue of spans is full ({waiting} operations), and more are dropped"
             tell("spans-dropped", f"{words}; OTEL_BSP_MAX_QUEUE_SIZE can make it longer")
             return
+        if weight:
+            self._weight += weight
         self._waiting.append(operation)
         if waiting == self._many:
             self._wake.set()
@@ -238,6 +243,8 @@ class ExportQueue:
             accepted = self._export()
             self._batches += 1
             self._in_hand = 0
+            if not self._waiting:
+                self._weight = 0
             self._is_answered = accepted
             if self._closing and not accepted:
                 return
@@ -314,7 +321,9 @@ class ExportQueue:
         waiting = len(self._waiting)
         count = min(max(_SLICE, waiting // _SHARE), waiting, self._batch - self._in_hand)
         self._in_hand += count
-        return [self._waiting.popleft() for _ in range(count)]
+        operations = [self._waiting.popleft() for _ in range(count)]
+        self._weight -= sum(operation.weight for operation in operations)
+        return operations
 
 
 def _suppressing() -> context_api.Context:

@@ -134,6 +134,7 @@ class TracedConsumer:
             unit.tombstone = True
         if message_headers is not None and (message_headers.message_id or message_headers.captured):
             unit.message_headers = message_headers
+            unit.weight = message_headers.size
         unit.pipeline = current = pipeline.current()
         current.open(unit)
         unit.opened()

@@ -74,8 +74,8 @@ class MessageHeaders:
             self.traceparent = _parse(traceparent, self.fields.get("tracestate"))
 
     def _capture(self, name: str, value: str) -> None:
-        self.size += len(name) + len(value)
-        if self.size <= SPAN:
+        if self.size + len(name) + len(value) <= SPAN:
+            self.size += len(name) + len(value)
             known = self.captured.get(name, ())
             self.captured = {**self.captured, name: [*known, value]}
 

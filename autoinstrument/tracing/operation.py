@@ -112,6 +112,8 @@ class Operation:
     outcome: str | None = None
     kept: str | None = None
     extra: Mapping[str, Any] | None = None
+    weight = 0
+    """How many characters it holds beside what every operation has: words, headers, additions."""
     live: Any = None
     """The spans that the pipeline has started, where it cannot wait for the outcome."""
     added: Mapping[str, Any] = MappingProxyType({})

@@ -194,6 +194,8 @@ class Unit(CurrentSpan):
             self.is_closed = True
         if self.key is not None:
             self.key = cut_key(self.key)
+        if self.room is not None:
+            self.weight += self.room.taken
         self.elapsed = max(self._touched, self._until) - self.ticks
         self._without_contexts().emit()
 

@@ -136,6 +136,7 @@ class Write(Operation):
         """
         if headers.message_id or headers.captured:
             self.message_headers = headers
+            self.weight = headers.size
         own, parent = headers.traceparent, self.parent
         if own is None or (
             parent and (own.trace_id, own.span_id) == (parent.trace_id, parent.span_id)
@@ -277,7 +278,9 @@ class Write(Operation):
             self.key = cut_key(self.key)
         if error_type is not None:
             self.error_type = error_type
-            self.description = None if description is None else errors.said(description)
+            if description is not None:
+                self.description = errors.said(description)
+                self.weight += len(self.description)
         if outcome is not None:
             self.outcome = outcome
         self.outer = NO_CONTEXT
