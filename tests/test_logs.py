@@ -207,7 +207,7 @@ except Exception:
     pass
 producer.flush()
 """
-    (line,) = _lines(run(program, broker))
+    (line,) = _lines(run(program, broker, AUTOINSTRUMENT_EXCEPTION_WORDS="1"))
     assert line[4].isprintable()
     told = re.fullmatch(r'.* id=("a.+n") error=("(?:[^"\\]|\\.)*") trace_id=\w+ \S+', line[4])
     assert told is not None

@@ -9,10 +9,12 @@ from importlib_metadata import entry_points
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
 
-from autoinstrument.process.limits import cut
+from autoinstrument.process.limits import KEY, cut
 from autoinstrument.process.notices import tell
+from autoinstrument.process.quiet import unheard, unheard_in_all_threads
 from autoinstrument.process.service import program
 
+_RATIO = "traceidratio"
 _COUNTS = (128,) * 6
 _LENGTHS = (SpanLimits.UNSET,) * 2
 """With the counts, what the SDK limits spans by where no variable says otherwise."""
@@ -20,8 +22,13 @@ _LENGTHS = (SpanLimits.UNSET,) * 2
 
 def resource() -> Resource:
     """Return what spans and metrics say of this process."""
+    pairs = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
+    if not all("=" in pair for pair in pairs if pair.strip()):
+        words = "OTEL_RESOURCE_ATTRIBUTES has an attribute that is not written as name=value"
+        tell("bad-setting", f"{words}, and is left out", about="OTEL_RESOURCE_ATTRIBUTES")
     try:
-        found = Resource.create({"process.pid": os.getpid()})
+        with unheard, unheard_in_all_threads("opentelemetry.sdk.resources"):
+            found = Resource.create({"process.pid": os.getpid()})
     except RuntimeError:  # detectors run in threads, which cannot be started during exit
         return Resource.get_empty()
     known = {
@@ -45,9 +52,15 @@ def span_limits() -> SpanLimits:
 def sampler() -> Any:
     """Return a sampler of a third party; None for those that the SDK itself knows by name."""
     name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip()
-    for entry in entry_points(group="opentelemetry_traces_sampler", name=name):
+    argument = os.environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip()
+    found = entry_points(group="opentelemetry_traces_sampler")
+    for entry in found.select(name=name):
         if not entry.value.startswith("opentelemetry.sdk."):
             return entry.load()(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
+    if name and name.lower() not in found.names:
+        _tell_of("OTEL_TRACES_SAMPLER", name, ", ".join(sorted(found.names)))
+    elif name.lower().endswith(_RATIO) and argument and not _is_ratio(argument):
+        _tell_of("OTEL_TRACES_SAMPLER_ARG", argument, "a number from 0 to 1")
     return None
 
 
@@ -66,6 +79,17 @@ def number(variable: str, default: int) -> int:
         return default
     if value.isdigit() and int(value) > 0:
         return int(value)
-    words = f"{variable}={value!r} is ignored; accepted: a positive whole number"
-    tell("bad-setting", words, about=variable)
+    _tell_of(variable, value, "a positive whole number")
     return default
+
+
+def _is_ratio(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
+def _tell_of(variable: str, value: str, accepted: str) -> None:
+    words = f"{variable}={cut(value, KEY)!r} is ignored; accepted: {accepted}"
+    tell("bad-setting", words, about=variable)

@@ -27,6 +27,8 @@ from autoinstrument.metrics import current as counts
 from autoinstrument.metrics.meter import Meter
 from autoinstrument.process import clock, fork
 from autoinstrument.process.exit import at_the_end, before_a_kill, before_shutdown_of, watch
+from autoinstrument.process.notices import tell
+from autoinstrument.process.quiet import unheard
 from autoinstrument.process.settings import settings
 from autoinstrument.process.version import __version__
 from autoinstrument.tracing import end
@@ -47,6 +49,12 @@ if TYPE_CHECKING:
 
 _SCOPE = InstrumentationScope(SCOPE, __version__)
 _UNASKED = object()
+_EXPLAINED = {
+    "opentelemetry.sdk.resources",
+    "opentelemetry.sdk.trace.sampling",
+    "opentelemetry.util.re",
+}
+"""The loggers whose complaints are said with the name of the variable."""
 # A process has one pipeline, which every write asks for.
 _asked_for: Any = _UNASKED
 _pipeline: Pipeline
@@ -132,14 +140,17 @@ def _own_pipeline() -> OwnPipeline:
     global _own  # noqa: PLW0603 - the process's one pipeline
     if _own is None:
         limits = span_limits()
-        provider = TracerProvider(
-            sampler=sampler(),
-            resource=resource(),
-            id_generator=id_generator(),
-            span_limits=limits,
-            shutdown_on_exit=False,
-        )
+        unheard.complaints.clear()
+        with unheard:
+            provider = TracerProvider(
+                sampler=sampler(),
+                resource=resource(),
+                id_generator=id_generator(),
+                span_limits=limits,
+                shutdown_on_exit=False,
+            )
         found = exporters()
+        _tell_of_complaints()
         recording = [each for each in found if isinstance(each, Recording)]
         queue = _export_queue(found, Parts(provider.resource, _SCOPE, limits), recording)
         counts.metrics().dropped = lambda: queue.dropped
@@ -152,6 +163,13 @@ def _own_pipeline() -> OwnPipeline:
         before_a_kill(queue.export)
         _own = OwnPipeline(Sampling(provider.sampler, provider.id_generator), queue, current)
     return _own
+
+
+def _tell_of_complaints() -> None:
+    """Say that OpenTelemetry has found fault with what it is set to, where nothing said more."""
+    for name in sorted(unheard.complaints - _EXPLAINED):
+        words = f"OpenTelemetry does not accept a setting, in {name}; correct the OTEL_* variables"
+        tell("bad-setting", words, about=name)
 
 
 def _counting_queue() -> ExportQueue:

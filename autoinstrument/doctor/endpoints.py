@@ -14,6 +14,8 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_ope
 
 from opentelemetry.util.re import parse_env_headers
 
+from autoinstrument.process.quiet import unheard
+
 from .line import Line
 
 _PATIENCE = 3.0  # seconds
@@ -93,7 +95,8 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 def _headers() -> dict[str, str]:
-    return dict(parse_env_headers(_first("HEADERS"), liberal=True))
+    with unheard:
+        return dict(parse_env_headers(_first("HEADERS"), liberal=True))
 
 
 def _trust() -> ssl.SSLContext:

@@ -48,7 +48,8 @@ def _further(loaded: AbstractSet[str], borrowed: str) -> list[Line]:
             sampling.propagation(),
             *losses.lines(),
         ]
-        return [*found, *(notice.line for notice in told)]
+        said = {line.what for line in found}
+        return [*found, *(notice.line for notice in told if notice.line.what not in said)]
 
 
 def _incomplete(error: ImportError) -> Line:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
+from autoinstrument.process.credentials import without_credentials
+
 Status: TypeAlias = Literal["ok", "off", "warning", "problem"]
 STATUSES: tuple[Status, ...] = ("ok", "off", "warning", "problem")
 """Mildest first: `off` was turned off on purpose, a `problem` costs wanted spans."""
@@ -38,7 +40,7 @@ def installing(*options: str) -> str:
 
 def without_secrets(text: str) -> str:
     """Return foreign words without the credentials of a URL and the values of OTLP headers."""
-    text = re.sub(r"//\S*@", "//", text)
+    text = without_credentials(text)
     for name, value in os.environ.items():
         if name.upper().endswith("_HEADERS"):
             parts = (part.strip() for part in re.split(r"[,=]", value))

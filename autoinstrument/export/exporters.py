@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-import threading
 from typing import TYPE_CHECKING, Any
 
 from importlib_metadata import entry_points
+from opentelemetry.util.re import parse_env_headers
 
+from autoinstrument.process.foreign import description_of, words_of
 from autoinstrument.process.guard import is_interruption
 from autoinstrument.process.notices import tell
+from autoinstrument.process.quiet import unheard
 from autoinstrument.process.settings import settings
 
 from .recording import Recording
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
-complained = threading.Event()
-"""Set when an exporter has logged that it could not export, before it tries once more."""
+_VARIABLE = re.compile(r"\bOTEL_[A-Z_]+\b")
 _OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
 
 def exporters() -> list[SpanExporter | Recording]:
     """Return what spans are exported to; one that cannot be had is told, and the others serve."""
     names, record = _wanted("TRACES"), settings().record
-    loaded = [_load("traces", name) for name in names]
+    with unheard:
+        loaded = [_load("traces", name) for name in names]
     found: list[SpanExporter | Recording] = [each for each in loaded if each is not None]
     if record is not None or not (names or _switched_off("TRACES")):
         found.append(Recording(record))
@@ -37,7 +38,8 @@ def exporters() -> list[SpanExporter | Recording]:
 
 def metric_exporters() -> list[MetricExporter]:
     """Return what metrics are exported to, beside the recording, by the same rules."""
-    loaded = [_load("metrics", name) for name in _wanted("METRICS")]
+    with unheard:
+        loaded = [_load("metrics", name) for name in _wanted("METRICS")]
     return [each for each in loaded if each is not None]
 
 
@@ -65,6 +67,8 @@ def _otlp_entry_point(signal: str) -> str:
 
 
 def _load(signal: str, name: str) -> Any:
+    if name in _OTLP.values():
+        _tell_of_headers(signal)
     for entry in entry_points(group=f"opentelemetry_{signal}_exporter", name=name):
         try:
             exporter = _class(signal, entry)()
@@ -73,11 +77,11 @@ def _load(signal: str, name: str) -> Any:
         except Exception as error:
             if is_interruption(error):
                 raise
-            words = f"{type(error).__name__}: {error}"
-            words = f"the exporter {name!r} cannot be created: {words}; correct its settings"
+            named = " and ".join(_variables(words_of(error))) or "its settings"
+            words = f"the exporter {name!r} cannot be created: {description_of(error)}"
+            words = f"{words}; correct {named}"
             tell("exporter-unusable", words, name)
             return None
-        _silence(exporter)
         return exporter
     remedy = (
         "run: pip install 'autoinstrument[otlp]'"
@@ -86,6 +90,23 @@ def _load(signal: str, name: str) -> Any:
     )
     tell("exporter-missing", f"the exporter {name!r} is not installed; {remedy}", name)
     return None
+
+
+def _tell_of_headers(signal: str) -> None:
+    """Warn of headers that no request will have, since they are not written as they must be."""
+    for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"):
+        if not all(parse_env_headers(each, liberal=True) for each in _words(variable)):
+            words = "has a header that is not written as name=value, and is not sent"
+            tell("bad-setting", f"{variable} {words}", about=variable)
+
+
+def _variables(words: str) -> list[str]:
+    """Return the variables that an exporter's words name, or whose values they quote."""
+    named = set(_VARIABLE.findall(words))
+    for name, value in os.environ.items():
+        if name.startswith("OTEL_") and repr(value.strip()) in words:
+            named.add(name)
+    return sorted(named)
 
 
 def _class(signal: str, entry: Any) -> Any:
@@ -102,24 +123,6 @@ def _class(signal: str, entry: Any) -> Any:
         if not issubclass(made, MetricExporter):
             raise TypeError(f"{made.__name__} is no MetricExporter")
     return made
-
-
-def _silence(exporter: object) -> None:
-    """Keep an exporter's own log lines, one a retry, out of the application's log.
-
-    They are logged by the exporter's modules; what they mean for the user is told as one warning.
-    """
-    package = re.split(r"\.(?:trace|metric)_exporter", type(exporter).__module__)[0]
-    for name in list(logging.root.manager.loggerDict):
-        if name.startswith((package, "opentelemetry.exporter.otlp")):
-            logging.getLogger(name).addFilter(_not_from_our_thread)
-
-
-def _not_from_our_thread(_: logging.LogRecord) -> bool:
-    if threading.current_thread().name != "autoinstrument":
-        return True
-    complained.set()
-    return False
 
 
 def _words(variable: str) -> list[str]:

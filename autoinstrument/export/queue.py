@@ -19,11 +19,10 @@ from autoinstrument.process import clock
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.limits import QUEUE
 from autoinstrument.process.notices import tell
+from autoinstrument.process.quiet import unheard
 from autoinstrument.process.signals import hold_signals
 from autoinstrument.tracing import guard
 from autoinstrument.tracing.producer import read_answers
-
-from .exporters import complained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +85,8 @@ class ExportQueue:
         self._in_hand = 0
         self._unanswered = 0
         """Operations that the destinations have, until those answer or are given up."""
+        self._complaints: set[str] = set()
+        """The loggers of exporters that could not export, and may try once more."""
         self._closing = False
         self._is_answered = True
         self._guard = Guard("the export of spans")
@@ -149,7 +150,8 @@ class ExportQueue:
             if thread is not None and thread.is_alive() and self._pid == os.getpid():
                 self._wait_for(thread)
             else:
-                self._drain_at_exit()
+                with unheard:
+                    self._drain_at_exit()
         finally:  # also where the handler of another signal raises, which nobody sends to wait
             with self._guard:
                 self._log.finish()
@@ -176,7 +178,7 @@ class ExportQueue:
             thread.join(_PATIENCE_WITH_RETRIES)
             if thread.is_alive() and before == self._batches:
                 self._tell_unanswered()
-                if complained.is_set():
+                if self._complaints:
                     self._shut_down()  # which ends its waiting for the next time
             thread.join(_PATIENCE_AT_EXIT - _PATIENCE_WITH_RETRIES)
 
@@ -188,7 +190,7 @@ class ExportQueue:
 
     def _shut_down(self) -> None:
         while self._to_shut_down:
-            with self._guard:
+            with self._guard, unheard:
                 self._to_shut_down.pop().shutdown()
 
     def _give_up(self) -> None:
@@ -221,19 +223,21 @@ class ExportQueue:
         hold_signals()
         token = context_api.attach(_suppressing())
         try:
-            while not self._closing:
-                self._wake.wait(self._interval)
-                self._wake.clear()
-                clock.adjust()
-                asked = len(self._asked)
-                read_answers()
-                self._drain()
-                if self._meter is not None:
-                    with self._guard:
-                        self._meter.export() if asked else self._meter.export_when_due()
-                for _ in range(asked):
-                    self._asked.popleft().set()
-            self._drain_at_exit()
+            self._complaints = unheard.complaints  # of this thread
+            with unheard:
+                while not self._closing:
+                    self._wake.wait(self._interval)
+                    self._wake.clear()
+                    clock.adjust()
+                    asked = len(self._asked)
+                    read_answers()
+                    self._drain()
+                    if self._meter is not None:
+                        with self._guard:
+                            self._meter.export() if asked else self._meter.export_when_due()
+                    for _ in range(asked):
+                        self._asked.popleft().set()
+                self._drain_at_exit()
         finally:
             context_api.detach(token)
             self._thread = None  # where an exit has ended it, the next operation starts another
@@ -261,7 +265,7 @@ class ExportQueue:
         writes = failed = 0
         accepted = False
         begun = time.thread_time_ns()
-        complained.clear()
+        self._complaints.clear()
         with self._guard:
             while self._waiting and self._in_hand < self._batch:
                 with self._counting:

@@ -1,35 +1,78 @@
-"""What OpenTelemetry logs of each message, and a program would hear only under the agent."""
+"""What others log on behalf of the agent, and a program would hear only under it.
+
+OpenTelemetry's SDK, the exporters and what those are made of quote headers and attributes, tell of
+each retry, and where nobody has set logging up, write all that to stderr. Their loggers are the
+application's as well, which may use the same packages: who has called them tells the two apart.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OURS = "autoinstrument"
 
 
 class _Unheard(threading.local):
-    """A block in which OpenTelemetry does not log what it thinks of headers and attributes.
+    """A block of the running thread in which nothing is logged but by the agent itself."""
 
-    It would quote foreign ones, and tell each that a limit has cut, for each message again, and
-    where nobody has set logging up, on stderr.
-    """
+    depth = 0
 
-    working = False
+    def __init__(self) -> None:
+        self.complaints: set[str] = set()
+        """Where a warning, or worse, was to be logged: names of loggers."""
 
     def __enter__(self) -> None:
-        self.working = True
+        self.depth += 1
 
     def __exit__(self, *_: object) -> None:
-        self.working = False
+        self.depth -= 1
 
-    def filter(self, _: logging.LogRecord) -> bool:
-        """Let a record pass if it comes from elsewhere."""
-        return not self.working
+    def drop(self, record: logging.LogRecord) -> None:
+        """Keep no more of a record than which logger has a complaint."""
+        if record.levelno >= logging.WARNING:
+            self.complaints.add(record.name)
 
 
 unheard = _Unheard()
-for _logger in (
-    "opentelemetry.attributes",
-    "opentelemetry.baggage.propagation",
-    "opentelemetry.trace.span",
-):
-    logging.getLogger(_logger).addFilter(unheard.filter)
+_handle = logging.Logger.handle
+
+
+@wraps(_handle)
+def _handle_unless_unheard(logger: logging.Logger, record: logging.LogRecord) -> None:
+    depth = unheard.depth
+    if not depth:
+        _handle(logger, record)
+    elif logger.name == _OURS:  # in the handlers of the application, which may log themselves
+        unheard.depth = 0
+        try:
+            _handle(logger, record)
+        finally:
+            unheard.depth = depth
+    else:
+        unheard.drop(record)
+
+
+# Not filters of their loggers: an exporter of others may make one at any time.
+logging.Logger.handle = _handle_unless_unheard  # type: ignore[assignment, method-assign] # see above
+
+
+@contextmanager
+def unheard_in_all_threads(name: str) -> Iterator[None]:
+    """Let a logger say nothing for the length of a call that has it used in threads of its own."""
+    logger = logging.getLogger(name)
+    logger.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_nothing)
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
