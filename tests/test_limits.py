@@ -9,23 +9,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.context import Context
 from opentelemetry.sdk.metrics.export import Metric, MetricsData, NumberDataPoint, Sum
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import TraceState
 
+from autoinstrument.export.destinations import Finished
 from autoinstrument.export.encoding import state_of
 from autoinstrument.export.otlp_json import metrics_requests
 from autoinstrument.export.queue import Finisher
-from autoinstrument.process.limits import KEY, LINE, QUEUE, SPAN, TEXT, cut
+from autoinstrument.export.spans import SpanBuilder
+from autoinstrument.process.limits import KEY, LINE, QUEUE, REQUEST, SPAN, TEXT, cut
 from autoinstrument.tracing.additions import Room
 from autoinstrument.tracing.attributes import Attributes
 from autoinstrument.tracing.operation import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from brokers import MockBroker
+    from opentelemetry.sdk.trace.export import SpanExportResult
     from programs import Runner
 
 _ELLIPSIS = "…"
@@ -144,6 +150,32 @@ def test_the_queue_is_bounded_in_what_its_operations_hold() -> None:
         finisher.add(operation)
     assert finisher.dropped == 10
     finisher.finish()
+
+
+def test_an_exporter_of_others_gets_spans_in_parts() -> None:
+    """As many as a request may hold, as far as that is known before they are encoded."""
+    exported: list[int] = []
+
+    class Exporter(InMemorySpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            exported.append(len(spans))
+            return super().export(spans)
+
+    exporter = Exporter()
+    scope = InstrumentationScope("autoinstrument")
+    finished = Finished(exporter, SpanBuilder(Resource({}), scope, SpanLimits()))
+    for _ in range(5):
+        operation = Operation()
+        operation.attributes = Attributes({"messaging.operation.name": "send"})
+        operation.ids, operation.flags, operation.outer = bytes(range(32)), 1, Context()
+        operation.started = operation.elapsed = 1
+        operation.root = operation.parent = operation.key = None
+        operation.partition = operation.offset = None
+        operation.weight = REQUEST // 2 - 2048
+        finished.take([operation])
+    assert finished.send()
+    assert exported == [2, 2, 1]
+    assert len(exporter.get_finished_spans()) == 5
 
 
 class _Nowhere:

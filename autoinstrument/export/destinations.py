@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .encoding import Encoder
 
 _Sent = TypeVar("_Sent")
+_Span = TypeVar("_Span")
+_USUAL_SIZE = 1024  # bytes of a span, as far as one can tell before it is encoded
 _HTTP = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _GRPC = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
 _REDIRECTION = 300  # and beyond: nobody has taken anything
@@ -133,14 +135,8 @@ class OtlpDestination(Generic[AnyStr]):
     def send(self) -> bool:
         """Send what was taken, in requests that a receiver takes; whether all have arrived."""
         spans, self._spans = self._spans, []
-        sizes = list(accumulate(len(span) + 1 for span in spans))  # JSON has a comma between two
-        requests = []
-        first = 0
-        while first < len(spans):
-            before = sizes[first - 1] if first else 0
-            last = max(first + 1, bisect_right(sizes, before + self._most))
-            requests.append(spans[first:last])
-            first = last
+        sizes = [len(span) + 1 for span in spans]  # JSON has a comma between two
+        requests = _requests(spans, sizes, self._most)
         return all(self._send(self._encoder.request(each)) for each in requests)
 
 
@@ -158,13 +154,29 @@ class SpanDestination:
         self._send = _telling(exporter, export)
         self._builder = builder
         self._spans: list[ReadableSpan] = []
+        self._sizes: list[int] = []
 
     def take(self, operations: Iterable[Operation]) -> None:
         """Make spans of `operations` for the next call of the exporter."""
         for operation in operations:
-            self._spans += self._builder.spans(operation)
+            spans = self._builder.spans(operation)
+            self._spans += spans
+            self._sizes += [_USUAL_SIZE + operation.weight] * len(spans)
 
     def send(self) -> bool:
         """Call the exporter; whether it has succeeded."""
-        spans, self._spans = self._spans, []
-        return self._send(spans)
+        spans, sizes, self._spans, self._sizes = self._spans, self._sizes, [], []
+        return all(self._send(each) for each in _requests(spans, sizes, REQUEST))
+
+
+def _requests(spans: list[_Span], sizes: Iterable[int], most: int) -> list[list[_Span]]:
+    """Return spans in parts, of which each has at most the size `most`, or is one span."""
+    ends = list(accumulate(sizes))
+    requests = []
+    first = 0
+    while first < len(spans):
+        before = ends[first - 1] if first else 0
+        last = max(first + 1, bisect_right(ends, before + most))
+        requests.append(spans[first:last])
+        first = last
+    return requests

@@ -22,7 +22,7 @@ SLUGS = {
     "topic-unknown": "a call of a publisher of your own has no span, since its topic is not text",
 }
 _told: set[tuple[str, str]] = set()
-_logging: Any = None
+_needed: tuple[Any, Any] | None = None
 
 
 def tell(slug: str, text: str, about: str = "", *, more: str = "") -> None:
@@ -33,21 +33,20 @@ def tell(slug: str, text: str, about: str = "", *, more: str = "") -> None:
     if (slug, about) in _told:
         return
     _told.add((slug, about))
-    try:  # noqa: SIM105 - `logging` does not import contextlib on 3.10
-        _get_logger()("autoinstrument").warning("autoinstrument: %s (%s)%s", text, slug, more)
+    try:
+        get_logger, cut = be_ready()
+        get_logger("autoinstrument").warning("autoinstrument: %s (%s)%s", cut(text), slug, more)
     except Exception:  # noqa: BLE001, S110 - of a handler or a filter of the application's
         pass
 
 
-def be_ready() -> None:
-    """Be able to tell also when nothing can be imported any more."""
-    _get_logger()
-
-
-def _get_logger() -> Any:
-    global _logging  # noqa: PLW0603 - imported once
-    if _logging is None:
+def be_ready() -> tuple[Any, Any]:
+    """Import what telling takes, for when nothing can be imported any more; return it."""
+    global _needed  # noqa: PLW0603 - imported once
+    if _needed is None:
         import logging  # noqa: PLC0415 - 11 ms that only a process with a warning pays
 
-        _logging = logging
-    return _logging.getLogger
+        from .limits import cut  # noqa: PLC0415 - as above
+
+        _needed = logging.getLogger, cut
+    return _needed
