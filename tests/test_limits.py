@@ -17,10 +17,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import TraceState
 
-from autoinstrument.export.destinations import Finished
+from autoinstrument.export.destinations import SpanDestination
 from autoinstrument.export.encoding import state_of
 from autoinstrument.export.otlp_json import metrics_requests
-from autoinstrument.export.queue import Finisher
+from autoinstrument.export.queue import ExportQueue
 from autoinstrument.export.spans import SpanBuilder
 from autoinstrument.process.limits import KEY, LINE, QUEUE, REQUEST, SPAN, TEXT, cut
 from autoinstrument.tracing.additions import Room
@@ -142,14 +142,14 @@ def test_huge_words_take_no_memory(run: Runner, broker: str, tmp_path: Path) -> 
 
 def test_the_queue_is_bounded_in_what_its_operations_hold() -> None:
     """Beyond its limit they are dropped and counted, however few they are."""
-    finisher = Finisher([_Nowhere()], None, interval=60, batch=10**6, most_waiting=10**6)
+    queue = ExportQueue([_Nowhere()], None, interval=60, batch=10**6, most_waiting=10**6)
     for _ in range(QUEUE // SPAN + 10):
         operation = Operation()
         operation.attributes, operation.recording = Attributes({}), True
         operation.weight = SPAN
-        finisher.add(operation)
-    assert finisher.dropped == 10
-    finisher.finish()
+        queue.add(operation)
+    assert queue.dropped == 10
+    queue.finish()
 
 
 def test_an_exporter_of_others_gets_spans_in_parts() -> None:
@@ -163,7 +163,7 @@ def test_an_exporter_of_others_gets_spans_in_parts() -> None:
 
     exporter = Exporter()
     scope = InstrumentationScope("autoinstrument")
-    finished = Finished(exporter, SpanBuilder(Resource({}), scope, SpanLimits()))
+    finished = SpanDestination(exporter, SpanBuilder(Resource({}), scope, SpanLimits()))
     for _ in range(5):
         operation = Operation()
         operation.attributes = Attributes({"messaging.operation.name": "send"})

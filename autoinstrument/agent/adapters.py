@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from autoinstrument.process.foreign import words_of
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
 from autoinstrument.start.adapters import OURS
@@ -43,6 +44,10 @@ class AdapterGuard(Guard):
             return False
         self.caught(error)  # type: ignore[arg-type] # see above
         return True
+
+    def _described(self, error: Exception) -> str:
+        """Return its words, too: at an import there is no message that they could quote."""
+        return f"{type(error).__name__}: {words_of(error)}"
 
 
 _guards: dict[str, AdapterGuard] = {}

@@ -90,12 +90,16 @@ class Guard:
         self.is_off = True
 
     def _tell(self, error: Exception, what: str, about: str) -> None:
-        from .foreign import description_of  # noqa: PLC0415 - not in each process that logs
-
-        words = f"{self.name} {what}: {description_of(error)}; the application goes on"
+        words = f"{self.name} {what}: {self._described(error)}; the application goes on"
         # Not by way of the settings: what has failed may be any part of the agent.
         is_wanted = switched("AUTOINSTRUMENT_DEBUG")
         tell(self.slug, words, about=about, more=_lines(error) if is_wanted else "")
+
+    def _described(self, error: Exception) -> str:
+        """Return what may be said of `error`, whose words may quote what was handed over."""
+        from .foreign import description_of  # noqa: PLC0415 - not in each process that logs
+
+        return description_of(error)
 
 
 def _lines(error: Exception) -> str:
