@@ -35,6 +35,15 @@ _NEEDS = {
         "confluent_kafka.aio, 2.13",
         find_spec("confluent_kafka.aio") is not None,
     ),
+    "blocks": (
+        "clients for a with statement, confluent-kafka 2.13",
+        hasattr(confluent_kafka.Consumer, "__exit__"),
+    ),
+    "deserializing_coroutines": (
+        "AsyncDeserializingConsumer, confluent-kafka 2.16",
+        find_spec("confluent_kafka.aio") is not None
+        and find_spec("confluent_kafka.aio._AsyncDeserializingConsumer") is not None,
+    ),
     "golang": ("go, for Go's own Watermill", shutil.which("go") is not None),
     "flushes_at_exit": (
         "a kafka-python that waits for its messages at exit, 3.0",

@@ -17,6 +17,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
         "confluent_kafka.avro",
         "confluent_kafka.aio.producer._AIOProducer",
         "confluent_kafka.aio._AIOConsumer",
+        "confluent_kafka.aio._AsyncDeserializingConsumer",
         "confluent_kafka.aio._AsyncSerializingProducer",
     ),
     "aiokafka": ("aiokafka.producer.producer", "aiokafka.consumer.consumer"),

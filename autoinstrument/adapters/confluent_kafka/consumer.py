@@ -12,7 +12,7 @@ from autoinstrument.adapter import Batch, wants_consumers
 
 from . import classes
 from .classes import initialize, trace
-from .commits import committing, methods, watch_commits
+from .commits import methods, watch_commits
 from .statistics import watch_statistics
 from .traced_consumer import ConfluentConsumer, guard, traced_consumer
 
@@ -31,14 +31,15 @@ def subclass(consumer: type) -> type:
     """Return a subclass of the client's consumer whose messages are units of work."""
     global _original  # noqa: PLW0603 - the C type is one a process
     _original = consumer
-    return classes.subclass(consumer, {**_METHODS, **methods(consumer)})
+    return classes.subclass(consumer, {**_METHODS, **_ways_out(consumer), **methods(consumer)})
 
 
 def subclass_of_share(consumer: type) -> type:
     """Return a subclass of the client's share consumer, whose polls return batches."""
     global _original_share  # noqa: PLW0603 - as above
     _original_share = consumer
-    return classes.subclass(consumer, {**_SHARE_METHODS, **methods(consumer)})
+    replacements = {**_SHARE_METHODS, **_ways_out(consumer), **methods(consumer)}
+    return classes.subclass(consumer, replacements)
 
 
 def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
@@ -133,16 +134,24 @@ def _open_unit(traced: TracedConsumer, message: Any) -> Unit | None:
     )
 
 
-def _close(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-    traced = traced_consumer(self)
-    with guard:
-        if traced is not None:
-            traced.before_close()
-    result = _original.close(self, *args, **kwargs)  # which may still call `on_commit`
-    with guard:
-        if traced is not None:
-            traced.answer_no_more()
-    return result
+def _ways_out(original: Any) -> dict[str, Callable[..., Any]]:
+    """Return the replacements for what closes a consumer: its `__exit__` closes it in C."""
+
+    def closing(name: str) -> Callable[..., Any]:
+        def close(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            traced = traced_consumer(self)
+            with guard:
+                if traced is not None:
+                    traced.before_close()
+            result = getattr(original, name)(self, *args, **kwargs)  # may still call `on_commit`
+            with guard:
+                if traced is not None:
+                    traced.answer_no_more()
+            return result
+
+        return close
+
+    return {name: closing(name) for name in ("close", "__exit__")}
 
 
 def _share_init(self: Any, /, *args: Any, **kwargs: Any) -> None:
@@ -166,81 +175,12 @@ def _share_poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
     return messages
 
 
-def _share_close(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-    with guard:
-        traced = traced_consumer(self)
-        if traced is not None:
-            traced.before_close()
-    return _original_share.close(self, *args, **kwargs)
-
-
-def watch_coroutines(consumer: Any, replace: Callable[[type, str, Any], None]) -> None:
-    """Make units of work current in the coroutine that awaits, not in the client's own thread."""
-    replace(consumer, "__init__", _passive(consumer.__init__))
-    replace(consumer, "poll", _awaiting(consumer.poll, begin_processing))
-    replace(consumer, "consume", _awaiting(consumer.consume, begin_batch))
-    replace(consumer, "commit", _committing(consumer.commit))
-    replace(consumer, "close", _closing(consumer.close))
-
-
-def _passive(init: Any) -> Any:
-    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
-        init(self, *args, **kwargs)
-        with guard:
-            traced = traced_consumer(self._consumer)
-            if traced is not None:
-                traced.passive = True
-
-    return initialize
-
-
-def _awaiting(method: Any, begin_processing: Callable[[TracedConsumer, Any, Worker], Any]) -> Any:
-    async def awaiting(self: Any, *args: Any, **kwargs: Any) -> Any:
-        traced = traced_consumer(self._consumer)
-        if traced is None:
-            return await method(self, *args, **kwargs)
-        worker = None
-        with guard:
-            worker = traced.before_poll()
-        result = await method(self, *args, **kwargs)
-        with guard:
-            taken = None if worker is None else begin_processing(traced, result, worker)
-            return result if taken is None else taken
-        return result
-
-    return awaiting
-
-
-def _committing(method: Any) -> Any:
-    async def commit(self: Any, *args: Any, **kwargs: Any) -> Any:
-        traced = traced_consumer(self._consumer)
-        if traced is None:
-            return await method(self, *args, **kwargs)
-        with committing(traced, args, kwargs):
-            return await method(self, *args, **kwargs)
-
-    return commit
-
-
-def _closing(method: Any) -> Any:
-    async def close(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with guard:
-            traced = traced_consumer(self._consumer)
-            if traced is not None:
-                traced.before_close()
-        return await method(self, *args, **kwargs)
-
-    return close
-
-
 _METHODS: dict[str, Callable[..., Any]] = {
     "__init__": _init,
     "poll": _poll,
     "consume": _consume,
-    "close": _close,
 }
 _SHARE_METHODS: dict[str, Callable[..., Any]] = {
     "__init__": _share_init,
     "poll": _share_poll,
-    "close": _share_close,
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument.adapter import PURGED, Patches, foreign
 
 from . import producer as c_layer
-from .consumer import watch_coroutines
+from .coroutines import watch_coroutines, watch_lists
 from .errors import layer_failure
 from .writes import OPENED, ConfluentWrite, guard, open_confluent_write, traced_producer
 
@@ -35,6 +35,8 @@ def watch(module: ModuleType) -> None:
             _wrap(getattr(module, name), "produce", _watched_coroutine)
     if hasattr(module, "AIOConsumer"):
         watch_coroutines(module.AIOConsumer, patches.replace)
+    if hasattr(module, "AsyncDeserializingConsumer"):
+        watch_lists(module.AsyncDeserializingConsumer, patches.replace)
     if hasattr(module, "ProducerBatchManager"):
         _wrap(module.ProducerBatchManager, "add_message", _opening)
         _wrap(module.ProducerBatchManager, "cancel_pending_futures", _purging)
