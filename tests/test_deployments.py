@@ -46,14 +46,8 @@ _GOES_ON = (
 _FAULTS = {
     _GOES_ON + "os.fork in a thread": "the agent's thread keeps a child alive that has no other",
     "a signal that is blocked - (a thread|kafka-python)": "it ends in another thread",
-    "with Pool": "a worker that its pool terminates loses its last second",
-    "a Pool left to the end": "a worker that its pool terminates loses its last second",
-    "a daemonic Process": "a child that its parent's end terminates loses its last second",
-    "Process.terminate, at once": "a child that is terminated loses its last second",
     "a list of threads": "the agent's thread is in the list",
-    "a child that replaces an inherited producer": "the agent's thread is reused, and joined",
     "__del__ that flushes": "lost_at_exit is said before the interpreter clears its modules",
-    "a second signal in the drain": "a handler's exception comes out of the agent's drain",
     "a daemon thread that still writes": "what it writes during the end has no span",
 }
 """By how a row's name begins: what is wrong today."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+# Without the agent, librdkafka logs that a child cannot join the thread of an inherited producer.
 _PRODUCER = """
-producer = Producer({"bootstrap.servers": BROKER})
+producer = Producer({"bootstrap.servers": BROKER, "log_level": 0})
 producer.produce(TOPIC, "first")
 producer.flush()
 """
