@@ -114,6 +114,7 @@ class TracedConsumer:
         if attributes is None:
             return None
         parent = incoming = message_headers = None
+        contexts: Sequence[Any] = ()
         base = current_context()
         if base:
             place = _place_in(base)
@@ -123,9 +124,11 @@ class TracedConsumer:
         if headers:
             message_headers = MessageHeaders(headers)
             incoming, base = extracted(message_headers, base)
+            if incoming is not None:
+                contexts = message_headers.contexts
         if parent is None and not self._links:
             parent = incoming
-        unit = Unit(attributes, base, parent, incoming)
+        unit = Unit(attributes, base, parent, incoming, contexts)
         unit.partition = partition
         unit.offset = offset
         if key is not None:

@@ -1,4 +1,4 @@
-"""What the headers of a message say: its creation context, its id."""
+"""What the headers of a message say: its creation context, its baggage, its id."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
 from opentelemetry.trace import (
     SpanContext,
     TraceFlags,
@@ -19,12 +20,15 @@ from autoinstrument.process.limits import CONTEXT, KEY, SPAN, TEXT, TRACE_STATE,
 from autoinstrument.process.quiet import unheard
 from autoinstrument.process.settings import settings
 
-from .propagators import global_textmap, has_standard_propagators
+from .propagators import (
+    STANDARD_FIELDS,
+    context_fields,
+    global_textmap,
+    has_standard_propagators,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from opentelemetry.context import Context
 
 Headers: TypeAlias = "list[Any] | dict[Any, Any]"
 
@@ -44,7 +48,7 @@ _MESSAGE_UUID = "_watermill_message_uuid"  # written by every Watermill marshale
 class MessageHeaders:
     """What a message's own headers say: its creation context, its id, the headers to capture."""
 
-    __slots__ = ("captured", "fields", "message_id", "size", "traceparent")
+    __slots__ = ("captured", "contexts", "fields", "message_id", "size", "traceparent")
 
     def __init__(self, headers: Headers) -> None:
         self.message_id: str | None = None
@@ -53,31 +57,51 @@ class MessageHeaders:
         """How many characters are captured, of names and values."""
         self.fields: dict[str, str] = {}
         """Those that propagators may read, by name in lower case; the first of each counts."""
-        fields, capture = self.fields, settings().capture_headers
-        all_matter = not has_standard_propagators()
-        for pair in headers.items() if isinstance(headers, dict) else list.copy(headers):
+        contexts: tuple[Any, ...] = ()
+        fields, capture, of_context = self.fields, settings().capture_headers, context_fields()
+        all_matter = of_context is not STANDARD_FIELDS
+        for pair in dict.items(headers) if isinstance(headers, dict) else list.copy(headers):
             if not isinstance(pair, tuple) or len(pair) != _PAIR or not isinstance(pair[0], str):
                 continue  # the client will say what is wrong with it
             name, value = pair
             lower = name.lower()
-            if (lower in PROPAGATED or all_matter) and lower not in fields:
+            if lower in PROPAGATED or all_matter:
                 text = _text(value, CONTEXT)
-                if len(text) <= CONTEXT:
+                fits = len(text) <= CONTEXT
+                if fits and lower not in fields:
                     fields[lower] = text
+                    if lower in of_context:
+                        contexts += (value,)
+                elif lower in of_context and (not fits or fields[lower] != text):
+                    contexts += (None,)
             if name == _MESSAGE_UUID:
                 self.message_id = cut(_text(value, KEY), KEY)
             if lower in capture:
                 self._capture(lower, cut(_text(value, TEXT)))
-        traceparent = self.fields.get("traceparent")
+        self.contexts = contexts
+        """The values that give a creation context, as they came; None for one too many or long."""
+        traceparent = fields.get("traceparent")
         self.traceparent: SpanContext | None = None
         if traceparent is not None:
-            self.traceparent = _parse(traceparent, self.fields.get("tracestate"))
+            self.traceparent = _parse(traceparent, fields.get("tracestate"))
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether it cannot be said which context is the message's."""
+        return None in self.contexts
 
     def _capture(self, name: str, value: str) -> None:
         if self.size + len(name) + len(value) <= SPAN:
             self.size += len(name) + len(value)
             known = self.captured.get(name, ())
             self.captured = {**self.captured, name: [*known, value]}
+
+
+def creation_context(headers: MessageHeaders) -> SpanContext | None:
+    """Return the creation context that a message's own headers give, if they give one."""
+    if has_standard_propagators():
+        return headers.traceparent
+    return extracted(headers, Context())[0]
 
 
 def extracted(headers: MessageHeaders, context: Context) -> tuple[SpanContext | None, Context]:

@@ -1,4 +1,8 @@
-"""Injects our trace context into a copy of a message's headers."""
+"""Injects our trace context into a copy of a message's headers.
+
+What the application wrote stays: a header is added where the message has none of that name. Only
+the trace context that the caller finds to be none of the application's own is replaced.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +13,31 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.textmap import Setter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from .propagators import global_textmap, has_standard_propagators
+from .propagators import context_fields, global_textmap, has_standard_propagators
 
 if TYPE_CHECKING:
     from .headers import Headers
     from .operation import Operation
 
 _BAGGAGE = W3CBaggagePropagator()
-_PAIR = 2
 
 
-def injected(headers: Headers | None, span: Operation, traceparent: bytes) -> Headers | None:
+def injected(
+    headers: Headers | None, span: Operation, traceparent: bytes, *, replacing: bool = False
+) -> Headers | None:
     """Return a copy of `headers` that carries the context of `span`; None to leave them alone.
 
-    The copy has the type of the original: a list keeps its order and duplicates. The fields that
-    are injected replace those that are there, in any case of letters, as `Setter.set` must.
+    The copy has the type of the original: a list keeps its order and duplicates. `replacing` says
+    that ours goes in place of the trace context in them, whatever the case of its names.
     """
     if not has_standard_propagators():
-        return _with_fields(headers, _fields_of(span))
+        return _with_fields(headers, _fields_of(span), replacing=replacing)
     fields = {"traceparent": traceparent}
     if span.trace_state:
         fields["tracestate"] = span.trace_state.to_header().encode()
     if span.outer and get_all(span.outer):
         _BAGGAGE.inject(fields, span.outer, _SETTER)
-    return _with_fields(headers, fields)
+    return _with_fields(headers, fields, replacing=replacing)
 
 
 def _fields_of(span: Operation) -> dict[str, bytes]:
@@ -49,21 +54,32 @@ def _fields_of(span: Operation) -> dict[str, bytes]:
     return fields
 
 
-def _with_fields(headers: Headers | None, fields: dict[str, bytes]) -> Headers | None:
+def _with_fields(
+    headers: Headers | None, fields: dict[str, bytes], *, replacing: bool
+) -> Headers | None:
     if not fields:
         return None
     if not headers:
         return fields if isinstance(headers, dict) else list(fields.items())
-    # A trace state is void without the trace parent that it came with.
-    replaced = {*fields, "tracestate"} if "traceparent" in fields else set(fields)
-    if isinstance(headers, dict):
-        return {**{k: v for k, v in headers.items() if not _is_one_of(k, replaced)}, **fields}
-    kept = [
-        item
-        for item in list.copy(headers)
-        if not (_is_pair(item) and _is_one_of(item[0], replaced))
-    ]
-    return [*kept, *fields.items()]
+    # The plain type's own methods: so a client in C reads them.
+    items = [*dict.items(headers)] if isinstance(headers, dict) else list.copy(headers)
+    try:
+        if replacing:
+            items = _without_context(items)
+        names = {str.lower(name) for name, _ in items}
+    except (TypeError, ValueError):  # the client will say what is wrong with them
+        return None
+    if not names.isdisjoint(context_fields()):  # a serializer has added one to what was read
+        return None
+    items += [field for field in fields.items() if field[0].lower() not in names]
+    return dict(items) if isinstance(headers, dict) else items
+
+
+def _without_context(items: list[Any]) -> list[Any]:
+    replaced = context_fields()
+    if "traceparent" in replaced:  # without which the trace state beside it is void
+        replaced |= {"tracestate"}
+    return [item for item in items for name, _ in [item] if str.lower(name) not in replaced]
 
 
 class _BytesSetter(Setter["dict[str, bytes]"]):
@@ -72,11 +88,3 @@ class _BytesSetter(Setter["dict[str, bytes]"]):
 
 
 _SETTER: Any = _BytesSetter()  # propagators are typed for text carriers; a Kafka header is bytes
-
-
-def _is_pair(item: Any) -> bool:
-    return isinstance(item, tuple) and len(item) == _PAIR
-
-
-def _is_one_of(name: Any, fields: set[str]) -> bool:
-    return isinstance(name, str) and name.lower() in fields

@@ -32,6 +32,7 @@ else:
     global_textmap = propagate.get_global_textmap
 
 
+STANDARD_FIELDS = frozenset({"traceparent"})
 standard: TextMapPropagator | None = None
 """The global propagator, once it was found to be `tracecontext,baggage`."""
 
@@ -40,6 +41,17 @@ def has_standard_propagators() -> bool:
     """Whether the user wants `tracecontext,baggage`, which the agent does faster itself."""
     textmap = global_textmap()
     return textmap is standard or _is_standard(textmap)
+
+
+def context_fields() -> frozenset[str]:
+    """Return the names, in lower case, of the headers that give a message's creation context.
+
+    They are `STANDARD_FIELDS` itself where the user has the standard propagators.
+    """
+    textmap = global_textmap()
+    if textmap is standard or _is_standard(textmap):
+        return STANDARD_FIELDS
+    return frozenset(map(str.lower, textmap.fields)) - {"baggage", "tracestate"}
 
 
 def _is_standard(textmap: TextMapPropagator) -> bool:

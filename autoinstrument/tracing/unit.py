@@ -29,7 +29,7 @@ from .errors import exception_name, said
 from .operation import current_context, cut_key, make_current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.trace import Span
 
@@ -53,6 +53,7 @@ class Unit(CurrentSpan):
         "_turn_is_complete",
         "_until",
         "clock_offset",
+        "contexts",
         "incoming",
         "open",
         "work",
@@ -73,13 +74,18 @@ class Unit(CurrentSpan):
         context: Context,
         parent: SpanContext | None,
         incoming: SpanContext | None,
+        contexts: Sequence[Any] = (),
     ) -> None:
-        """`context` is what the work's own is made of; `incoming` came with the message."""
+        """`context` is what the work's own is made of; `incoming` came with the message.
+
+        `contexts` are the values of the headers that it came in.
+        """
         self.ticks = self._touched = self._until = perf_counter_ns()
         self.attributes = attributes
         self.outer = self._previous = context
         self.parent = parent
         self.incoming = incoming
+        self.contexts = contexts
         self.root = self.key = self.open = self.work = self.worker = None
         self.recording = self.is_ended = self.is_closed = False
         self._turn_is_complete: bool | None = None
@@ -103,14 +109,6 @@ class Unit(CurrentSpan):
         if self.parent is None or self.parent is not self.incoming:
             return self.outer
         return set_span_in_context(NonRecordingSpan(self.parent), self.outer)
-
-    def brought(self, context: SpanContext) -> bool:
-        """Whether the consumed message has brought `context` in its own headers."""
-        own = self.incoming
-        return own is not None and (own.trace_id, own.span_id) == (
-            context.trace_id,
-            context.span_id,
-        )
 
     def opened(self) -> None:
         """Make the context for the work, now that the pipeline has given the ids."""

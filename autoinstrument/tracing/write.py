@@ -18,9 +18,10 @@ from autoinstrument.process.settings import settings
 from . import errors, pipeline, propagators
 from .call_site import call_site, known_call_sites
 from .enclosing import ENCLOSING
-from .headers import FLAGS, Headers, MessageHeaders
+from .headers import FLAGS, Headers, MessageHeaders, creation_context
 from .injection import injected
 from .operation import NO_CONTEXT, TEXTS, Operation, current_context, cut_key
+from .own_context import gives_way
 from .propagators import global_textmap
 from .suppression import CALLERS, suppressed, traced_by_caller
 from .unit import unit_in, unit_of
@@ -103,6 +104,10 @@ class Write(Operation):
     __slots__ = ("producer", "transaction", "unit")
 
     is_write = True
+    keeps_context = False
+    """Whether the application's own creation context stays in the message."""
+    replaces_context = False
+    """Whether ours goes in place of one that is none of the application's own."""
     producer: TracedProducer
     transaction: Transaction | None
     unit: Unit | None
@@ -130,28 +135,28 @@ class Write(Operation):
     def take_headers(self, headers: MessageHeaders) -> None:
         """Take what the application's own headers say, once the parent is known.
 
-        The creation context in them, if any, is a link. That of the current span is none: the
-        application has injected what we would inject; nor is that of an enclosing write, nor one
-        copied from the consumed message.
+        A creation context of its own stays, and is a link; so does one that cannot be read, or is
+        not the only one.
         """
         if headers.message_id or headers.captured:
             self.message_headers = headers
             self.weight = headers.size
-        own, parent = headers.traceparent, self.parent
-        if own is None or (
-            parent and (own.trace_id, own.span_id) == (parent.trace_id, parent.span_id)
-        ):
+        if not headers.contexts:
             return
-        enclosing = self.outer.get(ENCLOSING)
-        if isinstance(enclosing, Write) and own.span_id == enclosing.span_id:
-            return
-        if self.unit is None or not self.unit.brought(own):
+        own = creation_context(headers)
+        self.replaces_context = (
+            own is not None
+            and not headers.is_ambiguous
+            and gives_way(own, headers.contexts, self, self.unit)
+        )
+        self.keeps_context = not self.replaces_context
+        if self.keeps_context and own is not None:
             self.links = (own,)
 
     def headers(self, headers: Headers | None) -> Headers | None:
         """Return the headers to send in place of the application's; None to leave them alone."""
         ids, sent = self.ids, None
-        if ids and self.producer.propagates and not self.links:
+        if ids and self.producer.propagates and not self.keeps_context:
             # Half the time of formatting numbers: the trace's 16 bytes, a dash, the span's 8.
             traceparent = f"00-{ids.hex('-', -16)[:49]}-{FLAGS[self.flags]}".encode()
             if (
@@ -160,7 +165,7 @@ class Write(Operation):
                 or self.trace_state
                 or global_textmap() is not propagators.standard
             ):
-                sent = injected(headers, self, traceparent)
+                sent = injected(headers, self, traceparent, replacing=self.replaces_context)
             else:
                 sent = [("traceparent", traceparent)]
         if ids and ids[_LAST_OF_SPAN_ID] == 0:  # one call in 256, chosen by chance
@@ -226,7 +231,7 @@ class Write(Operation):
         `sent` says that the client had taken the message, with our header.
         """
         too_large = sent and error_type == errors.MESSAGE_TOO_LARGE
-        if too_large and self.ids and self.producer.propagates:
+        if too_large and self.ids and self.producer.propagates and not self.keeps_context:
             # Without the header the message might have fitted.
             self.extra = {"autoinstrument.header": "sent", **(self.extra or {})}
         self._settle(partition, error_type=error_type, description=description, elapsed=elapsed)
