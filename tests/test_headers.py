@@ -259,6 +259,28 @@ for headers in (
 
 
 @pytest.mark.parametrize("client", READ)
+def test_without_propagation_no_baggage_becomes_current(
+    run: Runner, kafka: Kafka, client: str
+) -> None:
+    """The application's own context is as without the agent, and so is what it writes."""
+    source, target = kafka.topic(partitions=1), kafka.topic(partitions=1)
+    fill(kafka, source, [("traceparent", CONTEXT), ("baggage", b"foo=bar")])
+    body = """
+context.attach(baggage.set_baggage("user", "7"))
+headers = await read()
+print(dict(baggage.get_all()))
+await write(headers)
+await write([("a", b"1")])
+"""
+    settings = {"AUTOINSTRUMENT_PROPAGATE": "0"}
+    done = run(program(client, body, reads=True), kafka.bootstrap, source, target, **settings)
+    outgoing(done, target)
+    assert done.stdout == "{'user': '7'}\n"
+    copied: Headers = [("traceparent", CONTEXT), ("baggage", b"foo=bar")]
+    assert written(kafka, target) == [copied, [("a", b"1")]]
+
+
+@pytest.mark.parametrize("client", READ)
 def test_a_copied_traceparent_is_told_from_one_put_there_on_purpose(
     run: Runner, kafka: Kafka, client: str
 ) -> None:

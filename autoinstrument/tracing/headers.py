@@ -107,10 +107,11 @@ def creation_context(headers: MessageHeaders) -> SpanContext | None:
 def extracted(headers: MessageHeaders, context: Context) -> tuple[SpanContext | None, Context]:
     """Return the creation context of a consumed message, and `context` with its baggage.
 
-    Malformed values are ignored, and so is the case of names.
+    Malformed values are ignored, and so is the case of names. Without propagation
+    (`AUTOINSTRUMENT_PROPAGATE`) the message's baggage stays in the message.
     """
     if has_standard_propagators():
-        if "baggage" in headers.fields:
+        if "baggage" in headers.fields and settings().propagate:
             with unheard:
                 context = _BAGGAGE.extract(headers.fields, context)
         return headers.traceparent, context
@@ -118,6 +119,8 @@ def extracted(headers: MessageHeaders, context: Context) -> tuple[SpanContext | 
         found = global_textmap().extract(headers.fields, context)
     incoming = get_current_span(found).get_span_context()
     own = get_current_span(context)
+    if not settings().propagate:
+        found = context
     if not incoming.is_valid or incoming == own.get_span_context():
         return None, found
     return incoming, set_span_in_context(own, found)
