@@ -29,7 +29,9 @@ def subclass(original: type, methods: dict[str, Callable[..., Any]]) -> type:
     for name, method in {**methods, "__reduce_ex__": _reduce}.items():
         if hasattr(original, name):  # older versions have fewer
             names[name] = update_wrapper(method, getattr(original, name), updated=())
+            method.__module__ = original.__module__
     made = type(original.__name__, (original,), names)
+    delattr(made, "__slots__")  # by which `__getstate__` would find what is ours
     _ours.add(made)
     return made
 
@@ -56,7 +58,7 @@ def trace(client: Any, described: Callable[[Alive], T]) -> T:
     return traced
 
 
-def _reduce(self: Any, protocol: Any) -> Any:
+def _reduce(self: Any, protocol: Any, /) -> Any:
     """Refuse in the words of the C type, whose name a subclass cannot have."""
     try:
         return object.__reduce_ex__(self, protocol)
