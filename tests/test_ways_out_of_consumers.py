@@ -95,6 +95,63 @@ except LookupError:
     assert unit.attributes["error.type"] == "LookupError"
 
 
+_BLOCKS = {
+    "AIOConsumer": """
+from confluent_kafka.aio import AIOConsumer
+async def main():
+    async with AIOConsumer({**common, "group.id": "g"}) as consumer:
+        await consumer.assign([TopicPartition("in", 0, 0)])
+        await consumer.poll(10)
+        raise LookupError
+""",
+    "AIOKafkaConsumer": """
+import aiokafka
+async def main():
+    async with aiokafka.AIOKafkaConsumer(bootstrap_servers=sys.argv[1]) as consumer:
+        partition = aiokafka.TopicPartition("in", 0)
+        consumer.assign([partition])
+        await consumer.seek_to_beginning(partition)
+        await consumer.getone()
+        raise LookupError
+""",
+    "KafkaConsumer": """
+import kafka
+async def main():
+    with kafka.KafkaConsumer(
+        bootstrap_servers=sys.argv[1], api_version=(2, 0), auto_offset_reset="earliest"
+    ) as consumer:
+        consumer.assign([kafka.TopicPartition("in", 0)])
+        next(consumer)
+        raise LookupError
+""",
+}
+
+
+@pytest.mark.coroutines
+@pytest.mark.flushes_at_exit  # kafka-python has no with blocks before version 3.0
+@pytest.mark.parametrize("consumer", _BLOCKS)
+def test_an_exception_fails_the_unit_of_each_client(
+    run: Runner, broker: str, consumer: str
+) -> None:
+    """What leaves a with block in Python closes by the method that is traced."""
+    program = f"""{HEAD}
+import asyncio, warnings
+warnings.simplefilter("ignore")
+fill("in", 1)
+{_BLOCKS[consumer]}
+async def leave():
+    try:
+        await main()
+    except LookupError:
+        print(current())
+asyncio.run(leave())
+"""
+    done = run(program, broker)
+    (unit,) = units_of(done)
+    assert done.stdout == "none\n"
+    assert unit.attributes["error.type"] == "LookupError"
+
+
 @pytest.mark.deserializing_coroutines
 def test_a_list_that_the_client_makes_of_a_batch_has_units(run: Runner, broker: str) -> None:
     """AsyncDeserializingConsumer: each message's unit is current in the application's loop."""
