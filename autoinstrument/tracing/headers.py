@@ -147,6 +147,8 @@ def _parse(traceparent: str, tracestate: str | None = None) -> SpanContext | Non
 
 def _text(value: Any, most: int) -> str:
     """Return a header's value as text, not all of it if it has more than `most` characters."""
+    if type(value) is bytes and len(value) <= most:  # which most are
+        return value.decode("utf-8", "replace")
     if isinstance(value, bytes):
         return bytes.__getitem__(value, slice(_LONGEST_CHARACTER * most + 1)).decode(
             "utf-8", "replace"
