@@ -123,7 +123,7 @@ producer.flush()
         "thread.id": ANY,
         "messaging.destination.name": "orders",
         "messaging.kafka.offset": 0,
-        "messaging.kafka.message.key": "café" + "x" * 252,
+        "messaging.kafka.message.key": "café" + "x" * 251 + "…",
         "messaging.kafka.message.tombstone": True,
         "messaging.message.id": "u-1",
         "server.address": host,

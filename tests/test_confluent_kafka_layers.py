@@ -173,9 +173,10 @@ producer.abort_transaction()
     assert all("messaging.kafka.offset" not in span.attributes for span in done.writes)
 
 
-def test_a_transaction_without_commit_was_not_written(run: Runner, broker: str) -> None:
-    """The broker aborts what a program leaves uncommitted."""
-    done = run(f"{TRANSACTION}\nproducer.flush()\n", broker)
+@pytest.mark.parametrize("end", ["", "del producer"])
+def test_a_transaction_without_commit_was_not_written(run: Runner, broker: str, end: str) -> None:
+    """The broker aborts what a program leaves uncommitted, or drops."""
+    done = run(f"{TRANSACTION}\nproducer.flush()\n{end}", broker)
     assert [span.attributes["error.type"] for span in done.writes] == ["transaction_aborted"] * 2
 
 

@@ -179,6 +179,8 @@ def test_an_exporter_of_others_gets_spans_in_parts() -> None:
 
 
 class _Nowhere:
+    lasts = False
+
     def take(self, operations: object) -> None:
         pass
 

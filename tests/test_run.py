@@ -241,7 +241,7 @@ def test_a_record_in_a_folder_that_is_gone_is_told_by_the_agent(
         cwd=tmp_path / "gone",
     )
     assert (ended.returncode, ended.stdout) == (0, "refused\n")
-    said = r"autoinstrument: here/\S+ cannot be written: No such file or directory \(recording-un"
+    said = r"autoinstrument: here/\S+ cannot be written: No such file or directory; its spans are"
     assert re.match(said, ended.stderr)
     (tmp_path / "gone").mkdir()
     found = installed.run_command(*gone, "autoinstrument", "doctor", cwd=tmp_path / "gone")

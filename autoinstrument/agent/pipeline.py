@@ -33,7 +33,7 @@ from autoinstrument.process.settings import settings
 from autoinstrument.process.version import __version__
 from autoinstrument.tracing import end
 from autoinstrument.tracing import pipeline as of_tracing
-from autoinstrument.tracing.producer import in_flight
+from autoinstrument.tracing.producer import keep_producers
 from autoinstrument.tracing.sampling import Sampling
 from autoinstrument.tracing.unit import UNIT
 
@@ -82,7 +82,7 @@ def connect() -> None:
     of_tracing.current = current
     of_tracing.metrics = counts.metrics
     records.find_units(UNIT)
-    watch(end.decide, _forget_all, in_flight)
+    watch(end.decide, _forget_all, keep_producers)
 
 
 def _forget_all() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from autoinstrument.process.foreign import description_of
+from autoinstrument.process.foreign import name_of, words_of
 
 from .line import Line
 
@@ -76,7 +76,7 @@ def broken(known: str, error: BaseException) -> Line:
     return Line(
         "problem",
         "client-broken",
-        f"{known} cannot be imported: {description_of(error)}",
+        f"{known} cannot be imported: {name_of(type(error))}: {words_of(error)}",
         "The import also fails without the agent.",
         "Reinstall the client.",
     )

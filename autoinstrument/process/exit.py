@@ -42,7 +42,7 @@ _decides_late = True
 """Whether what is open at an orderly end may be decided on as late as can be."""
 _decide_open: Callable[[BaseException | None], object] = bool
 _forget_open: Callable[[], object] = bool
-_is_open: Callable[[], object] = bool
+_keep_open: Callable[[], object] = bool
 # Seconds before an end by which nobody expects to wait: for the application's flush, which is
 # its own affair, and for our export, whose beginning takes imports.
 _PATIENCE_WITH_FLUSH = 1.0
@@ -52,18 +52,18 @@ _PATIENCE_WITH_EXPORT = 2.0
 def watch(
     decide: Callable[[BaseException | None], object],
     forget: Callable[[], object],
-    is_open: Callable[[], object],
+    keep_open: Callable[[], object],
 ) -> None:
     """Be ready for the end of this process and of its forked children; called more than once.
 
     `decide` settles what is open, given the exception that has ended the program if there is one;
-    `forget` leaves to the parent what a forked child has inherited. `is_open` says whether a write
-    has no answer yet.
+    `forget` leaves to the parent what a forked child has inherited. `keep_open` keeps what is open
+    until `decide`, although the application's objects go, and says whether a write has no answer.
     """
-    global _watching, _decide_open, _forget_open, _is_open
+    global _watching, _decide_open, _forget_open, _keep_open
     if _watching:
         return
-    _watching, _decide_open, _forget_open, _is_open = True, decide, forget, is_open
+    _watching, _decide_open, _forget_open, _keep_open = True, decide, forget, keep_open
     atexit.unregister(logging.shutdown)  # which `end` does: its warnings have a log to go to
     sudden_ends.watch(_end_at_once, _begin_again)
     if hasattr(os, "register_at_fork"):
@@ -181,7 +181,7 @@ def end() -> None:
     while _finishers:
         with suppress(BaseException):  # of a second signal's handler: it ends the waiting, no more
             _run(_finishers)
-    tells_late = bool(_is_open())
+    tells_late = bool(_keep_open())
     if not tells_late:
         _shut_log()
     end_late = partial(_end_late, error, tells=tells_late)

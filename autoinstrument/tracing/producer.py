@@ -148,17 +148,19 @@ class TracedProducer:
         """Close what is open as lost: the producer was dropped, and nothing answers any more."""
         # Not yet: the garbage collector calls before it finalizes what it has found, and a
         # publisher may flush in its `__del__`.
-        if self.open:
+        if self.open or self.transaction is not None:
             _dropped.append((monotonic() + _FINALIZED_AFTER, self))
 
     def give_up(self) -> None:
-        """Close what the producer had not delivered when it was dropped."""
+        """Decide on what the producer had not delivered, or committed, when it was dropped."""
         global _dropped_writes  # noqa: PLW0603 - the process's one
         words = "the producer was dropped before the broker had answered"
         for write in self.open.copy():
             with self.guard:
                 write.failed(LOST_AT_EXIT, words)
                 _dropped_writes += 1
+        with self.guard:
+            self.decide(Transaction.end)
 
 
 _producers: WeakSet[TracedProducer] = WeakSet()
@@ -166,6 +168,7 @@ _producers_lock = threading.Lock()
 _dropped: deque[tuple[float, TracedProducer]] = deque()
 """Producers that were dropped with open writes, and when their finalizers have surely run."""
 _dropped_writes = 0
+_kept: list[TracedProducer] = []
 
 
 def end_producers() -> int:
@@ -175,6 +178,7 @@ def end_producers() -> int:
     for producer in traced_producers():
         with producer.guard:
             lost += producer.end()
+    _kept.clear()
     return lost
 
 
@@ -189,6 +193,15 @@ def traced_producers() -> list[TracedProducer]:
     """Return the producers of this process that may still have something to tell."""
     with _producers_lock:
         return list(_producers)
+
+
+def keep_producers() -> bool:
+    """Keep each producer until `end_producers`; whether a write has no answer yet.
+
+    For the end of the process, when the application's objects go first.
+    """
+    _kept.extend(traced_producers())
+    return bool(in_flight())
 
 
 def in_flight() -> int:
@@ -207,6 +220,7 @@ def forget_producers() -> None:
     global _producers_lock, _dropped_writes
     _producers_lock, _dropped_writes = threading.Lock(), 0  # the parent's may be held for ever
     _dropped.clear()
+    _kept.clear()
     for producer in traced_producers():
         producer.open.clear()
         producer.lost = 0

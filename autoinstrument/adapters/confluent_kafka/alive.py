@@ -39,7 +39,6 @@ class _End:
 
     __slots__ = ()
 
-    def __del__(self, take: Any = _ends.pop, ends: Any = sys.is_finalizing) -> None:
-        function = take(id(self))
-        if not ends():  # else all is decided on, or about to be, and modules are half gone
-            function()
+    def __del__(self, take: Any = _ends.pop, is_finalizing: Any = sys.is_finalizing) -> None:
+        if not is_finalizing():  # else the end of the process decides on what is open
+            take(id(self))()
