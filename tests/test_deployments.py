@@ -46,7 +46,6 @@ _GOES_ON = (
 _FAULTS = {
     _GOES_ON + "os.fork in a thread": "the agent's thread keeps a child alive that has no other",
     "a signal that is blocked - (a thread|kafka-python)": "it ends in another thread",
-    "a list of threads": "the agent's thread is in the list",
     "__del__ that flushes": "lost_at_exit is said before the interpreter clears its modules",
     "a daemon thread that still writes": "what it writes during the end has no span",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ import pytest
 from processes import until
 
 from autoinstrument.export.queue import ExportQueue
+from autoinstrument.process import background
 from autoinstrument.tracing.attributes import Attributes
 from autoinstrument.tracing.operation import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _NAMED = MappingProxyType({"messaging.operation.name": "send"})
 
@@ -69,15 +71,58 @@ def test_a_write_may_end_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch
     destination.calls = 1
     queue = ExportQueue([destination], None, interval=0.01, batch=8, most_waiting=64)
 
-    class Interrupted(threading.Thread):
-        def start(self) -> None:
-            queue.add(_operation())
-            super().start()
+    start = background.start
+
+    def interrupted(work: Callable[[], object]) -> None:
+        queue.add(_operation())
+        start(work)
 
     application = threading.Thread(target=queue.add, args=(_operation(),), daemon=True)
-    monkeypatch.setattr(threading, "Thread", Interrupted)
+    monkeypatch.setattr(background, "start", interrupted)
     application.start()
     application.join(5)
     assert not application.is_alive()
     queue.finish()
     assert destination.sent == 2
+
+
+class _Slow:
+    """A destination that takes its time, and notes whether two threads use it at once."""
+
+    lasts = False
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.most_at_once = 0
+        self._using = 0
+
+    def take(self, operations: Iterable[Operation]) -> None:
+        self._using += 1
+        self.most_at_once = max(self.most_at_once, self._using)
+        time.sleep(0.02)
+        self.taken += len(list(operations))
+        self._using -= 1
+
+    def send(self) -> bool:
+        return True
+
+    def shutdown(self) -> None:
+        pass
+
+
+def test_an_end_waits_for_a_thread_that_is_just_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `os._exit` may come while another thread writes for the first time."""
+    destination = _Slow()
+    queue = ExportQueue([destination], None, interval=0.01, batch=1, most_waiting=64)
+    start = background.start
+
+    def interrupted(work: Callable[[], object]) -> None:
+        for _ in range(9):
+            queue.add(_operation())
+        start(work)
+        until(lambda: destination.most_at_once == 1, "the thread has not begun")
+        queue.finish()
+
+    monkeypatch.setattr(background, "start", interrupted)
+    queue.add(_operation())
+    assert (destination.taken, destination.most_at_once) == (10, 1)

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from opentelemetry import context as context_api
 
 from autoinstrument.logs.lines import LogLines, wants_line
-from autoinstrument.process import clock
+from autoinstrument.process import background, clock
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.limits import QUEUE
 from autoinstrument.process.notices import tell
 from autoinstrument.process.quiet import unheard
-from autoinstrument.process.signals import hold_signals
 from autoinstrument.tracing import guard
 from autoinstrument.tracing.producer import read_answers
 
@@ -91,14 +90,16 @@ class ExportQueue:
         self._is_answered = True
         self._guard = Guard("the export of spans")
         self._log = LogLines()
-        self._thread: threading.Thread | None = None
+        self._is_started = False
+        self._at_work = threading.Lock()
+        """Held by who exports: the thread as long as it runs, or the end where there is none."""
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
     def add(self, operation: Operation) -> None:
         """Queue one ended operation, if there is more to do than to count it; never blocks."""
         if not (self._is_wanted(operation) or wants_line(operation)):
-            if self._thread is None:  # which exports the counts, and follows the clock
+            if not self._is_started:  # what exports the counts, and follows the clock
                 self._start()
             if self._meter is None or self._meter.count_at_once(operation):
                 return
@@ -113,7 +114,7 @@ class ExportQueue:
         self._waiting.append(operation)
         if waiting == self._many:
             self._wake.set()
-        if self._thread is None:
+        if not self._is_started:
             self._start()
 
     def count_waiting(self) -> None:
@@ -131,7 +132,7 @@ class ExportQueue:
 
     def export(self) -> None:
         """Export what is waiting, and the counts, and wait for that, however long it takes."""
-        if self._thread is not None:
+        if self._is_started:
             exported = threading.Event()
             self._asked.append(exported)
             self._wake.set()
@@ -144,14 +145,13 @@ class ExportQueue:
         is exported here. What comes later waits for `finish_late`.
         """
         self._closing = True
-        thread = self._thread
         try:
             # A fork from C that runs none of Python's hooks, as uWSGI's, copies no thread either.
-            if thread is not None and thread.is_alive() and self._pid == os.getpid():
-                self._wait_for(thread)
-            else:
+            if self._pid != os.getpid() or self._at_work.acquire(blocking=False):
                 with unheard:
                     self._drain_at_exit()
+            else:
+                self._wait()
         finally:  # also where the handler of another signal raises, which nobody sends to wait
             with self._guard:
                 self._log.finish()
@@ -170,17 +170,20 @@ class ExportQueue:
                     self._meter.finish_late()
         self._give_up()
 
-    def _wait_for(self, thread: threading.Thread) -> None:
+    def _wait(self) -> None:
+        """Wait for the thread to end."""
         self._wake.set()
         before = -1
-        while thread.is_alive() and before != self._batches:
+        while before != self._batches:
             before = self._batches
-            thread.join(_PATIENCE_WITH_RETRIES)
-            if thread.is_alive() and before == self._batches:
+            if self._at_work.acquire(timeout=_PATIENCE_WITH_RETRIES):
+                return
+            if before == self._batches:
                 self._tell_unanswered()
                 if self._complaints:
                     self._shut_down()  # which ends its waiting for the next time
-            thread.join(_PATIENCE_AT_EXIT - _PATIENCE_WITH_RETRIES)
+            if self._at_work.acquire(timeout=_PATIENCE_AT_EXIT - _PATIENCE_WITH_RETRIES):
+                return
 
     def _tell_unanswered(self) -> None:
         # Now, not in the end: who has started the program may have less patience, and kill it.
@@ -205,42 +208,48 @@ class ExportQueue:
             tell("spans-dropped", f"the spans of {operations} were dropped in all", about="total")
 
     def _start(self) -> None:
-        # Who has the lock starts it already: another thread, or this one, if a signal handler asks.
-        if not self._lock.acquire(blocking=False):
+        # Another thread may do so at the same time: the second that starts finds the first at work.
+        if self._closing:
             return
+        self._is_started = True
         try:
-            if self._thread is None and not self._closing:
-                thread = threading.Thread(target=self._run, name="autoinstrument", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:  # the interpreter is shutting down: finish() will export
-                    return
-                self._thread = thread
-        finally:
-            self._lock.release()
+            background.start(self._run)
+        except BaseException as error:
+            self._is_started = False
+            if not isinstance(error, RuntimeError):  # a signal handler's
+                raise
+            # The interpreter is shutting down: finish() will export.
 
     def _run(self) -> None:
-        hold_signals()
+        if not self._at_work.acquire(blocking=False):
+            return
         token = context_api.attach(_suppressing())
         try:
             self._complaints = unheard.complaints  # of this thread
             with unheard:
-                while not self._closing:
-                    self._wake.wait(self._interval)
-                    self._wake.clear()
-                    clock.adjust()
-                    asked = len(self._asked)
-                    read_answers()
-                    self._drain()
-                    if self._meter is not None:
-                        with self._guard:
-                            self._meter.export() if asked else self._meter.export_when_due()
-                    for _ in range(asked):
-                        self._asked.popleft().set()
-                self._drain_at_exit()
+                self._work()
         finally:
             context_api.detach(token)
-            self._thread = None  # where an exit has ended it, the next operation starts another
+            self._at_work.release()
+            # Where an exit has ended it, the next operation starts another.
+            self._is_started = False
+
+    def _work(self) -> None:
+        """Export what is queued, at intervals, until the process ends."""
+        while not self._closing:
+            self._wake.wait(self._interval)
+            self._wake.clear()
+            clock.adjust()
+            asked = len(self._asked)
+            read_answers()
+            self._drain()
+            if self._meter is not None:
+                with self._guard:
+                    self._meter.export() if asked else self._meter.export_when_due()
+            for _ in range(asked):
+                self._asked.popleft().set()
+            background.hide()
+        self._drain_at_exit()
 
     def _drain(self) -> None:
         while self._waiting:

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import start_new_thread
-from functools import wraps
+from functools import partial, wraps
 
+from .background import start
 from .guard import Guard
 from .notices import tell
-from .signals import hold_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def listen(export: Callable[[], object]) -> None:
         _listening = _socket()
         _listening.bind(_address_of(os.getpid()))
         _listening.listen()
-        start_new_thread(_serve, (_listening, export))
+        start(partial(_serve, _listening, export))
 
 
 def forget() -> None:
@@ -92,7 +91,6 @@ def _ask(pid: int) -> None:
 
 
 def _serve(listening: Any, export: Callable[[], object]) -> None:
-    hold_signals()
     while True:
         asking, _ = listening.accept()
         with asking, _guard:

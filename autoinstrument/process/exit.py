@@ -21,11 +21,10 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from . import children, sudden_ends
+from . import background, children, sudden_ends
 from .guard import Guard
 from .last_moment import call_last
 from .notices import be_ready
-from .signals import hold_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +155,6 @@ def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> None:
 
     def run() -> None:
         if begun.acquire(blocking=False):
-            hold_signals()
             _run(steps)
             finished.set()
 
@@ -164,8 +162,7 @@ def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> None:
     while not finished.is_set() and monotonic() < deadline:
         try:
             if not begun.locked():
-                # Named as the export queue's: what exporters log there is told as a warning.
-                threading.Thread(target=run, name="autoinstrument", daemon=True).start()
+                background.start(run)
             finished.wait(deadline - monotonic())
         except RuntimeError:  # noqa: PERF203 - this is an end; the interpreter is shutting down
             break

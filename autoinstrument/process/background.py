@@ -1,0 +1,56 @@
+"""Threads of the agent's own, of which the application sees nothing.
+
+`threading` does not list them: a program may wait until it alone is listed, or join whatever else
+is. They are given no signal.
+
+`multiprocessing` imports this module, so it imports nothing that an interpreter has not loaded.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
+import _thread
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_here = _thread._local()  # noqa: SLF001 - what `threading.local` is
+
+
+def start(work: Callable[[], object]) -> None:
+    """Do `work` in a thread; raise RuntimeError where the interpreter is shutting down."""
+    _thread.start_new_thread(_do, (work,))
+
+
+def is_background() -> bool:
+    """Whether this thread is one of the agent's."""
+    return getattr(_here, "is_background", False)
+
+
+def hide() -> None:
+    """Take this thread off the list of `threading`, which it is on as soon as something logs."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading._active.pop(_thread.get_ident(), None)  # noqa: SLF001 - nothing else removes it
+
+
+def _do(work: Callable[[], object]) -> None:
+    _here.is_background = True
+    _hold_signals()
+    try:
+        work()
+    finally:
+        hide()
+
+
+def _hold_signals() -> None:
+    """Block every signal in this thread.
+
+    The system gives a process's signal to any thread that does not block it. An application that
+    blocks one in all of its threads waits for it with `sigwait`, and a call of its main thread is
+    interrupted only by a signal that this thread is given.
+    """
+    if hasattr(_signal, "pthread_sigmask"):
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
