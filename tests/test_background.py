@@ -5,7 +5,10 @@ Each test starts a program, since all of its threads are looked at.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from brokers import Kafka
@@ -30,6 +33,17 @@ for thread in threading.enumerate():
         thread.join()
 print(threading.active_count())
 """
+FORKING = f"""{HEAD}
+def fork():
+    if os.fork() == 0:
+        in_child()
+    else:
+        begun = time.monotonic()
+        print(os.waitstatus_to_exitcode(os.wait()[1]), time.monotonic() - begun < 10)
+thread = threading.Thread(target=fork)
+def in_child():
+    write(2)
+"""
 
 
 def test_a_program_may_join_all_other_threads(
@@ -40,3 +54,38 @@ def test_a_program_may_join_all_other_threads(
     done = run(JOINING, kafka.bootstrap, kafka.topic(), **settings)
     assert (done.stdout, done.code) == ("1\n", 0)
     assert done.stderr.count("INFO:autoinstrument:") == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+@pytest.mark.parametrize(
+    ("more", "count"),
+    [
+        ("", 2),
+        ("    threading.Thread(target=later).start()\ndef later(): time.sleep(0.5); write(3)", 5),
+    ],
+    ids=["when it returns", "when its own thread returns"],
+)
+def test_a_child_that_a_thread_has_forked_ends(
+    run: Runner, kafka: Kafka, more: str, count: int
+) -> None:
+    """It ends with its last thread, by no handler of `atexit`, and loses nothing."""
+    topic = kafka.topic()
+    program = f"{FORKING}{more}\nthread.start()\nthread.join()"
+    done = run(program, kafka.bootstrap, topic)
+    assert (done.stdout, done.stderr, done.code) == ("0 True\n", "", 0)
+    assert len(done.places) == len(kafka.records(topic)) == count
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_child_that_a_thread_has_forked_tells_what_it_loses(run: Runner, kafka: Kafka) -> None:
+    """What is unanswered when its last thread returns is lost, as at any other end."""
+    more = """
+    Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0}).produce("orders", b"v")
+thread.start()
+thread.join()
+"""
+    done = run(FORKING + more, kafka.bootstrap, kafka.topic())
+    assert (done.stdout, done.code) == ("0 True\n", 0)
+    assert "lost-at-exit" in done.stderr
+    errors = [each.attributes.get("error.type") for each in done.writes]
+    assert errors == [None, None, "lost_at_exit"]

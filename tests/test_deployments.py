@@ -40,11 +40,7 @@ pytestmark = [
 _ALL = os.environ.get("DEPLOYMENTS") == "all"
 _MAIN = "the main thread"
 _CONFLUENT = "confluent-kafka"
-_GOES_ON = (
-    r"(returns|sys|an exc|an exec|Key|a handler (of|that r)|Ctrl|a signal|a probe|wrong).* - "
-)
 _FAULTS = {
-    _GOES_ON + "os.fork in a thread": "the agent's thread keeps a child alive that has no other",
     "a signal that is blocked - (a thread|kafka-python)": "it ends in another thread",
     "__del__ that flushes": "lost_at_exit is said before the interpreter clears its modules",
     "a daemon thread that still writes": "what it writes during the end has no span",

@@ -16,6 +16,7 @@ from opentelemetry import context as context_api
 
 from autoinstrument.logs.lines import LogLines, wants_line
 from autoinstrument.process import background, clock
+from autoinstrument.process.exit import end_alone, is_alone, may_be_alone
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.limits import QUEUE
 from autoinstrument.process.notices import tell
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 # 0.5 ms, where the interpreter would take it away only after 5.
 _SLICE = 64
 _SHARE = 8  # or this part of what waits, since an application that never rests must be kept up with
+_LOOKS = 0.05  # seconds, where the end of the process is to be seen
 _PATIENCE_WITH_COUNTS = 1.0  # seconds
 # Seconds without a single batch accepted at exit, then no more is tried again, and all given up.
 _PATIENCE_WITH_RETRIES = 1.5  # an exporter's first is after one second
@@ -233,11 +235,14 @@ class ExportQueue:
             self._at_work.release()
             # Where an exit has ended it, the next operation starts another.
             self._is_started = False
+        if not self._closing:
+            end_alone()
 
     def _work(self) -> None:
         """Export what is queued, at intervals, until the process ends."""
-        while not self._closing:
-            self._wake.wait(self._interval)
+        interval = min(self._interval, _LOOKS) if may_be_alone() else self._interval
+        while not (self._closing or is_alone()):
+            self._wake.wait(interval)
             self._wake.clear()
             clock.adjust()
             asked = len(self._asked)
@@ -249,7 +254,8 @@ class ExportQueue:
             for _ in range(asked):
                 self._asked.popleft().set()
             background.hide()
-        self._drain_at_exit()
+        if self._closing:
+            self._drain_at_exit()
 
     def _drain(self) -> None:
         while self._waiting:

@@ -46,6 +46,7 @@ _keep_open: Callable[[], object] = bool
 # its own affair, and for our export, whose beginning takes imports.
 _PATIENCE_WITH_FLUSH = 1.0
 _PATIENCE_WITH_EXPORT = 2.0
+_MAIN_THREAD = threading._MainThread  # type: ignore[attr-defined] # noqa: SLF001 - of an interpreter
 
 
 def watch(
@@ -202,6 +203,25 @@ def _end_late(error: BaseException | None, *, tells: bool) -> None:
 def _shut_log() -> None:
     if _watching:
         logging.shutdown()
+
+
+def may_be_alone() -> bool:
+    """Whether this process may end without any end that is known here.
+
+    So does a child that a thread has forked: that is its main thread, and returns.
+    """
+    return not isinstance(threading.main_thread(), _MAIN_THREAD)
+
+
+def is_alone() -> bool:
+    """Whether the application has no thread left."""
+    return not threading.enumerate()
+
+
+def end_alone() -> None:
+    """End where no thread is left but the agent's, which keep the process alive until they end."""
+    if is_alone():
+        _end_at_once()
 
 
 def _last_error() -> BaseException | None:
