@@ -1,14 +1,18 @@
 """Threads of the agent's own: a program lives and ends as if there were none.
 
-Each test starts a program, since all of its threads are looked at.
+Where a test starts a program, all of its threads are looked at.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
-from typing import TYPE_CHECKING
+import signal
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from autoinstrument.process import background
 
 if TYPE_CHECKING:
     from brokers import Kafka
@@ -89,3 +93,21 @@ thread.join()
     assert "lost-at-exit" in done.stderr
     errors = [each.attributes.get("error.type") for each in done.writes]
     assert errors == [None, None, "lost_at_exit"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_thread_that_has_not_begun_takes_no_signal_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It inherits what is blocked where it is started, which is as before then."""
+    start, masks = _thread.start_new_thread, []
+
+    def noting(*args: Any) -> int:
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        return start(*args)
+
+    monkeypatch.setattr(_thread, "start_new_thread", noting)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    background.start(bool)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    assert masks[0] >= signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP} - {32, 33}

@@ -20,8 +20,21 @@ _here = _thread._local()  # noqa: SLF001 - what `threading.local` is
 
 
 def start(work: Callable[[], object]) -> None:
-    """Do `work` in a thread; raise RuntimeError where the interpreter is shutting down."""
-    _thread.start_new_thread(_do, (work,))
+    """Do `work` in a thread; raise RuntimeError where the interpreter is shutting down.
+
+    The system gives a process's signal to any thread that does not block it. An application that
+    blocks one in all of its threads waits for it with `sigwait`, and a call of its main thread is
+    interrupted only by a signal that this thread is given. A thread inherits what is blocked.
+    """
+    if not hasattr(_signal, "pthread_sigmask"):
+        _thread.start_new_thread(_do, (work,))
+        return
+    blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, [])
+    try:
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+        _thread.start_new_thread(_do, (work,))
+    finally:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
 
 
 def is_background() -> bool:
@@ -38,19 +51,7 @@ def hide() -> None:
 
 def _do(work: Callable[[], object]) -> None:
     _here.is_background = True
-    _hold_signals()
     try:
         work()
     finally:
         hide()
-
-
-def _hold_signals() -> None:
-    """Block every signal in this thread.
-
-    The system gives a process's signal to any thread that does not block it. An application that
-    blocks one in all of its threads waits for it with `sigwait`, and a call of its main thread is
-    interrupted only by a signal that this thread is given.
-    """
-    if hasattr(_signal, "pthread_sigmask"):
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
