@@ -41,7 +41,6 @@ _ALL = os.environ.get("DEPLOYMENTS") == "all"
 _MAIN = "the main thread"
 _CONFLUENT = "confluent-kafka"
 _FAULTS = {
-    "a signal that is blocked - (a thread|kafka-python)": "it ends in another thread",
     "__del__ that flushes": "lost_at_exit is said before the interpreter clears its modules",
     "a daemon thread that still writes": "what it writes during the end has no span",
 }

@@ -6,6 +6,7 @@ Each test starts a program, since it is its end that is looked at.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,3 +58,74 @@ for _ in range(20):
 print(len(took), max(took) < 2)
 """
     assert run(program, kafka.bootstrap, kafka.topic()).stdout == "20 True\n"
+
+
+BLOCKED = f"""{HEAD}import threading, time
+ready = threading.Event()
+def block(then=lambda: None):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    ready.set()
+    then()
+"""
+KILLS = {
+    "another thread takes it": (
+        """
+def kill():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(20)
+write(5)
+block_in = threading.Thread(target=block, args=(kill,), daemon=True)
+block_in.start()
+block_in.join()
+""",
+        -15,
+    ),
+    "another thread, which blocks it": (
+        """
+blocking = threading.Thread(target=block, args=(lambda: time.sleep(2),), daemon=True)
+blocking.start()
+ready.wait()
+producer = Producer({"bootstrap.servers": sys.argv[1]})
+producer.produce(sys.argv[2], b"v")
+signal.pthread_kill(blocking.ident, signal.SIGTERM)
+producer.flush()
+write(4)
+""",
+        0,
+    ),
+    "another thread, which does not block it": (
+        """
+other = threading.Thread(target=time.sleep, args=(20,), daemon=True)
+other.start()
+write(5)
+block()
+signal.pthread_kill(other.ident, signal.SIGTERM)
+time.sleep(20)
+""",
+        -15,
+    ),
+    "all threads block it": (
+        """
+block()
+producer = Producer({"bootstrap.servers": sys.argv[1]})
+producer.produce(sys.argv[2], b"v")
+os.kill(os.getpid(), signal.SIGTERM)
+producer.flush()
+write(4)
+""",
+        0,
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the masks of threads are Linux's to tell")
+@pytest.mark.parametrize("name", KILLS)
+def test_a_signal_ends_the_process_where_one_of_its_threads_lets_it(
+    run: Runner, kafka: Kafka, name: str
+) -> None:
+    """Five messages are written, and none is lost, nor taken for lost where the program goes on."""
+    program, code = KILLS[name]
+    topic = kafka.topic()
+    done = run(BLOCKED + program, kafka.bootstrap, topic)
+    assert (done.stderr, done.code) == ("", code)
+    assert len(done.places) == len(done.writes) == len(kafka.records(topic)) == 5

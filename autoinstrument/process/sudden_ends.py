@@ -11,12 +11,16 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
 import os
 import sys
+import threading
+from contextlib import suppress
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_TASKS = "/proc/self/task"
 # Signals whose default action leaves the process running, or only stops it.
 _HARMLESS = {
     getattr(_signal, f"SIG{name}", 0)
@@ -33,7 +37,7 @@ def watch(end: Callable[[], object], go_on: Callable[[], object]) -> None:
         (os, "execve", _can_be_executed),
         (os, "kill", _kills),
         (os, "killpg", _kills_group),
-        (_signal, "raise_signal", _ends),
+        (_signal, "raise_signal", _ends_here),
         (_signal, "pthread_kill", _kills_thread),
     ):
         original = getattr(module, name, None)
@@ -82,23 +86,51 @@ def _can_be_executed(path: Any, *_: Any, **__: Any) -> bool:
 
 
 def _kills(pid: int, signal: int) -> bool:
-    return (pid in {0, -1, os.getpid()} or pid == -_group()) and _ends(signal)
+    return (pid in {0, -1, os.getpid()} or pid == -_group()) and _ends_somewhere(signal)
 
 
 def _kills_group(pgid: int, signal: int) -> bool:
-    return pgid in {0, _group()} and _ends(signal)
+    return pgid in {0, _group()} and _ends_somewhere(signal)
 
 
-def _kills_thread(_: int, signal: int) -> bool:
-    return _ends(signal)
+def _kills_thread(thread: int, signal: int) -> bool:
+    native = [each.native_id for each in threading.enumerate() if each.ident == thread]
+    if thread == threading.get_ident() or not native:
+        return _ends_here(signal)
+    return _is_fatal(signal) and not _blocks(native[0], signal)
 
 
-def _ends(signalnum: int) -> bool:
-    """Whether a signal to this process ends it: by default, and not blocked."""
-    if signalnum in _HARMLESS or _signal.getsignal(signalnum) != _signal.SIG_DFL:
-        return False
+def _ends_somewhere(signal: int) -> bool:
+    """Whether a signal to this process ends it: in any thread that does not block it."""
+    return _ends_here(signal) or (
+        _is_fatal(signal) and not all(_blocks(each, signal) for each in _threads())
+    )
+
+
+def _ends_here(signalnum: int) -> bool:
+    """Whether a signal to this thread ends the process."""
     mask = getattr(_signal, "pthread_sigmask", None)
-    return mask is None or signalnum not in mask(_signal.SIG_BLOCK, [])
+    is_blocked = mask is not None and signalnum in mask(_signal.SIG_BLOCK, [])
+    return _is_fatal(signalnum) and not is_blocked
+
+
+def _is_fatal(signalnum: int) -> bool:
+    return signalnum not in _HARMLESS and _signal.getsignal(signalnum) == _signal.SIG_DFL
+
+
+def _threads() -> list[str]:
+    """Return the system's ids of all threads, the clients' own included; none but on Linux."""
+    with suppress(OSError):
+        return os.listdir(_TASKS)  # noqa: PTH208 - names are what is wanted
+    return []
+
+
+def _blocks(thread: int | str | None, signalnum: int) -> bool:
+    with suppress(OSError):  # it has ended, or this is no Linux
+        status = Path(_TASKS, str(thread), "status").read_bytes()
+        mask = int(status.partition(b"SigBlk:")[2].split()[0], 16)
+        return bool(mask >> (signalnum - 1) & 1)
+    return True
 
 
 def _group() -> int:

@@ -58,6 +58,7 @@ except OSError as error:
 write(2)
 """,
     "a signal that is blocked": """
+time.sleep(0.5)  # kafka-python's thread, which blocks nothing, may not have ended yet
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 os.kill(os.getpid(), signal.SIGTERM)
 write(2)
