@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are asked on Linux alone")
 
 HEAD = """
-import multiprocessing, sys, time, warnings
+import multiprocessing, os, sys, time, warnings
 from concurrent.futures import ProcessPoolExecutor
 warnings.simplefilter("ignore", DeprecationWarning)
 context = multiprocessing.get_context(sys.argv[3])
@@ -33,9 +33,17 @@ def write_and_tell(count, written):
     write(count)
     written.set()
     time.sleep(30)
-def begin(daemon):
+def write_and_fail(count, written):
+    write(count)
+    open("empty", "w").close()
+    os.chmod("empty", 0o755)
+    try:
+        os.execv("./empty", ["empty"])
+    except OSError:
+        write_and_tell(count, written)
+def begin(daemon, work=write_and_tell):
     written = context.Event()
-    child = context.Process(target=write_and_tell, args=(5, written), daemon=daemon)
+    child = context.Process(target=work, args=(5, written), daemon=daemon)
     child.start()
     assert written.wait(30)
     return child
@@ -61,6 +69,12 @@ ENDS = {
     "kill": """
     child = begin(daemon=False)
     child.kill()
+    child.join()
+    print(child.exitcode)
+""",
+    "a child that goes on after a failed exec": """
+    child = begin(daemon=False, work=write_and_fail)
+    child.terminate()
     child.join()
     print(child.exitcode)
 """,

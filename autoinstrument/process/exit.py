@@ -67,6 +67,7 @@ def watch(
     atexit.unregister(logging.shutdown)  # which `end` does: its warnings have a log to go to
     sudden_ends.watch(_end_at_once, _begin_again)
     if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=children.forget)
         os.register_at_fork(after_in_child=_begin_again)
 
 
@@ -253,5 +254,4 @@ def _begin_again() -> None:
     _late_finishers.clear()
     _flushers.clear()
     _exporting.clear()
-    children.forget()
     _forget_open()
