@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NoReturn
 
@@ -106,6 +108,27 @@ def test_all_that_share_a_file_go_on_when_one_rotates_it(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_processes_that_share_a_file_leave_no_empty_lines(tmp_path: Path) -> None:
+    """None sees half a line that another is just writing, and ends that.
+
+    The test starts processes, since it is them whom a lock keeps apart.
+    """
+    path = tmp_path / "recording.jsonl"
+    program = """
+import sys
+from autoinstrument.export.recording import Recording
+recording = Recording(sys.argv[1], 10**9)
+for _ in range(150):
+    recording.append(b'{"resource' + b" " * 300_000 + b"}\\n")
+"""
+    command = [sys.executable, "-c", program, str(path)]
+    writing = [subprocess.Popen(command) for _ in range(3)]
+    assert [each.wait(60) for each in writing] == [0, 0, 0]
+    lengths = [len(line) for line in path.read_bytes().splitlines()]
+    assert lengths == [300_011] * 450
+
+
 def test_what_is_no_file_is_no_recording(tmp_path: Path) -> None:
     """Nobody would read a pipe's other end: it is not waited for."""
     os.mkfifo(tmp_path / "pipe.jsonl")

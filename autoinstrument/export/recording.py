@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+import sys
 import time
 from contextlib import suppress
 from io import FileIO
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoinstrument.process.notices import tell
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,11 +129,19 @@ class Recording:
 
 
 def _write(file: FileIO, line: bytes) -> None:
+    _lock(file)
     # Where a process was killed in the midst of writing, or the disk was full, half a line is left.
     file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
     rest = line if file.read(1) in (b"", b"\n") else b"\n" + line
     while rest:  # a disk that fills up takes a part, and refuses only the rest
         rest = rest[file.write(rest) :]
+
+
+def _lock(file: FileIO) -> None:
+    """Let no other process write until `file` is closed: half of what it writes could be seen."""
+    if sys.platform != "win32":
+        with suppress(OSError):  # a network's file system may have no locks
+            fcntl.lockf(file, fcntl.LOCK_EX)
 
 
 def _absolute(path: Path) -> Path:
