@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +44,6 @@ _FAULTS = {
     "a daemon thread that still writes": "what it writes during the end has no span",
 }
 """By how a row's name begins: what is wrong today."""
-if sys.version_info >= (3, 12):
-    _WARNED = r".* - os\.fork after writes|a fork of a fork|a child that executes another program"
-    _FAULTS[_WARNED] = "the agent's thread is what os.fork() warns of"
 _SMOKE = {
     "os._exit - the main thread",
     "kill - Process, forkserver",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _WAIT = 60  # seconds for a program; the slowest takes three
 _RUN = "autoinstrument run -- "
+# From Python 3.12, os.fork() warns of the agent's thread, as of any other: see the limits.
+_WARNED = re.compile(r".*DeprecationWarning: This process .* is multi-threaded.*\n(?:  .*\n)?")
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def _seen(row: Row, outcome: _Outcome) -> tuple[object, ...]:
     What differs each time is masked: addresses and pids, in a server's log each number.
     """
     differs = r"0x[0-9a-f]+|" + (r"\d+" if row.is_server else r"(?<=pid=)\d+|(?<=child )\d+")
-    outputs = [re.sub(differs, "N", each) for each in (outcome.stdout, outcome.stderr)]
+    stderr = _WARNED.sub("", outcome.stderr)
+    outputs = [re.sub(differs, "N", each) for each in (outcome.stdout, stderr)]
     return *(sorted(each.splitlines()) for each in outputs), outcome.code
 
 
