@@ -16,8 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_here = _thread._local()  # noqa: SLF001 - what `threading.local` is
-
 
 def start(work: Callable[[], object]) -> None:
     """Do `work` in a thread; raise RuntimeError where the interpreter is shutting down.
@@ -37,11 +35,6 @@ def start(work: Callable[[], object]) -> None:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
 
 
-def is_background() -> bool:
-    """Whether this thread is one of the agent's."""
-    return getattr(_here, "is_background", False)
-
-
 def hide() -> None:
     """Take this thread off the list of `threading`, which it is on as soon as something logs."""
     threading = sys.modules.get("threading")
@@ -50,7 +43,6 @@ def hide() -> None:
 
 
 def _do(work: Callable[[], object]) -> None:
-    _here.is_background = True
     try:
         work()
     finally:
