@@ -41,7 +41,6 @@ _MAIN = "the main thread"
 _CONFLUENT = "confluent-kafka"
 _FAULTS = {
     "__del__ that flushes": "lost_at_exit is said before the interpreter clears its modules",
-    "a daemon thread that still writes": "what it writes during the end has no span",
 }
 """By how a row's name begins: what is wrong today."""
 _SMOKE = {
