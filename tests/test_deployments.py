@@ -8,7 +8,6 @@ signal, the same messages in the log, and one span for each of these. The rows a
 from __future__ import annotations
 
 import os
-import re
 import signal
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -39,10 +38,6 @@ pytestmark = [
 _ALL = os.environ.get("DEPLOYMENTS") == "all"
 _MAIN = "the main thread"
 _CONFLUENT = "confluent-kafka"
-_FAULTS = {
-    "__del__ that flushes": "lost_at_exit is said before the interpreter clears its modules",
-}
-"""By how a row's name begins: what is wrong today."""
 _SMOKE = {
     "os._exit - the main thread",
     "kill - Process, forkserver",
@@ -97,9 +92,7 @@ def _parameters(rows: list[tuple[str, Row]]) -> list[Any]:
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
-    faults = [words for beginning, words in _FAULTS.items() if re.match(beginning, name)]
-    smoke = [pytest.mark.smoke] if name in _SMOKE else []
-    return [*smoke, *(pytest.mark.xfail(strict=True, reason=fault) for fault in faults)]
+    return [pytest.mark.smoke] if name in _SMOKE else []
 
 
 @pytest.mark.parametrize("row", _parameters([*_ends(), *_lives(), *_starts()]))
