@@ -556,6 +556,51 @@ def test_what_a_signal_handler_raises_is_the_applications(handler: Any) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def _fail(guard: _guard.Guard) -> None:
+    with guard:
+        raise KeyError
+
+
+class _Begins:
+    """Begins a thread that begins before the call is over, as some do, and is then interrupted."""
+
+    def __init__(self, number: int) -> None:
+        self.limbo = {self}
+        self.number = number
+
+    def start(self) -> None:
+        try:
+            self.limbo.clear()
+            signal.raise_signal(self.number)
+        except BaseException:  # as `threading.Thread.start` has it
+            self.limbo.remove(self)
+            raise
+
+
+@pytest.mark.usefixtures("contained")
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [(_limit, TimeoutError), (signal.default_int_handler, KeyboardInterrupt)],
+)
+def test_what_a_signal_handler_raises_is_no_other_error(
+    handler: Any, expected: type[BaseException]
+) -> None:
+    """The limit comes out, where what it has broken off fails for another reason then."""
+    guard = _guard.Guard("a part", most=1)
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(expected), guard:
+            _Begins(signal.SIGTERM).start()
+        assert not guard.is_off
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except expected:  # the application knows of this one
+            _fail(guard)
+        assert guard.is_off
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_an_interrupt_in_an_adapter_is_the_users(folder: Path, adapter: Adapter) -> None:
     """Ctrl-C comes out of the import, which is then as if it had not been tried."""
     _write(folder / "victim.py", "")

@@ -15,6 +15,7 @@ _module = type.__dict__["__module__"].__get__
 _qualified = type.__dict__["__qualname__"].__get__
 _mro = type.__dict__["__mro__"].__get__
 _traceback = BaseException.__dict__["__traceback__"].__get__
+_context = BaseException.__dict__["__context__"].__get__
 _args = BaseException.__dict__["args"].__get__
 
 
@@ -45,6 +46,12 @@ def arguments_of(error: BaseException) -> tuple[object, ...]:
 def traceback_of(error: BaseException) -> TracebackType | None:
     """Return the traceback of an exception."""
     found: TracebackType | None = _traceback(error)
+    return found
+
+
+def context_of(error: BaseException) -> BaseException | None:
+    """Return the exception that was being handled when this one was raised."""
+    found: BaseException | None = _context(error)
     return found
 
 

@@ -12,7 +12,7 @@ from .notices import tell
 
 TYPE_CHECKING = False  # `typing` takes 2 ms, in each process that imports `logging`
 if TYPE_CHECKING:
-    from types import CodeType, TracebackType
+    from types import CodeType, FrameType, TracebackType
     from typing import Any, Protocol
 
     class Abandoned(Protocol):
@@ -58,7 +58,7 @@ class Guard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        if not isinstance(error, Exception) or reraise or is_interruption(error):
+        if not isinstance(error, Exception) or reraise:
             return False
         self.caught(error)
         return True
@@ -66,11 +66,15 @@ class Guard:
     def caught(self, error: Exception, *abandoned: Abandoned) -> None:
         """Contain `error`: what `with` does, where its 0.2 us are too much.
 
-        What it has happened to is `abandoned`, whoever the error belongs to.
+        What it has happened to is `abandoned`, whoever the error belongs to. Raises what a signal
+        handler has raised.
         """
         for each in abandoned:
             _abandon(each)
-        if reraise or is_interruption(error):
+        raised = interruption(error)
+        if raised is not None:
+            raise raised
+        if reraise:
             raise error
         last = self._failures
         last.append(monotonic())
@@ -145,19 +149,42 @@ def _abandon(operation: Abandoned) -> None:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether a signal handler raised `error`, as one does that enforces a time limit.
+    """Whether a signal handler raised `error`, or what has led to it."""
+    return interruption(error) is not None
 
-    Such a handler may run at any line of ours. The error is then for the application to catch.
+
+def interruption(error: BaseException) -> BaseException | None:
+    """Return what a signal handler raised, as one does that enforces a time limit; None if none.
+
+    Such a handler may run at any line of ours. What it raises is for the application to catch. That
+    is not always `error` itself: interrupted while it cleans up, other code may fail for another
+    reason, as `Thread.start` does, by a KeyError. An exception that the application was handling
+    when it called is no reason, and has not come through any frame of this call.
     """
-    from .foreign import traceback_of  # noqa: PLC0415 - not in each process that logs
+    from .foreign import classes_of, context_of  # noqa: PLC0415 - not in each process that logs
 
     handlers = [_code_of(_signal.getsignal(number)) for number in range(1, _signal.NSIG)]
-    traceback = traceback_of(error)
+    frames = passed = _frames_of(error)
+    cause: BaseException | None = error
+    while cause is not None:
+        is_raised = any(frame.f_code is code for frame in frames for code in handlers)
+        if is_raised or KeyboardInterrupt in classes_of(cause):  # whose own handler is C
+            return cause
+        cause = context_of(cause)
+        frames = set() if cause is None else _frames_of(cause)
+        if passed.isdisjoint(frames):
+            return None
+    return None
+
+
+def _frames_of(error: BaseException) -> set[FrameType]:
+    from .foreign import traceback_of  # noqa: PLC0415 - not in each process that logs
+
+    frames, traceback = set(), traceback_of(error)
     while traceback is not None:
-        if any(traceback.tb_frame.f_code is code for code in handlers):
-            return True
+        frames.add(traceback.tb_frame)
         traceback = traceback.tb_next
-    return False
+    return frames
 
 
 def _code_of(handler: Any) -> CodeType | None:
