@@ -171,14 +171,12 @@ class Metrics:
         Never waits: who holds the lock may be waiting for the interpreter's, or may be what this
         very thread was called out of, by the collector or by a signal.
         """
-        if not self._lock.acquire(blocking=False):
+        if self._lock.locked():
             return False
-        try:
+        with self._lock:  # no handler of a signal comes between taking it and giving it back
             series = self._series(operation)
             if series is not None:
                 series.add(operation.elapsed)
-        finally:
-            self._lock.release()
         return True
 
     def series_of(self, operation: Operation) -> Durations | None:
