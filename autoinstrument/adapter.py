@@ -111,7 +111,7 @@ from autoinstrument.metrics.kinds import Gauges, Kind
 from autoinstrument.metrics.statistics import Statistics
 from autoinstrument.process import foreign
 from autoinstrument.process.exit import begin_exit, exit_has_begun
-from autoinstrument.process.guard import is_interruption
+from autoinstrument.process.guard import interruption, is_interruption
 from autoinstrument.process.settings import settings
 from autoinstrument.tracing.batch import Batch
 from autoinstrument.tracing.client import Client, Unsupported
@@ -142,6 +142,7 @@ from autoinstrument.tracing.errors import (
 )
 from autoinstrument.tracing.guard import TracingGuard as Guard
 from autoinstrument.tracing.headers import PROPAGATED, Headers
+from autoinstrument.tracing.operation import NO_CONTEXT
 from autoinstrument.tracing.producer import (
     OpenWrite,
     TracedProducer,
@@ -168,6 +169,7 @@ __all__ = [
     "INVALID_ARGUMENT",
     "INVALID_STATE",
     "MESSAGE_TOO_LARGE",
+    "NO_CONTEXT",
     "NO_OFFSET",
     "OTHER",
     "PROPAGATED",
@@ -205,6 +207,7 @@ __all__ = [
     "flush_span",
     "foreign",
     "foreign_failure",
+    "interruption",
     "is_interruption",
     "open_write",
     "protocol_error",

@@ -61,6 +61,7 @@ class ApplicationPipeline:
 
     def close(self, operation: Operation) -> None:
         """Hand over the finished spans at once: the application may flush at any time."""
+        operation.taken = True
         tracer = self._tracer
         if tracer.resource is not self._resource:  # the SDK replaces it in a forked child
             self._resource = tracer.resource
@@ -109,6 +110,7 @@ class ApiPipeline:
 
     def close(self, operation: Operation) -> None:
         """End the spans, WriteKafka first."""
+        operation.taken = True
         live, live_root, started = operation.live
         operation.live = None  # which is the application's, and not to be freed by our thread
         live.set_attributes(operation.extra or {})

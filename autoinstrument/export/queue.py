@@ -103,6 +103,7 @@ class ExportQueue:
         if not (self._is_wanted(operation) or wants_line(operation)):
             if not self._is_started:  # what exports the counts, and follows the clock
                 self._start()
+            operation.taken = True
             if self._meter is None or self._meter.count_at_once(operation):
                 return
         waiting, weight = len(self._waiting), operation.weight
@@ -113,6 +114,7 @@ class ExportQueue:
             return
         if weight:
             self._weight += weight
+        operation.taken = True
         self._waiting.append(operation)
         if waiting == self._many:
             self._wake.set()
@@ -317,6 +319,7 @@ class ExportQueue:
                 self._count([given_up])
 
     def _drop(self, operation: Operation) -> None:
+        operation.taken = True
         self.dropped += self._is_wanted(operation)
         if self._meter is not None:
             self._meter.count([operation])

@@ -75,6 +75,7 @@ class Operation:
         "recording",
         "root",
         "started",
+        "taken",
         "ticks",
     )
     attributes: Attributes
@@ -96,6 +97,12 @@ class Operation:
     root: CallSite | None
     """The line that a root span around it is named for; None without a root span."""
     started: int
+    taken: bool
+    """Set once it is on its way to be a span, so that to emit it again would make two.
+
+    Who takes it sets this right before the one call of C that does so: the interpreter runs
+    signal handlers after calls only, and so none can come between the two.
+    """
     ticks: int
     """When it began, by `perf_counter_ns`; `started` is the same in Unix time."""
 

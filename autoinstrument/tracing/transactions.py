@@ -15,6 +15,7 @@ class Answered(Protocol):
 
     error_type: str | None
     outcome: str | None
+    taken: bool
 
     def abort(self, *, at_the_end: bool = False) -> None:
         """Turn the answer into a failure."""
@@ -35,6 +36,7 @@ class Transaction:
     def resolve(self, write: Answered) -> bool:
         """Apply the outcome to `write`, just answered; False if it must wait for the outcome."""
         if self._resolve is None and len(self._held) < _MOST_HELD:
+            write.taken = True
             self._held.append(write)
             return False
         (self._resolve or _undecided)(write)

@@ -242,6 +242,14 @@ class Write(Operation):
         words = "the program ended before the broker had answered"
         self._settle(None, error_type=errors.LOST_AT_EXIT, description=words)
 
+    def reopen(self) -> None:
+        """Await the answer again, if a signal's handler broke off the closing of the write."""
+        if not getattr(self, "taken", False):
+            self.producer.open.add(self)
+        elif self.unit is not None:
+            self.unit.answered(self)
+            self.unit = None
+
     def abandon(self) -> None:
         """Leave the write without a span: the agent has failed, or another has the message."""
         self.producer.open.discard(self)

@@ -1,20 +1,17 @@
 """Answers of which the application wants no report: C notes them, and they are read after the call.
 
 The client calls a delivery callback once for each message, from within `flush` and `poll`. If that
-is Python, the handler of a signal runs in it, and the client keeps what it raises until its queue
-is empty: Ctrl+C comes seconds late, or never while another thread writes. A callback that is C all
-the way leaves signals to the client, which looks for them between its own steps.
+is Python, a signal's handler may run in it, even before its first line. The client keeps what the
+handler raises until its queue is empty: Ctrl+C comes seconds late, or never while another thread
+writes. A callback that is C all the way leaves signals to the client, which looks for them between
+its own steps.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import suppress
-from itertools import repeat, starmap
-from time import sleep
+from time import perf_counter_ns, sleep
 from typing import TYPE_CHECKING, Any, Protocol
-
-from autoinstrument.adapter import is_interruption
 
 from .classes import TRACED
 
@@ -25,20 +22,14 @@ if TYPE_CHECKING:
 class Unreported(Protocol):
     """A write of which the application wants no report."""
 
-    def read(self, error: Any, message: Any) -> None:
-        """Close it with what the client has called back with."""
+    def read(self, error: Any, message: Any, come_now: bool) -> None:  # noqa: FBT001 - for speed
+        """Close it with what the client has called back with, just now or some time ago."""
 
-    def unreadable(self, pending: BaseException) -> None:
-        """Close it where that is not known, since `pending` kept the client from calling."""
-
-    def caught(self, error: Exception) -> None:
-        """Contain a failure of the agent at it."""
-
-    def reopen(self) -> None:
-        """Await its answer again, as a signal's handler has broken off the reading."""
+    def unreadable(self, raised: BaseException) -> None:
+        """Close it where `raised` has kept the client from calling back."""
 
 
-class _Answer(Exception):  # noqa: N818 - no error, but what C lets keep its arguments
+class _Noted(Exception):  # noqa: N818 - no error, but what C lets keep its arguments
     """What the client has called back with: `args` are the error and the message."""
 
     __slots__ = ()
@@ -46,84 +37,70 @@ class _Answer(Exception):  # noqa: N818 - no error, but what C lets keep its arg
     __call__ = BaseException.__init__
 
 
-unread: defaultdict[Unreported, _Answer] = defaultdict(_Answer)
+unread: defaultdict[Unreported, _Noted] = defaultdict(_Noted)
+"""What is noted, the oldest first."""
 MOST_UNREAD = 1000
-"""More are read while the call that answers is still under way: each has a copy of its message."""
+"""More are read while the call that answers is under way: each has a copy of its message."""
 _SLICE = 256
 """The interpreter's lock is given up after so many, as the client does after each."""
 
-noted = property(unread.__getitem__)
-"""The `__call__` of such a write: to call that makes it an answer, and calls the answer.
+_AT_ONCE = 200_000  # ns: what a call brings that took no longer has come now
 
-Neither takes any Python.
+noting = property(unread.__getitem__)
+"""The `__call__` of such a write, which notes the answer.
+
+Neither to find it nor to call it takes any Python.
 """
 
 
 def serve(call: Callable[..., Any], client: Any, args: Any, kwargs: Any) -> Any:
-    """Call what may answer writes, and settle them."""
+    """Make a call that may answer writes, and settle them."""
     try:
         result = call(client, *args, **kwargs)
     except BaseException as error:
-        raised = pending(error)
-        traced = getattr(client, TRACED, None)
-        if traced is not None:
-            traced.note_fatal(raised or error)
-        if raised is not None:
-            _settle_unread(raised)
-        if len(unread) <= MOST_UNREAD:  # else nothing is to hold a time limit up any longer
-            read_answers()
-        if raised is None:
-            raise
-        raise raised from None
+        raise_original(client, error)
+        raise
     if unread:
         read_answers()
     return result
 
 
-def read_answers() -> None:
-    """Settle all writes that are answered, the oldest first."""
-    newest_first: list[tuple[Unreported, _Answer]] = []
-    try:
-        with suppress(KeyError):  # another thread has read some
-            # One step of C, so that no signal's handler makes one disappear.
-            newest_first.extend(starmap(unread.popitem, repeat((), len(unread))))
-        while newest_first:
-            if len(newest_first) % _SLICE == 0:
-                sleep(0)
-            write, answer = newest_first[-1]
-            try:
-                if answer.args:
-                    error, message = answer.args
-                    write.read(error, message)
-                else:
-                    write.unreadable(answer)
-            except BaseException as own:  # noqa: BLE001 - raised again, unless it is the agent's own
-                _break_off(write, own)
-            del newest_first[-1]
-    finally:
-        unread.update(newest_first)
+def read_answers(since: int = 0) -> None:
+    """Settle the writes whose answers are noted; what is broken off is read again.
+
+    `since` is when the call began that they came in, by `perf_counter_ns`, where that is known.
+    """
+    come_now = perf_counter_ns() - since < _AT_ONCE
+    for count, (write, noted) in enumerate(list(unread.items()), 1):
+        if noted.args:  # else the client is just calling, or could not
+            error, message = noted.args
+            write.read(error, message, come_now)
+            unread.pop(write, None)  # another thread may have read it as well
+        if count % _SLICE == 0:
+            sleep(0)
 
 
-def _break_off(write: Unreported, error: BaseException) -> None:
-    if isinstance(error, Exception) and not is_interruption(error):
-        write.caught(error)
-    else:
-        write.reopen()
-        raise error
+def raise_original(client: Any, error: BaseException) -> None:
+    """Settle what a call that has failed leaves noted, and raise what `error` hides, if it does."""
+    raised = original(error)
+    traced = getattr(client, TRACED, None)
+    if traced is not None:
+        traced.note_fatal(raised)
+    for write, noted in list(unread.items()):
+        if not noted.args:
+            write.unreadable(raised)
+            unread.pop(write, None)
+    if len(unread) <= MOST_UNREAD:  # else nothing is to hold a time limit up any longer
+        read_answers()
+    if raised is not error:
+        raise raised from None
 
 
-def pending(error: BaseException) -> BaseException | None:
-    """Return the exception that was raised when C was called, for which Python raises `error`.
+def original(error: BaseException) -> BaseException:
+    """Return the exception that was pending when C was called, for which Python raises `error`.
 
     A client that has one goes on calling back, and whatever it calls then fails.
     """
-    found: BaseException = error
-    while isinstance(found, SystemError) and found.__cause__ is not None:
-        found = found.__cause__
-    return None if found is error else found
-
-
-def _settle_unread(raised: BaseException) -> None:
-    for write, answer in list(unread.items()):
-        if not answer.args and unread.pop(write, None) is not None:
-            write.unreadable(raised)
+    while isinstance(error, SystemError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -9,10 +9,10 @@ import sys
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import Transaction, deciding, flush_span, open_write
+from autoinstrument.adapter import NO_CONTEXT, Transaction, deciding, flush_span, open_write
 
 from . import classes
-from .answers import MOST_UNREAD, read_answers, serve, unread
+from .answers import MOST_UNREAD, raise_original, read_answers, serve, unread
 from .batches import batches
 from .classes import TRACED, initialize, trace
 from .errors import failure, is_too_large
@@ -20,7 +20,6 @@ from .interrupts import is_interrupt
 from .statistics import watch_statistics
 from .transactions import transactions
 from .writes import (
-    NO_CONTEXT,
     ConfluentProducer,
     ConfluentWrite,
     UnreportedWrite,
@@ -151,13 +150,20 @@ def _produce_untraced(
 
 def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
     traced = traced_producer(self)
-    if traced is None:
-        return serve(_original.poll, self, args, kwargs)
-    traced.serves()
+    if traced is not None:
+        traced.serves()
     try:
-        return serve(_original.poll, self, args, kwargs)
+        result = _original.poll(self, *args, **kwargs)
+        if unread:
+            read_answers(0 if traced is None else traced.served + traced.unserved)
+    except BaseException as error:
+        raise_original(self, error)
+        raise
+    else:
+        return result
     finally:
-        traced.served = perf_counter_ns()
+        if traced is not None:
+            traced.served = perf_counter_ns()
 
 
 def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:

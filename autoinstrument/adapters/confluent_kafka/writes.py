@@ -5,11 +5,19 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, cast
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import attach, detach, get_current
 
-from autoinstrument.adapter import Client, Guard, TracedProducer, Write, is_interruption, open_write
+from autoinstrument.adapter import (
+    NO_CONTEXT,
+    Client,
+    Guard,
+    TracedProducer,
+    Write,
+    interruption,
+    open_write,
+)
 
-from .answers import noted, pending, read_answers
+from .answers import noting, original, read_answers
 from .classes import TRACED
 from .errors import error_type, failure, is_fatal, is_kafka_exception
 
@@ -26,9 +34,6 @@ OPENED = "autoinstrument"
 
 _SECOND = 1e9  # ns
 _LATE = 200_000  # ns: no broker answers sooner; a program that polls as it writes never comes here
-
-NO_CONTEXT = Context()
-"""In the place of the context of a write's call, where no callback is to run in that."""
 
 CLIENT = Client("confluent-kafka", "confluent_kafka", oldest=(2, 3))
 guard = Guard("the tracing of confluent-kafka's producer")
@@ -127,16 +132,11 @@ class ConfluentWrite(Write):
 
     def __call__(self, error: Any, message: Any) -> None:
         """Record the answer, then call the application in the context of its own call."""
-        callback, outer, raised = self.callback, self.outer, None
+        callback, outer = self.callback, self.outer
         try:
             self.answered(error, message)
-        except Exception as own:  # noqa: BLE001 - the agent's own
-            raised = pending(own)
-            if raised is None:
-                guard.caught(own, self)
-            else:
-                self.reopen()
-                self.answered(error, message)
+        except BaseException as own:  # noqa: BLE001 - raised again, unless it is the agent's own
+            self.broken_off(own, error, message)
         finally:  # the application's report comes also where a signal interrupts the above
             self.callback = None
             if callback is not None:
@@ -148,8 +148,6 @@ class ConfluentWrite(Write):
                         callback(error, message)
                     finally:
                         detach(token)
-        if raised is not None:
-            raise raised
 
     def answered(self, error: Any, message: Any, elapsed: int | None = None) -> None:
         """Close the write with a delivery report, which took `elapsed` ns if not until now."""
@@ -162,9 +160,18 @@ class ConfluentWrite(Write):
             known = partition if partition is not None and partition >= 0 else None
             self.failed(error_type(error), error.str(), known, sent=True, elapsed=elapsed)
 
-    def reopen(self) -> None:
-        """Await the answer again, as the reading of it was broken off."""
-        self.producer.open.add(self)
+    def broken_off(
+        self, own: BaseException, error: Any, message: Any, elapsed: int | None = None
+    ) -> None:
+        """Close the write all the same, and raise what is not the agent's own failure."""
+        pending = original(own)
+        raised = _from_outside(own) if pending is own else pending
+        if raised is None:
+            guard.caught(own, self)  # type: ignore[arg-type] # all others are from outside
+            return
+        self.reopen()
+        self.answered(error, message, elapsed)
+        raise raised
 
     def leave_behind(self) -> None:
         """Have another take the place of this one, which keeps nothing.
@@ -185,7 +192,7 @@ class ConfluentWrite(Write):
         Except where a signal handler has raised: C is not interrupted, and the client has taken it.
         """
         with guard.abandoning(self):
-            if not is_interruption(exception):
+            if interruption(exception) is None:
                 self.failed(*failure(exception))
 
     def given_up(self, own: BaseException) -> None:
@@ -193,11 +200,12 @@ class ConfluentWrite(Write):
 
         Raises what a signal's handler has raised.
         """
-        if isinstance(own, Exception) and not is_interruption(own):
-            guard.caught(own, self)
+        raised = _from_outside(own)
+        if raised is None:
+            guard.caught(own, self)  # type: ignore[arg-type] # all others are from outside
         else:
-            self.not_sent(own)
-            raise own
+            self.not_sent(raised)
+            raise raised
 
     def not_sent(self, error: BaseException) -> None:
         """Close the write of a message that the client has not taken, for `error`."""
@@ -210,27 +218,34 @@ class UnreportedWrite(ConfluentWrite):
 
     __slots__ = ()
 
-    __call__ = noted
+    __call__ = noting
 
-    def read(self, error: Any, message: Any) -> None:
-        """Close the write with a delivery report that came when the client made the message."""
-        latency = message.latency()
-        elapsed = None if latency is None else int(latency * _SECOND)
-        if error is None and self.producer.unserved <= _LATE:
-            self.acknowledged(message.partition(), message.offset(), elapsed=elapsed)
-        else:
-            self.answered(error, message, elapsed)
+    def read(self, error: Any, message: Any, come_now: bool) -> None:  # noqa: FBT001 - for speed
+        """Close the write with a delivery report, which came when the client made the message."""
+        elapsed = None
+        try:
+            if not come_now:
+                latency = message.latency()
+                elapsed = None if latency is None else int(latency * _SECOND)
+            if error is None and self.producer.unserved <= _LATE:
+                self.acknowledged(message.partition(), message.offset(), elapsed=elapsed)
+            else:
+                self.answered(error, message, elapsed)
+        except BaseException as own:  # noqa: BLE001 - raised again, unless it is the agent's own
+            self.broken_off(own, error, message, elapsed)
 
-    def unreadable(self, pending: BaseException) -> None:
-        """Close the write, whose report was lost by an exception that was pending."""
-        if is_kafka_exception(pending):
-            self.failed(*failure(pending), sent=True)
-        else:
-            self.unconfirmed()
+    def unreadable(self, raised: BaseException) -> None:
+        """Close the write, of which `raised` has kept the report from coming."""
+        with guard.abandoning(self):
+            if is_kafka_exception(raised):
+                self.failed(*failure(raised), sent=True)
+            else:
+                self.unconfirmed()
 
-    def caught(self, error: Exception) -> None:
-        """Contain a failure of the agent, for which the write gets no span."""
-        guard.caught(error, self)
+
+def _from_outside(error: BaseException) -> BaseException | None:
+    """Return what `error` stands for, unless it is a failure of the agent."""
+    return interruption(error) if isinstance(error, Exception) else error
 
 
 def kind_of(callback: Callable[[Any, Any], Any] | None) -> type[ConfluentWrite]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from opentelemetry.context import Context
-
 from autoinstrument.adapter import (
+    NO_CONTEXT,
     TracedProducer,
     Transaction,
     Write,
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from autoinstrument.adapter import CallSpan, Guard, Headers, Patches
-
-_NO_CONTEXT = Context()
 
 
 class RecordProducer(TracedProducer):
@@ -69,7 +66,7 @@ class RecordWrite(Write):
 
     def call_ended(self) -> None:
         """Let go of the application's context, which only the call needs."""
-        self.outer = _NO_CONTEXT
+        self.outer = NO_CONTEXT
 
 
 def _is_from_outside(error: BaseException) -> bool:
