@@ -528,6 +528,8 @@ def install(module): raise Unsupported("send() is not there")
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: kafka-client\nVersion: 2.0\n")
     old = doctor(PYTHONPATH=str(client)).line("client-unsupported")
     assert old.what == "kafka-client 2.0 is not traced; 2.1 and later are"
+    done = HERE.run("-c", "import kafka_client", **ON, PYTHONPATH=str(client))
+    assert "kafka-client: version 2.0 is not traced; 2.1 and later are" in done.stderr
     assert old.remedy.endswith("-m pip install 'kafka-client>=2.1'")
     (client / "kafka_client.py").unlink()
     missing = doctor(PYTHONPATH=str(client)).line("adapter-unused")

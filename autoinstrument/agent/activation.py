@@ -75,7 +75,8 @@ def _held(original: type, replaced: Mapping[type, type]) -> Iterator[str]:
 
 
 def _holds(function: FunctionType, original: type) -> bool:
-    if (function.__module__ or "").startswith("autoinstrument."):
+    # Not `__module__`: what replaces a client's method has that of the client.
+    if str(function.__globals__.get("__name__")).startswith("autoinstrument."):
         return False
     values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.notices import tell
-from autoinstrument.start.adapters import name_of, names_in
+from autoinstrument.start.adapters import OURS, name_of, names_in
 
 from .adapters import announced, guard_of, loaded, put_back
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from autoinstrument.adapter import Client
 
 
 class Installation:
@@ -72,15 +75,24 @@ class Installation:
 
         connect()
         imported = loaded(adapter)
+        client = getattr(imported, "CLIENT", None)
         try:
+            if isinstance(client, Client) and not adapter.startswith(OURS):  # ours know more
+                _require_version(client)
             imported.install(module)
         except Unsupported as reason:
-            client = getattr(imported, "CLIENT", None)
             name = client.distribution if isinstance(client, Client) else adapter
             tell("client-unsupported", f"{name}: {reason}", about=adapter)
             return
         if adapter not in self.called:
             self.called.append(adapter)
+
+
+def _require_version(client: Client) -> None:
+    from importlib_metadata import PackageNotFoundError, version  # noqa: PLC0415 - as above
+
+    with suppress(PackageNotFoundError):  # the module lies in a folder of the application's
+        client.require(version(client.distribution))
 
 
 def _reach_dependencies() -> None:

@@ -192,7 +192,8 @@ class ExportQueue:
     def _tell_unanswered(self) -> None:
         # Now, not in the end: who has started the program may have less patience, and kill it.
         waiting = self._unanswered + len(self._waiting)
-        words = f"the last export is not answered ({waiting} operations wait)"
+        wait = "1 operation waits" if waiting == 1 else f"{waiting} operations wait"
+        words = f"the last export is not answered ({wait})"
         tell("export-failed", f"{words}; for the reason, run: autoinstrument doctor")
 
     def _shut_down(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -30,7 +31,7 @@ class Client:
 
     def require(self, version: str) -> None:
         """Raise `Unsupported` if `version`, a text like "2.3.0", is older than the oldest."""
-        numbers = tuple(int(part) for part in version.split(".")[: len(self.oldest)])
+        numbers = tuple(int(part) for part in re.findall(r"\d+", version)[: len(self.oldest)])
         if numbers < self.oldest:
             oldest = ".".join(map(str, self.oldest))
             raise Unsupported(f"version {version} is not traced; {oldest} and later are")

@@ -20,7 +20,7 @@ def decide(error: BaseException | None) -> None:
         tell(
             "lost-at-exit",
             f"{messages} had no answer when the program ended; before it ends, call flush() or"
-            " close() on the producer, with aiokafka: await stop(), or wait for its futures",
+            " close() on the producer (aiokafka: await stop()), or wait for its futures",
         )
 
 
