@@ -39,7 +39,8 @@ def lost_at_exit(facts: Facts) -> Iterator[Found]:
             )
         yield Found(
             f"{counted(lost, 'message')} had no answer when the program ended.",
-            f"{share(causes, facts)}; they may or may not have been written.",
+            f"{share(causes, facts)}; {'it' if lost == 1 else 'they'} may or may not have been"
+            " written.",
             " ".join(remedies),
             *traces_and_services(facts, "lost_at_exit"),
         )
@@ -83,10 +84,19 @@ def failures_by_cause(facts: Facts) -> Iterator[Found]:
         yield Found(
             f"{counted(failed, 'write')} to {names(cause.topic for cause in causes)} failed:"
             f" {name(error_type)}.",
-            f"Error message: {shortened(causes[0].description, _LONGEST_MESSAGE) or 'none'}",
+            _message_of(causes[0].description),
             REMEDIES.get(error_type, look),
             *traces_and_services(facts, error_type),
         )
+
+
+def _message_of(description: str) -> str:
+    if " " in description:
+        return f"Error message: {shortened(description, _LONGEST_MESSAGE)}"
+    return (
+        f"Exception: {description or 'unknown'}. Its message is not recorded, since it may quote"
+        " what was written; AUTOINSTRUMENT_EXCEPTION_WORDS=1 records it."
+    )
 
 
 def queue_full(facts: Facts) -> Iterator[Found]:
