@@ -591,7 +591,7 @@ def test_an_abrupt_exit_waits_for_no_export_without_end(
     program = f"{ONE}\nimport os\nos._exit(3)\n"
     done = run(program, broker, **otlp_endpoint.environment)
     assert done.code == 3
-    assert re.findall(r"is not answered .* \((.*)\)", done.stderr) == ["export-failed"]
+    assert re.findall(r"has had no answer yet .* \((.*)\)", done.stderr) == ["export-failed"]
 
 
 def test_a_flush_at_exit_counts_with_the_applications_provider(run: Runner, broker: str) -> None:

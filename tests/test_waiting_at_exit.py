@@ -44,7 +44,7 @@ signal.raise_signal(signal.SIGTERM)
 }
 DROPPED = "autoinstrument: the spans of 20 operations were dropped in all (spans-dropped)"
 UNANSWERED = (
-    "autoinstrument: the last export is not answered (20 operations wait); "
+    "autoinstrument: the last export has had no answer yet (20 operations wait); "
     "for the reason, run: autoinstrument doctor (export-failed)"
 )
 TIMED = f"""{HEAD}
@@ -95,6 +95,30 @@ def test_an_exporter_that_hangs_is_waited_for_a_limited_time(  # noqa: PLR0913, 
     done = run(TIMED + end, broker, **otlp_endpoint.environment)
     assert least < float(done.stdout) < most
     assert _told(done) == [UNANSWERED, DROPPED]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_many_children_do_not_each_wait_for_an_exporter_that_hangs(
+    run: Runner, broker: str, otlp_endpoint: Endpoint
+) -> None:
+    """One of them waits for two seconds, and the others know."""
+    otlp_endpoint.delay = None
+    program = f"""
+import os, time
+begun = time.monotonic()
+for _ in range(6):
+    child = os.fork()
+    if not child:
+        from confluent_kafka import Producer
+        {HEAD.strip().replace(chr(10), chr(10) + 8 * " ")}
+        os._exit(0)
+    os.waitpid(child, 0)
+print(time.monotonic() - begun)
+"""
+    bare = run(program, broker, bare=True)
+    done = run(f"import confluent_kafka{program}", broker, **otlp_endpoint.environment)
+    assert done.code == 0
+    assert float(done.stdout) - float(bare.stdout) < 9  # of 12 and more, if each waited
 
 
 def test_an_exporter_that_is_down_is_not_waited_for_as_long(run: Runner, broker: str) -> None:

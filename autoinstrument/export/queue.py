@@ -193,7 +193,8 @@ class ExportQueue:
         # Now, not in the end: who has started the program may have less patience, and kill it.
         waiting = self._unanswered + len(self._waiting)
         wait = "1 operation waits" if waiting == 1 else f"{waiting} operations wait"
-        words = f"the last export is not answered ({wait})"
+        how = "has failed, and is tried again" if self._complaints else "has had no answer yet"
+        words = f"the last export {how} ({wait})"
         tell("export-failed", f"{words}; for the reason, run: autoinstrument doctor")
 
     def _shut_down(self) -> None:

@@ -18,6 +18,7 @@ import sys
 import threading
 from contextlib import suppress
 from functools import partial
+from mmap import mmap
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,9 @@ _keep_open: Callable[[], object] = bool
 # its own affair, and for our export, whose beginning takes imports.
 _PATIENCE_WITH_FLUSH = 1.0
 _PATIENCE_WITH_EXPORT = 2.0
+_PATIENCE_AGAIN = 0.5
+_waited_in_vain = mmap(-1, 1)
+"""Whether one of the processes that share it by a fork has, so that a hundred children do not."""
 _MAIN_THREAD = threading._MainThread  # type: ignore[attr-defined] # noqa: SLF001 - of an interpreter
 
 
@@ -141,18 +145,20 @@ def _end_at_once() -> None:
     """End within some seconds, whatever signal handlers raise meanwhile: nobody would catch it."""
     with suppress(BaseException):
         _decide()
-    _run_in_time(_finishers, _PATIENCE_WITH_EXPORT)
+    waits_again = _waited_in_vain[0]
+    in_time = _run_in_time(_finishers, _PATIENCE_AGAIN if waits_again else _PATIENCE_WITH_EXPORT)
+    _waited_in_vain[0] = not in_time
     with suppress(BaseException):
         _run(_late_finishers)
     _run_in_time(_flushers, _PATIENCE_WITH_FLUSH)
 
 
-def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> None:
-    """Run the steps, whether they respect a limit or not."""
+def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> bool:
+    """Run the steps, whether they respect a limit or not; whether they did."""
     if sys.is_finalizing():  # no thread can be started, or has an end
         _run(steps)
     if not steps:
-        return
+        return True
     begun, finished = threading.Lock(), threading.Event()
 
     def run() -> None:
@@ -170,6 +176,7 @@ def _run_in_time(steps: list[Callable[[], object]], seconds: float) -> None:
             break
         except BaseException:  # noqa: BLE001, S112 - a signal handler's, as often as it likes
             continue
+    return finished.is_set()
 
 
 def end() -> None:
