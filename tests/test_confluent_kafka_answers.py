@@ -144,7 +144,7 @@ def interrupt():
 signal.signal(signal.SIGALRM, signal.SIG_DFL)
 in_thread(interrupt)
 ends = set()
-for _ in range(150):
+for _ in range(50):
     try:
         writing.set()
         while True:
