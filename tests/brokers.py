@@ -155,30 +155,43 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what takes a real Kafka, so that `-m "not kafka"` leaves it out."""
     if "cluster" in getattr(item, "fixturenames", ()):
         item.add_marker("cluster")
-    if {"kafka", "own_kafka", "cluster"} & set(getattr(item, "fixturenames", ())):
+    if {"kafka", "own_kafka", "secured_kafka", "cluster"} & set(getattr(item, "fixturenames", ())):
         item.add_marker("kafka")
 
 
-@pytest.fixture(scope="session")
-def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kafka:
-    """Give the Apache Kafka of this test run, which all of its workers share."""
+def shared(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    more: Callable[[Path], str] = lambda _: "",
+) -> tuple[Path, Kafka]:
+    """Return the Apache Kafka of this `name`, and its folder; the first who asks starts it.
+
+    `more` makes what its configuration has beyond that of the others.
+    """
     _skip_without_kafka()
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if hasattr(request.config, "workerinput") else base) / "kafka"
+    folder = (base.parent if hasattr(request.config, "workerinput") else base) / name
     running = folder / "running"
     try:
         folder.mkdir()
     except FileExistsError:
         until(running.exists, f"another worker has not started the broker in {folder}", 60)
         address, pid = running.read_text().split()
-        return Kafka(address, int(pid))
-    (address,) = _format(folder)
+        return folder, Kafka(address, int(pid))
+    (address,) = _format(folder, more=more(folder))
     with socket.create_connection(("127.0.0.1", request.config.stash[_LIFELINE])) as lifeline:
         process = _start(folder, address, lifeline)
     process.leave()
     (folder / "started").write_text(f"{address} {process.pid}")
     (folder / "started").rename(running)
-    return Kafka(address, process.pid)
+    return folder, Kafka(address, process.pid)
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kafka:
+    """Give the Apache Kafka of this test run, which all of its workers share."""
+    return shared(request, tmp_path_factory, "kafka")[1]
 
 
 @pytest.fixture
@@ -232,11 +245,14 @@ def _skip_without_kafka() -> None:
         pytest.skip(f"needs Apache Kafka, which needs Java 17 or later: java says {said!r}")
 
 
-def _format(*folders: Path) -> list[str]:
-    """Write the configuration and empty log of each broker of a cluster; return their addresses."""
+def _format(*folders: Path, more: str = "") -> list[str]:
+    """Write the configuration and empty log of each broker of a cluster; return their addresses.
+
+    What `more` sets as well, it sets instead.
+    """
     ports = [(free_port(), free_port()) for _ in folders]
     voters = ",".join(f"{n}@127.0.0.1:{controller}" for n, (_, controller) in enumerate(ports, 1))
-    template = string.Template((_HERE / "kafka" / "server.properties").read_text())
+    template = string.Template((_HERE / "kafka" / "server.properties").read_text() + more)
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     formatting = (*_java("kafka.tools.StorageTool"), "format", f"--cluster-id={cluster}")
     for node, (folder, (port, controller)) in enumerate(zip(folders, ports, strict=True), 1):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 pytest_plugins = [
     "interpreters",
     "brokers",
+    "secured",
     "collectors",
     "programs",
     "consuming",
