@@ -28,22 +28,22 @@ def in_thread(call):
 """
 _BLOCKING = {
     "flush": ("producer.produce('orders', b'v')", "producer.flush()"),
-    "flush with a limit": ("producer.produce('orders', b'v')", "producer.flush(30)"),
+    "flush with a limit": ("producer.produce('orders', b'v')", "producer.flush(18)"),
     "flush with a callback": (
         "producer.produce('orders', b'v', on_delivery=lambda error, message: None)",
         "producer.flush()",
     ),
-    "poll": ("producer.produce('orders', b'v')", "producer.poll(30)"),
+    "poll": ("producer.produce('orders', b'v')", "producer.poll(18)"),
     "begin": (
         "producer = Producer({**config, 'transactional.id': 'id'})",
-        "producer.init_transactions(30)",
+        "producer.init_transactions(18)",
     ),
-    "consumer's poll": ("consumer.subscribe(['orders'])", "consumer.poll(30)"),
-    "consume": ("consumer.subscribe(['orders'])", "consumer.consume(10, 30)"),
+    "consumer's poll": ("consumer.subscribe(['orders'])", "consumer.poll(18)"),
+    "consume": ("consumer.subscribe(['orders'])", "consumer.consume(10, 18)"),
     "metadata": ("", "producer.list_topics(timeout=5)"),
     "another thread's": (
         "producer.produce('orders', b'v'); in_thread(producer.flush)",
-        "time.sleep(30)",
+        "time.sleep(18)",
     ),
 }
 
