@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opentelemetry import context as context_api
@@ -38,6 +39,7 @@ _SLICE = 64
 _SHARE = 8  # or this part of what waits, since an application that never rests must be kept up with
 _LOOKS = 0.05  # seconds, where the end of the process is to be seen
 _PATIENCE_WITH_COUNTS = 1.0  # seconds
+_PATIENCE_WITH_START = 1.0  # seconds
 # Seconds without a single batch accepted at exit, then no more is tried again, and all given up.
 _PATIENCE_WITH_RETRIES = 1.5  # an exporter's first is after one second
 _PATIENCE_AT_EXIT = 5.0
@@ -219,15 +221,19 @@ class ExportQueue:
             return
         self._is_started = True
         try:
-            background.start(self._run)
+            begun = threading.Event()
+            background.start(partial(self._run, begun))
+            begun.wait(_PATIENCE_WITH_START)  # an end that came first would do the thread's work
         except BaseException as error:
             self._is_started = False
             if not isinstance(error, RuntimeError):  # a signal handler's
                 raise
             # The interpreter is shutting down: finish() will export.
 
-    def _run(self) -> None:
-        if not self._at_work.acquire(blocking=False):
+    def _run(self, begun: threading.Event) -> None:
+        is_first = self._at_work.acquire(blocking=False)
+        begun.set()
+        if not is_first:
             return
         token = context_api.attach(_suppressing())
         try:
