@@ -6,6 +6,7 @@ Each test starts a program, which gets the signals, and compares it with itself 
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -193,6 +194,9 @@ def test_blocking_calls_of_kafka_python_are_interrupted_as_without_the_agent(
     assert "lost" not in done.stderr
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="asyncio leaves to chance where Ctrl+C comes out before 3.11"
+)
 def test_blocking_calls_of_aiokafka_are_interrupted_as_without_the_agent(
     run: Runner, own_kafka: OwnKafka
 ) -> None:

@@ -105,20 +105,20 @@ def test_many_children_do_not_each_wait_for_an_exporter_that_hangs(
     otlp_endpoint.delay = None
     program = f"""
 import os, time
-begun = time.monotonic()
-for _ in range(6):
+import confluent_kafka
+for _ in range(4):
+    end, told = os.pipe()
     child = os.fork()
     if not child:
-        from confluent_kafka import Producer
         {HEAD.strip().replace(chr(10), chr(10) + 8 * " ")}
+        os.write(told, str(time.monotonic()).encode())
         os._exit(0)
     os.waitpid(child, 0)
-print(time.monotonic() - begun)
+    print(time.monotonic() - float(os.read(end, 99)))
 """
-    bare = run(program, broker, bare=True)
-    done = run(f"import confluent_kafka{program}", broker, **otlp_endpoint.environment)
-    assert done.code == 0
-    assert float(done.stdout) - float(bare.stdout) < 9  # of 12 and more, if each waited
+    done = run(program, broker, **otlp_endpoint.environment)
+    first, *others = map(float, done.stdout.split())
+    assert first > 1.5 > max(others)
 
 
 def test_an_exporter_that_is_down_is_not_waited_for_as_long(run: Runner, broker: str) -> None:
