@@ -161,7 +161,8 @@ class ExportQueue:
         finally:  # also where the handler of another signal raises, which nobody sends to wait
             with self._guard:
                 self._log.finish()
-            self._give_up()
+            if not self.lasts:  # else what came just now is exported by `finish_late`
+                self._give_up()
             self._shut_down()
 
     def finish_late(self) -> None:
