@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from brokers import MockBroker, OwnKafka
-    from programs import Runner
+    from programs import Run, Runner
 
 HEAD = """
 import asyncio, json, logging, os, signal, sys, threading, time, traceback, warnings
@@ -180,15 +180,7 @@ def test_blocking_calls_of_kafka_python_are_interrupted_as_without_the_agent(
     run: Runner, own_kafka: OwnKafka
 ) -> None:
     """What the broker answers after the interruption is told as written."""
-    told = []
-    for bare in (True, False):
-        done = run(KAFKA_PYTHON, own_kafka.bootstrap, str(own_kafka.pid), bare=bare)
-        assert done.code == 0, done.stderr
-        calls, places = json.loads(done.stdout)
-        told.append(calls)
-    assert told[0] == told[1]
-    assert len(told[0]) == 14
-    assert {call[-1] for call in told[0]} == {"at once"}
+    done, places = _interrupted(run, own_kafka, KAFKA_PYTHON)
     of_topic = [w for w in done.writes if w.attributes["messaging.destination.name"] == "t"]
     assert sorted(write.attributes["messaging.kafka.offset"] for write in of_topic) == places
     assert "lost" not in done.stderr
@@ -199,18 +191,24 @@ def test_blocking_calls_of_aiokafka_are_interrupted_as_without_the_agent(
     run: Runner, own_kafka: OwnKafka
 ) -> None:
     """Each message has a span; what was answered before its loop was closed is told as written."""
+    done, places = _interrupted(run, own_kafka, AIOKAFKA)
+    assert sorted(offset for _, offset in done.places) == places
+    causes = [write.attributes.get("error.type") for write in done.writes]
+    assert (causes.count("cancelled"), causes.count("lost_at_exit")) == (2, 6)
+
+
+def _interrupted(run: Runner, kafka: OwnKafka, program: str) -> tuple[Run, list[int]]:
+    """Return the run with the agent, and the offsets in the log; its calls end as without."""
     told = []
     for bare in (True, False):
-        done = run(AIOKAFKA, own_kafka.bootstrap, str(own_kafka.pid), bare=bare)
+        done = run(program, kafka.bootstrap, str(kafka.pid), bare=bare)
         assert done.code == 0, done.stderr
         calls, places = json.loads(done.stdout)
         told.append(calls)
     assert told[0] == told[1]
     assert len(told[0]) == 14
     assert {call[-1] for call in told[0]} == {"at once"}
-    assert sorted(offset for _, offset in done.places) == places
-    causes = [write.attributes.get("error.type") for write in done.writes]
-    assert (causes.count("cancelled"), causes.count("lost_at_exit")) == (2, 6)
+    return done, places
 
 
 @pytest.mark.parametrize("client", TAKEN)
