@@ -9,6 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # `typing` takes 2 ms, in each process that imports `logging`
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 _module = type.__dict__["__module__"].__get__
@@ -43,10 +44,12 @@ def arguments_of(error: BaseException) -> tuple[object, ...]:
     return args
 
 
-def traceback_of(error: BaseException) -> TracebackType | None:
-    """Return the traceback of an exception."""
-    found: TracebackType | None = _traceback(error)
-    return found
+def steps_of(error: BaseException) -> Iterator[TracebackType]:
+    """Yield each entry of the traceback of an exception, outermost first."""
+    step: TracebackType | None = _traceback(error)
+    while step is not None:
+        yield step
+        step = step.tb_next
 
 
 def context_of(error: BaseException) -> BaseException | None:
@@ -58,12 +61,9 @@ def context_of(error: BaseException) -> BaseException | None:
 def places_of(error: BaseException) -> list[tuple[str, str]]:
     """Return the module and function of each frame that it has come through, outermost first."""
     places = []
-    traceback = traceback_of(error)
-    while traceback is not None:
-        frame = traceback.tb_frame
-        module = frame.f_globals.get("__name__")
-        places.append((module if type(module) is str else "", frame.f_code.co_name))
-        traceback = traceback.tb_next
+    for step in steps_of(error):
+        module = step.tb_frame.f_globals.get("__name__")
+        places.append((module if type(module) is str else "", step.tb_frame.f_code.co_name))
     return places
 
 

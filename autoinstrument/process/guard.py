@@ -108,14 +108,12 @@ class Guard:
 
 def _lines(error: Exception) -> str:
     """Return an exception's traceback: places alone, of no words, values or lines of source."""
-    from .foreign import traceback_of  # noqa: PLC0415 - not in each process that logs
+    from .foreign import steps_of  # noqa: PLC0415 - not in each process that logs
 
     lines = ["\nTraceback (most recent call last):"]
-    traceback = traceback_of(error)
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        lines.append(f'  File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}')
-        traceback = traceback.tb_next
+    for step in steps_of(error):
+        code = step.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {step.tb_lineno}, in {code.co_name}')
     return "\n".join(lines)
 
 
@@ -178,13 +176,9 @@ def interruption(error: BaseException) -> BaseException | None:
 
 
 def _frames_of(error: BaseException) -> set[FrameType]:
-    from .foreign import traceback_of  # noqa: PLC0415 - not in each process that logs
+    from .foreign import steps_of  # noqa: PLC0415 - not in each process that logs
 
-    frames, traceback = set(), traceback_of(error)
-    while traceback is not None:
-        frames.add(traceback.tb_frame)
-        traceback = traceback.tb_next
-    return frames
+    return {step.tb_frame for step in steps_of(error)}
 
 
 def _code_of(handler: Any) -> CodeType | None:

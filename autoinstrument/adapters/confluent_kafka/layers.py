@@ -102,12 +102,7 @@ def _record_failure(  # noqa: PLR0913, PLR0917 - one call, looked back at
 
 def _recorded_below(error: Exception) -> bool:
     """Whether the error has come through another of our layers, which has recorded it."""
-    traceback = foreign.traceback_of(error)
-    layers = 0
-    while traceback is not None:
-        layers += traceback.tb_frame.f_globals.get("__name__") in _OURS
-        traceback = traceback.tb_next
-    return layers > 1
+    return sum(module in _OURS for module, _ in foreign.places_of(error)) > 1
 
 
 def _opening(add_message: Any) -> Any:

@@ -182,20 +182,17 @@ def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
     return remaining
 
 
-def _close(self: Any, *args: Any, **kwargs: Any) -> Any:
-    unreported = _unreported(self)
-    with deciding(guard, traced_producer(self), Transaction.aborted):
-        result = serve(_original.close, self, args, kwargs)
-        _confirm_nothing(unreported)
-    return result
+def _closing(name: str) -> Callable[..., Any]:
+    """Return the replacement for a method that closes a producer."""
 
+    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        unreported = _unreported(self)
+        with deciding(guard, traced_producer(self), Transaction.aborted):
+            result = serve(getattr(_original, name), self, args, kwargs)
+            _confirm_nothing(unreported)
+        return result
 
-def _leave(self: Any, *args: Any) -> Any:
-    unreported = _unreported(self)
-    with deciding(guard, traced_producer(self), Transaction.aborted):
-        result = serve(_original.__exit__, self, args, {})
-        _confirm_nothing(unreported)
-    return result
+    return close
 
 
 def _unreported(producer: Any) -> set[OpenWrite]:
@@ -215,6 +212,6 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "produce": _produce,
     "poll": _poll,
     "flush": _flush,
-    "close": _close,
-    "__exit__": _leave,
+    "close": _closing("close"),
+    "__exit__": _closing("__exit__"),
 }
