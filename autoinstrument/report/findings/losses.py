@@ -91,11 +91,11 @@ def failures_by_cause(facts: Facts) -> Iterator[Found]:
 
 
 def _message_of(description: str) -> str:
-    if " " in description:
-        return f"Error message: {shortened(description, _LONGEST_MESSAGE)}"
-    return (
-        f"Exception: {description or 'unknown'}. Its message is not recorded, since it may quote"
-        " what was written; AUTOINSTRUMENT_EXCEPTION_WORDS=1 records it."
+    if not description or " " in description:
+        return f"Error message: {shortened(description, _LONGEST_MESSAGE) or 'none'}"
+    return (  # the name of a type alone
+        f"Exception: {description}. Its message is not recorded, since it may quote what was"
+        " written; AUTOINSTRUMENT_EXCEPTION_WORDS=1 records it."
     )
 
 
