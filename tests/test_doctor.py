@@ -463,12 +463,20 @@ def test_an_entry_point_that_is_wrong_is_not_the_clients_fault(
     """It hooks a module that the client does not have, or names no adapter."""
     (client / "counting.py").write_text(_COMPLETE)
     (client / "another.py").write_text(_COMPLETE)
-    add_distribution(client, "kafka_client.nowhere = another", "kafka_client.client = not a module")
+    add_distribution(
+        client,
+        "kafka_client.nowhere = another",
+        "kafka_client.client = not a module",
+        "kafka_client.other = another:install",
+    )
     found = doctor(PYTHONPATH=str(client))
-    assert (found.code, found.slugs("problem")) == (1, {"adapter-failed"})
-    missing, unreadable = sorted(line.what for line in found.lines("adapter-failed"))
-    assert missing == "another hooks kafka_client.nowhere, which kafka_client does not have"
-    assert unreadable == ("the entry point kafka_client.client = 'not a module' names no module")
+    # OpenTelemetry fails where importlib-metadata, as version 9 does, refuses a whole list for it.
+    assert (found.code, found.slugs("problem") - {"agent-failed"}) == (1, {"adapter-failed"})
+    assert sorted(line.what for line in found.lines("adapter-failed")) == [
+        "another hooks kafka_client.nowhere, which kafka_client does not have",
+        "the entry point kafka_client.client = 'not a module' names no module",
+        "the entry point kafka_client.other = 'another:install' names no module",
+    ]
     assert found.line("kafka-client").what.endswith("by counting")
 
 
