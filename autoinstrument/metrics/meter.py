@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .counts import Metrics
     from .export import MetricExport
+    from .statistics import Statistics
 
 
 _IN_FLIGHT_INTERVAL = 1.0  # seconds: as often as spans
@@ -36,6 +37,8 @@ class Meter:
         self._in_flight_due = monotonic() + _IN_FLIGHT_INTERVAL
         self._make_export = export
         self._export: MetricExport | None = None
+        self._last_statistics: list[Statistics] = []
+        """Kept for `finish_late`, which comes when the application's clients are gone."""
         self._application = ApplicationMetrics()
 
     def count(self, operations: Sequence[Operation]) -> None:
@@ -69,6 +72,7 @@ class Meter:
 
     def finish(self) -> None:
         """Export once more, at the end of the process."""
+        self._last_statistics.extend(self.metrics.statistics)
         if provider() is None:
             self._export_now()
         if self._export is not None:
