@@ -257,7 +257,6 @@ class ExportQueue:
             self._wake.clear()
             clock.adjust()
             asked = len(self._asked)
-            read_answers()
             self._drain()
             if self._meter is not None:
                 with self._guard:
@@ -269,14 +268,22 @@ class ExportQueue:
             self._drain_at_exit()
 
     def _drain(self) -> None:
+        """Export what waits, and what the clients have noted, which may not fit all at once."""
+        more = True
+        while more:
+            more = read_answers()
+            self._drain_waiting()
+            if self._closing and not self._is_answered:
+                return
+
+    def _drain_waiting(self) -> None:
         while self._waiting:
-            accepted = self._export()
+            self._is_answered = self._export()
             self._batches += 1
             self._in_hand = 0
             if not self._waiting:
                 self._weight = 0
-            self._is_answered = accepted
-            if self._closing and not accepted:
+            if self._closing and not self._is_answered:
                 return
 
     def _drain_at_exit(self) -> None:

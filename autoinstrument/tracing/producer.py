@@ -125,8 +125,12 @@ class TracedProducer:
         if transaction is not None:
             outcome(transaction)
 
-    def read_answers(self) -> None:
-        """Take note of the answers that the client has given, if it does not tell of each."""
+    def read_answers(self) -> bool:
+        """Take note of answers that the client has given, if it does not tell of each.
+
+        Return whether there are more: many are read in portions, each exported before the next.
+        """
+        return False
 
     def end(self) -> int:
         """Decide on what the end of the process leaves open; return how many writes are lost."""
@@ -182,11 +186,16 @@ def end_producers() -> int:
     return lost
 
 
-def read_answers() -> None:
-    """Take note of all answers that have come, however long the calls last that wait for more."""
+def read_answers() -> bool:
+    """Take note of answers that have come, however long the calls last that wait for more.
+
+    Return whether there are more.
+    """
+    more = False
     for producer in traced_producers():
         with producer.guard:
-            producer.read_answers()
+            more |= producer.read_answers()
+    return more
 
 
 def traced_producers() -> list[TracedProducer]:

@@ -9,7 +9,9 @@ its own steps.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
+from itertools import islice
 from time import perf_counter_ns, sleep
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,10 +41,17 @@ class _Noted(Exception):  # noqa: N818 - no error, but what C lets keep its argu
 
 unread: defaultdict[Unreported, _Noted] = defaultdict(_Noted)
 """What is noted, the oldest first."""
-MOST_UNREAD = 1000
-"""More are read while the call that answers is under way: each has a copy of its message."""
 _SLICE = 256
 """The interpreter's lock is given up after so many, as the client does after each."""
+_PORTION = 1000
+"""So many are read at a time, where more than a call reads have come."""
+_MOST_OF_A_CALL = 10_000
+"""So many a call reads, and the background the rest: it exports what it has read in between."""
+_MOST_UNREAD = 2**16
+"""A call reads more rather than leave more: each has a copy of its message."""
+_PATIENCE = 0.5  # seconds in which the background exports a portion
+most_unread = _PORTION
+"""Whoever writes reads what has come beyond this, in a call that is still under way."""
 
 _AT_ONCE = 200_000  # ns: what a call brings that took no longer has come now
 
@@ -53,31 +62,55 @@ Neither to find it nor to call it takes any Python.
 """
 
 
-def serve(call: Callable[..., Any], client: Any, args: Any, kwargs: Any) -> Any:
-    """Make a call that may answer writes, and settle them."""
+def serve(
+    call: Callable[..., Any], client: Any, args: Any, kwargs: Any, *, settles_all: bool = True
+) -> Any:
+    """Make a call that may answer writes, and settle them: not all, where many may wait."""
     try:
         result = call(client, *args, **kwargs)
     except BaseException as error:
         raise_original(client, error)
         raise
     if unread:
-        read_answers()
+        read_answers() if settles_all else read_some()
     return result
 
 
-def read_answers(since: int = 0) -> None:
-    """Settle the writes whose answers are noted; what is broken off is read again.
+def read_answers(since: int = 0, most: int | None = None) -> None:
+    """Settle the writes whose answers are noted, or the oldest; what is broken off is read again.
 
     `since` is when the call began that they came in, by `perf_counter_ns`, where that is known.
     """
+    global most_unread  # noqa: PLW0603 - the process's one
     come_now = perf_counter_ns() - since < _AT_ONCE
-    for count, (write, noted) in enumerate(list(unread.items()), 1):
+    for count, (write, noted) in enumerate(list(islice(unread.items(), most)), 1):
         if noted.args:  # else the client is just calling, or could not
             error, message = noted.args
             write.read(error, message, come_now)
             unread.pop(write, None)  # another thread may have read it as well
         if count % _SLICE == 0:
             sleep(0)
+    most_unread = len(unread) + _PORTION
+
+
+def read_some(since: int = 0) -> None:
+    """Settle as many as a call may, and leave the rest to the background."""
+    read_answers(since, max(_MOST_OF_A_CALL, len(unread) - _MOST_UNREAD))
+
+
+def read_portion() -> bool:
+    """Settle the oldest; return whether there are more."""
+    read_answers(most=_PORTION)
+    return len(unread) > _PORTION
+
+
+def read_last() -> None:
+    """Settle all, but leave as many to the background as it takes without a pause."""
+    left = len(unread) + 1
+    while _PORTION < len(unread) < left and not sys.is_finalizing():
+        left = len(unread)
+        sleep(_PATIENCE)
+    read_answers()
 
 
 def raise_original(client: Any, error: BaseException) -> None:
@@ -90,7 +123,7 @@ def raise_original(client: Any, error: BaseException) -> None:
         if not noted.args:
             write.unreadable(raised)
             unread.pop(write, None)
-    if len(unread) <= MOST_UNREAD:  # else nothing is to hold a time limit up any longer
+    if len(unread) <= _PORTION:  # else nothing is to hold a time limit up any longer
         read_answers()
     if raised is not error:
         raise raised from None

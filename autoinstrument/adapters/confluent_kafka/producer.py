@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from autoinstrument.adapter import NO_CONTEXT, Transaction, deciding, flush_span, open_write
 
-from . import classes
-from .answers import MOST_UNREAD, raise_original, read_answers, serve, unread
+from . import answers, classes
+from .answers import raise_original, read_portion, read_some, serve, unread
 from .batches import batches
 from .classes import TRACED, initialize, trace
 from .errors import failure, is_too_large
@@ -71,8 +71,8 @@ def _produce(  # noqa: C901, PLR0913, PLR0917 - in line, for speed; the order is
 ) -> Any:
     write = sent = None
     try:
-        if len(unread) > MOST_UNREAD:
-            read_answers()
+        if len(unread) > answers.most_unread:
+            read_portion()
         traced = None if guard.is_off else getattr(self, TRACED, None)
         if traced is not None and isinstance(topic, str) and not (more or unknown):
             understood = headers if isinstance(headers, _HEADERS) else None
@@ -155,7 +155,7 @@ def _poll(self: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         result = _original.poll(self, *args, **kwargs)
         if unread:
-            read_answers(0 if traced is None else traced.served + traced.unserved)
+            read_some(0 if traced is None else traced.served + traced.unserved)
     except BaseException as error:
         raise_original(self, error)
         raise
@@ -174,7 +174,9 @@ def _flush(self: Any, *args: Any, **kwargs: Any) -> Any:
     traced.serves()
     try:
         with flush_span(guard, traced, failure):
-            remaining = serve(_original.flush, self, args, kwargs)
+            # Where only errors are reported, those that are not settled yet would pass for none.
+            settles_all = traced.only_errors
+            remaining = serve(_original.flush, self, args, kwargs, settles_all=settles_all)
     finally:
         traced.served = perf_counter_ns()
     if remaining == 0:

@@ -17,7 +17,7 @@ from autoinstrument.adapter import (
     open_write,
 )
 
-from .answers import noting, original, read_answers
+from .answers import noting, original, read_answers, read_last, read_portion
 from .classes import TRACED
 from .errors import error_type, failure, is_fatal, is_kafka_exception
 
@@ -92,13 +92,13 @@ class ConfluentProducer(TracedProducer):
         if is_fatal(exception):
             self._fatal = failure(exception)
 
-    def read_answers(self) -> None:
-        """Settle the writes whose answers C has noted."""
-        read_answers()
+    def read_answers(self) -> bool:
+        """Settle writes whose answers C has noted; return whether there are more."""
+        return read_portion()
 
     def end(self) -> int:
         """Decide on what the end of the process leaves open, when all answers are read."""
-        read_answers()
+        read_last()
         self._fail_for_good()
         return super().end()
 
