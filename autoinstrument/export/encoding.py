@@ -57,7 +57,11 @@ class Encoder(ABC, Generic[AnyStr]):
 
     @abstractmethod
     def _offset(self, offset: int) -> AnyStr:
-        """Encode the one attribute that differs from one span to the next."""
+        """Encode the attribute that differs from one span to the next."""
+
+    @abstractmethod
+    def _with_key(self, attributes: AnyStr, key: str | bytes) -> AnyStr:
+        """Add that of a message's key, if it is to be shown."""
 
     @abstractmethod
     def _span(  # noqa: PLR0913, PLR0917 - the fields of a span
@@ -110,11 +114,13 @@ class Encoder(ABC, Generic[AnyStr]):
         made = operation.attributes.cached.get(self)
         common = None if made is None else made.get(operation.partition)
         # What few operations have is in their own dictionary: most are put together from few parts.
-        if common is None or operation.key is not None or vars(operation):
+        if common is None or vars(operation):
             common, attributes, rest = self._parts(operation)
         else:
-            offset, rest = operation.offset, self._nothing
+            offset, key, rest = operation.offset, operation.key, self._nothing
             attributes = rest if offset is None else self._offset(offset)
+            if key is not None:
+                attributes = self._with_key(attributes, key)
         spans = [
             self._span(trace_id, ids[16:24], above, start, end, flags, common, attributes, rest)
         ]

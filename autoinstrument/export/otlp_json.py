@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autoinstrument.process.limits import LINE
 
 from .encoding import Encoder, encoded_flags, state_of
+from .spans import key_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +56,10 @@ class JsonEncoder(Encoder[str]):
 
     def _offset(self, offset: int) -> str:
         return f'{{"key":"messaging.kafka.offset","value":{{"intValue":"{offset}"}}}}'
+
+    def _with_key(self, attributes: str, key: str | bytes) -> str:
+        own = self.attributes(key_attributes(key))
+        return f"{attributes},{own}" if attributes and own else attributes or own
 
     def _span(  # noqa: PLR0913, PLR0917 - the fields of a span
         self,

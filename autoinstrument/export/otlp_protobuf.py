@@ -9,7 +9,10 @@ from __future__ import annotations
 from struct import Struct, pack
 from typing import TYPE_CHECKING, Any
 
+from autoinstrument.process.settings import settings
+
 from .encoding import Encoder, encoded_flags, state_of
+from .spans import KEY_NAME, key_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,6 +80,11 @@ class ProtobufEncoder(Encoder[bytes]):
     def _offset(self, offset: int) -> bytes:
         value = _varint(offset)
         return _OFFSETS[len(value)] + value
+
+    def _with_key(self, attributes: bytes, key: str | bytes) -> bytes:
+        if len(key) < len(_KEYS) and key.isascii() and settings().keys:
+            return attributes + _KEYS[len(key)] + (key.encode() if isinstance(key, str) else key)
+        return attributes + self.attributes(key_attributes(key))
 
     def _span(  # noqa: PLR0913, PLR0917 - the fields of a span
         self,
@@ -200,3 +208,9 @@ _OFFSETS = [
     for size in range(11)
 ]
 """How the attribute begins, by the size of its value."""
+_KEY = _name(KEY_NAME)
+_KEYS = [
+    _HEADS[9][len(_KEY) + 4 + size] + _KEY + _HEADS[2][size + 2] + _HEADS[1][size]
+    for size in range(_SMALL - len(_KEY) - 4)
+]
+"""How the attribute begins, by the size of the key, up to where a size takes two bytes."""

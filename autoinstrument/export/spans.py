@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autoinstrument.tracing.headers import MessageHeaders
     from autoinstrument.tracing.operation import Operation
 
+KEY_NAME = "messaging.kafka.message.key"
 _UNSET = Status(StatusCode.UNSET)
 # More attributes than a write can have: only a limit below this one needs the SDK's own counting.
 _MANY = 64
@@ -37,8 +38,8 @@ def outcome_attributes(operation: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if operation.offset is not None:
         found["messaging.kafka.offset"] = operation.offset
-    if operation.key is not None and settings().keys:
-        found.update(_readable_key(operation.key))
+    if operation.key is not None:
+        found.update(key_attributes(operation.key))
     if operation.tombstone:
         found["messaging.kafka.message.tombstone"] = True
     if operation.message_headers is not None:
@@ -50,6 +51,18 @@ def outcome_attributes(operation: Operation) -> dict[str, Any]:
     if operation.kept is not None:
         found["autoinstrument.kept"] = operation.kept
     return found
+
+
+def key_attributes(key: Any) -> dict[str, Any]:
+    """Return the attribute of a key that is to be shown, and has an unambiguous text form."""
+    if not settings().keys:
+        return {}
+    if isinstance(key, bytes):
+        try:
+            key = key.decode()
+        except UnicodeDecodeError:
+            return {}
+    return {KEY_NAME: cut(key, KEY)} if isinstance(key, str) else {}
 
 
 def partition_attributes(partition: int | None) -> dict[str, Any]:
@@ -181,16 +194,6 @@ def _context(operation: Operation, span_id: int, flags: int, *, kept: bool) -> S
         trace_flags=TraceFlags(flags),
         trace_state=operation.trace_state,
     )
-
-
-def _readable_key(key: Any) -> dict[str, Any]:
-    """Return a key that has an unambiguous text form, within the limit."""
-    if isinstance(key, bytes):
-        try:
-            key = key.decode()
-        except UnicodeDecodeError:
-            return {}
-    return {"messaging.kafka.message.key": cut(key, KEY)} if isinstance(key, str) else {}
 
 
 def _of_headers(headers: MessageHeaders) -> dict[str, Any]:
