@@ -660,6 +660,22 @@ class Provided(InMemoryMetricReader):
     assert re.findall(r"'reader'.* \((.*)\)", done.stderr) == ["exporter-unusable"]
 
 
+def test_an_exporter_that_raises_has_failed_and_the_agent_has_not(
+    run: Runner, broker: str, provide: Callable[[str, str, str], None]
+) -> None:
+    """One of another package: its exception is named, and its words are not quoted."""
+    text = """
+from opentelemetry.sdk.trace.export import SpanExporter
+class Provided(SpanExporter):
+    def export(self, spans):
+        raise RuntimeError("SECRET-token")
+"""
+    provide("opentelemetry_traces_exporter", "raising", text)
+    done = run(ONE, broker, OTEL_TRACES_EXPORTER="raising")
+    assert "Provided could not export spans: RuntimeError; " in done.stderr
+    assert not re.search("SECRET|agent-failed", done.stderr)
+
+
 def test_each_bad_number_is_told(run: Runner, broker: str) -> None:
     """Not the first alone: each is corrected by itself."""
     numbers = ("OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_METRIC_EXPORT_INTERVAL")

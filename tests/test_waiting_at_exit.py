@@ -74,6 +74,38 @@ def test_a_second_signal_ends_the_waiting(
     assert traced.stderr.splitlines() == [*bare.stderr.splitlines(), DROPPED]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_an_export_that_waits_already_is_told_when_the_end_begins(
+    run: Runner, broker: str, otlp_endpoint: Endpoint
+) -> None:
+    """Before a second signal: who ends a program may have little patience."""
+    otlp_endpoint.delay = None
+    program = f"{HEAD}time.sleep(3)\n{ENDS['Ctrl-C']}"
+    assert _told(run(program, broker, **otlp_endpoint.environment)) == [UNANSWERED, DROPPED]
+
+
+def test_an_exporter_that_has_failed_is_told_once_more_at_the_end(run: Runner, broker: str) -> None:
+    """With the number of operations that wait for it, however long ago it began to fail."""
+    program = f"""{HEAD}
+import logging
+told = threading.Event()
+class Told(logging.Handler):
+    def emit(self, record):
+        told.set()
+logging.basicConfig(format="%(message)s")
+logging.getLogger("autoinstrument").addHandler(Told())
+told.wait()
+producer.produce("orders", b"v")
+producer.flush()
+"""
+    url = f"http://127.0.0.1:{free_port()}"
+    settings = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": url}
+    done = run(program, broker, OTEL_EXPORTER_OTLP_TIMEOUT="1", **settings)
+    first, second, _ = _told(done)
+    assert "could not export spans" in first
+    assert "1 operation waits for an exporter that has failed: Connection refused; " in second
+
+
 @pytest.mark.parametrize(
     ("end", "least", "most"),
     [

@@ -167,7 +167,7 @@ def _own_pipeline() -> OwnPipeline:
 
 def _tell_of_complaints() -> None:
     """Say that OpenTelemetry has found fault with what it is set to, where nothing said more."""
-    for name in sorted(unheard.complaints - _EXPLAINED):
+    for name in sorted(unheard.complaints.keys() - _EXPLAINED):
         words = f"OpenTelemetry does not accept a setting, in {name}; correct the OTEL_* variables"
         tell("bad-setting", words, about=name)
 

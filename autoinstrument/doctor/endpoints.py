@@ -8,13 +8,14 @@ import re
 import socket
 import ssl
 from http.client import HTTPException, InvalidURL
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from opentelemetry.util.re import parse_env_headers
 
 from autoinstrument.process.quiet import unheard
+from autoinstrument.process.reasons import http_status, reason_of
 
 from .line import Line
 
@@ -126,14 +127,14 @@ def _answered(shown: str, status: int) -> Line:
         return Line(
             "problem",
             "endpoint-refuses",
-            f"{shown} answers with HTTP status {status}",
+            f"{shown} answers with {http_status(status)}",
             _DROPPED,
             _correct(status),
         )
     return Line(
         "warning",
         "endpoint-error",
-        f"{shown} answers with HTTP status {status}",
+        f"{shown} answers with {http_status(status)}",
         "Spans are dropped unless the endpoint recovers soon.",
         "See the collector's log.",
     )
@@ -169,15 +170,7 @@ def _unreachable(shown: str, error: OSError) -> Line:
     return Line(
         "problem",
         "endpoint-unreachable",
-        f"{shown} cannot be reached: {_reason(error)}",
+        f"{shown} cannot be reached: {reason_of(error, _PATIENCE)}",
         _DROPPED,
         "Start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT.",
     )
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, URLError):
-        return _reason(error.reason) if isinstance(error.reason, OSError) else str(error.reason)
-    if isinstance(error, TimeoutError):
-        return f"no answer within {_PATIENCE:g} s"
-    return error.strerror or type(error).__name__

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, AnyStr, Generic, Protocol, TypeVar
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from autoinstrument.process.guard import is_interruption
 from autoinstrument.process.limits import LINE, REQUEST
-from autoinstrument.process.notices import tell
+from autoinstrument.process.outages import Outage
+from autoinstrument.process.quiet import unheard
 
 from .otlp_json import JsonEncoder
 from .otlp_protobuf import ProtobufEncoder
@@ -22,7 +24,7 @@ from .recording import Recording
 from .spans import Parts, SpanBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -60,19 +62,8 @@ def destination(exporter: SpanExporter | Recording, parts: Parts) -> Destination
         return OtlpDestination(exporter, JsonEncoder(*parts), exporter.append, LINE)
     send = lean_transport(exporter)
     if send is not None:
-        return OtlpDestination(exporter, ProtobufEncoder(*parts), _telling(exporter, send), REQUEST)
+        return OtlpDestination(exporter, ProtobufEncoder(*parts), send, REQUEST)
     return SpanDestination(exporter, SpanBuilder(*parts))
-
-
-def _telling(exporter: SpanExporter, send: Callable[[_Sent], bool]) -> Callable[[_Sent], bool]:
-    def telling(what: _Sent) -> bool:
-        has_arrived = send(what)
-        if not has_arrived:
-            words = f"{type(exporter).__name__} could not export spans"
-            tell("export-failed", f"{words}; for the reason, run: autoinstrument doctor")
-        return has_arrived
-
-    return telling
 
 
 def lean_transport(exporter: Any) -> Callable[[bytes], bool] | None:
@@ -91,7 +82,7 @@ def lean_transport(exporter: Any) -> Callable[[bytes], bool] | None:
 def _lean_http(exporter: Any) -> Callable[[bytes], bool] | None:
     export = getattr(getattr(exporter, "_client", None), "export", None)
     if export is not None:  # from version 1.45 on
-        return lambda request: _has_arrived(export(request))
+        return lambda request: _has_arrived(exporter, export(request))
     post = getattr(exporter, "_export", None)
     if post is None:
         return None
@@ -104,9 +95,13 @@ def _lean_http(exporter: Any) -> Callable[[bytes], bool] | None:
     return send
 
 
-def _has_arrived(result: Any) -> bool:
+def _has_arrived(exporter: Any, result: Any) -> bool:
+    status = getattr(result, "status_code", None)
     # The exporter is content with a redirection too, which it does not follow.
-    return bool(result.success) and (getattr(result, "status_code", None) or 0) < _REDIRECTION
+    if result.success and (status or 0) < _REDIRECTION:
+        return True
+    unheard.complaints.add(type(exporter).__module__, status, getattr(result, "error", None))
+    return False
 
 
 class OtlpDestination(Generic[AnyStr]):
@@ -123,7 +118,7 @@ class OtlpDestination(Generic[AnyStr]):
         self.lasts = isinstance(exporter, Recording)
         self.shutdown = exporter.shutdown
         self._encoder: Encoder[AnyStr] = encoder
-        self._send = send
+        self._requests = _Requests(exporter, send)
         self._spans: list[AnyStr] = []
         self._most = most - len(encoder.request([]))
 
@@ -136,8 +131,8 @@ class OtlpDestination(Generic[AnyStr]):
         """Send what was taken, in requests that a receiver takes; whether all have arrived."""
         spans, self._spans = self._spans, []
         sizes = [len(span) + 1 for span in spans]  # JSON has a comma between two
-        requests = _requests(spans, sizes, self._most)
-        return all(self._send(self._encoder.request(each)) for each in requests)
+        parts = _parts(spans, sizes, self._most)
+        return self._requests.send(parts, self._encoder.request)
 
 
 class SpanDestination:
@@ -148,10 +143,10 @@ class SpanDestination:
     def __init__(self, exporter: SpanExporter, builder: SpanBuilder) -> None:
         self.shutdown = exporter.shutdown
 
-        def export(spans: list[ReadableSpan]) -> bool:
+        def send(spans: list[ReadableSpan]) -> bool:
             return exporter.export(spans) is SpanExportResult.SUCCESS
 
-        self._send = _telling(exporter, export)
+        self._requests = _Requests(exporter, send)
         self._builder = builder
         self._spans: list[ReadableSpan] = []
         self._sizes: list[int] = []
@@ -166,17 +161,49 @@ class SpanDestination:
     def send(self) -> bool:
         """Call the exporter; whether it has succeeded."""
         spans, sizes, self._spans, self._sizes = self._spans, self._sizes, [], []
-        return all(self._send(each) for each in _requests(spans, sizes, REQUEST))
+        return self._requests.send(_parts(spans, sizes, REQUEST), list)
 
 
-def _requests(spans: list[_Span], sizes: Iterable[int], most: int) -> list[list[_Span]]:
+class _Requests(Generic[_Sent]):
+    """Sends one request after another, up to the first that does not arrive."""
+
+    def __init__(self, exporter: SpanExporter | Recording, send: Callable[[_Sent], bool]) -> None:
+        self._send = send
+        self._outage = None if isinstance(exporter, Recording) else Outage(exporter, "spans")
+
+    def send(self, parts: Sequence[list[_Span]], request: Callable[[list[_Span]], _Sent]) -> bool:
+        """Send `parts`, of which each makes a request; whether all have arrived."""
+        waiting = sum(map(len, parts))
+        for part in parts:
+            if not self._arrives(request(part), waiting):
+                return False
+            waiting -= len(part)
+        return True
+
+    def _arrives(self, request: _Sent, waiting: int) -> bool:
+        if self._outage is None:  # a recording tells by itself
+            return self._send(request)
+        unheard.complaints.clear()
+        try:
+            if self._send(request):
+                self._outage.worked()
+                return True
+        except Exception as error:
+            if is_interruption(error):
+                raise
+            unheard.complaints.add("", error)
+        self._outage.failed(unheard.complaints.reason, waiting)
+        return False
+
+
+def _parts(spans: list[_Span], sizes: Iterable[int], most: int) -> list[list[_Span]]:
     """Return spans in parts, of which each has at most the size `most`, or is one span."""
     ends = list(accumulate(sizes))
-    requests = []
+    parts = []
     first = 0
     while first < len(spans):
         before = ends[first - 1] if first else 0
         last = max(first + 1, bisect_right(ends, before + most))
-        requests.append(spans[first:last])
+        parts.append(spans[first:last])
         first = last
-    return requests
+    return parts

@@ -21,7 +21,7 @@ from autoinstrument.process.exit import end_alone, is_alone, may_be_alone
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.limits import QUEUE
 from autoinstrument.process.notices import tell
-from autoinstrument.process.quiet import unheard
+from autoinstrument.process.quiet import Complaints, unheard
 from autoinstrument.tracing import guard
 from autoinstrument.tracing.producer import read_answers
 
@@ -88,10 +88,13 @@ class ExportQueue:
         self._in_hand = 0
         self._unanswered = 0
         """Operations that the destinations have, until those answer or are given up."""
-        self._complaints: set[str] = set()
-        """The loggers of exporters that could not export, and may try once more."""
+        self._complaints = Complaints()
+        """Of exporters that could not export, and may try once more."""
         self._closing = False
         self._is_answered = True
+        self._sent_at: float | None = None
+        """When the requests that have no answer yet went out."""
+        self._is_wait_told = False
         self._guard = Guard("the export of spans")
         self._log = LogLines()
         self._is_started = False
@@ -180,6 +183,8 @@ class ExportQueue:
     def _wait(self) -> None:
         """Wait for the thread to end."""
         self._wake.set()
+        if self._waiting_or_unanswered and (self._has_failed or self._is_late):
+            self._tell_unanswered()
         before = -1
         while before != self._batches:
             before = self._batches
@@ -194,11 +199,32 @@ class ExportQueue:
 
     def _tell_unanswered(self) -> None:
         # Now, not in the end: who has started the program may have less patience, and kill it.
-        waiting = self._unanswered + len(self._waiting)
+        if self._is_wait_told:
+            return
+        self._is_wait_told = True
+        waiting = self._waiting_or_unanswered
         wait = "1 operation waits" if waiting == 1 else f"{waiting} operations wait"
-        how = "has failed, and is tried again" if self._complaints else "has had no answer yet"
-        words = f"the last export {how} ({wait})"
-        tell("export-failed", f"{words}; for the reason, run: autoinstrument doctor")
+        words = f"the last export has had no answer yet ({wait}); for the reason, run"
+        if self._has_failed:
+            reason = self._complaints.reason
+            words = f"{wait} for an exporter that has failed{reason and ': '}{reason}"
+            words = f"{words}; to examine it, run"
+        words = f"{words}: autoinstrument doctor"
+        if not tell("export-failed", words):  # the failure has been told, when it began
+            tell("export-failed", words, about="the end")
+
+    @property
+    def _waiting_or_unanswered(self) -> int:
+        return self._unanswered + len(self._waiting)
+
+    @property
+    def _has_failed(self) -> bool:
+        return bool(self._complaints) or not self._is_answered
+
+    @property
+    def _is_late(self) -> bool:
+        sent_at = self._sent_at
+        return sent_at is not None and time.monotonic() - sent_at > _PATIENCE_WITH_RETRIES
 
     def _shut_down(self) -> None:
         while self._to_shut_down:
@@ -313,8 +339,10 @@ class ExportQueue:
                 writes += len(written)
                 failed += len(written) - written.count(None)
                 time.sleep(0)
+            self._sent_at = time.monotonic()
             arrived = [each.send() for each in self._destinations]
             accepted = not arrived or any(arrived)
+        self._sent_at = None
         if self._meter is not None:
             taken = time.thread_time_ns() - begun
             self._meter.metrics.background.add(taken, self._in_hand)

@@ -12,7 +12,8 @@ from opentelemetry.sdk.metrics import Counter, Histogram
 from opentelemetry.sdk.metrics import export as sdk
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExportResult
 
-from autoinstrument.process.notices import tell
+from autoinstrument.process.outages import Outage
+from autoinstrument.process.quiet import unheard
 
 from .counts import BOUNDS, DURATIONS, IN_FLIGHT, NANO
 
@@ -40,7 +41,7 @@ class MetricExport:
         scope: InstrumentationScope,
     ) -> None:
         self._metrics = metrics
-        self._exporters = list(exporters)
+        self._exporters = [(each, Outage(each, "metrics")) for each in exporters]
         self._recordings = list(recordings)
         self._resource = resource
         self._scope = scope
@@ -51,14 +52,13 @@ class MetricExport:
     def export(self) -> None:
         """Export cumulative metrics or differences, as each exporter asks."""
         now = time_ns()
-        for exporter in self._exporters:
+        for exporter, outage in self._exporters:
             data = self._data(now, exporter)
-            if exporter.export(data) is not MetricExportResult.SUCCESS:
-                name = type(exporter).__name__
-                words = (
-                    f"{name} could not export metrics; OTEL_METRICS_EXPORTER=none turns them off"
-                )
-                tell("export-failed", words, "metrics")
+            unheard.complaints.clear()
+            if exporter.export(data) is MetricExportResult.SUCCESS:
+                outage.worked()
+            else:
+                outage.failed(unheard.complaints.reason)
         for record in self._recordings:
             record(self._data(now))
         self._since = now
@@ -75,7 +75,7 @@ class MetricExport:
     def shutdown(self) -> None:
         """Close the exporters; what is exported later is recorded at most."""
         while self._exporters:
-            self._exporters.pop().shutdown()
+            self._exporters.pop()[0].shutdown()
 
     def _data(self, now: int, exporter: sdk.MetricExporter | None = None) -> sdk.MetricsData:
         preferred = getattr(exporter, "_preferred_temporality", None) or {}

@@ -15,6 +15,7 @@ SLUGS = {
     "exporter-missing": "the configured exporter is not installed",
     "exporter-unusable": "the configured exporter does not accept its settings",
     "export-failed": "spans could not be exported and were dropped",
+    "export-recovered": "spans are exported again, after some were dropped",
     "lost-at-exit": "messages had no answer when the program ended",
     "other-agent": "another agent traces the same writes; this agent leaves them to it",
     "recording-unwritable": "the recording cannot be written; spans are dropped",
@@ -25,19 +26,21 @@ _told: set[tuple[str, str]] = set()
 _needed: tuple[Any, Any] | None = None
 
 
-def tell(slug: str, text: str, about: str = "", *, more: str = "") -> None:
+def tell(slug: str, text: str, about: str = "", *, more: str = "") -> bool:
     """Log a warning: `text`, one sentence for the user, and the `slug` that it is known by.
 
-    Once per process, or once for each thing that it is `about`; further lines are in `more`.
+    Once per process, or once for each thing that it is `about`: returns whether this is that once.
+    Further lines are in `more`.
     """
     if (slug, about) in _told:
-        return
+        return False
     _told.add((slug, about))
     try:
         get_logger, cut = be_ready()
         get_logger("autoinstrument").warning("autoinstrument: %s (%s)%s", cut(text), slug, more)
     except Exception:  # noqa: BLE001, S110 - of a handler or a filter of the application's
         pass
+    return True
 
 
 def be_ready() -> tuple[Any, Any]:

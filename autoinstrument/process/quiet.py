@@ -13,10 +13,25 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING
 
+from .reasons import reason_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _OURS = "autoinstrument"
+
+
+class Complaints(dict[str, str]):
+    """Names of loggers where a warning, or worse, was to be logged, each with the last reason."""
+
+    def add(self, name: str, *said: object) -> None:
+        """Note that `name` has a complaint, and what is known of the reason from what it says."""
+        self[name] = reason_in(said) or self.pop(name, "")
+
+    @property
+    def reason(self) -> str:
+        """The last reason that is known; "" if none is."""
+        return next(filter(None, reversed([*self.values()])), "")
 
 
 class _Unheard(threading.local):
@@ -25,8 +40,7 @@ class _Unheard(threading.local):
     depth = 0
 
     def __init__(self) -> None:
-        self.complaints: set[str] = set()
-        """Where a warning, or worse, was to be logged: names of loggers."""
+        self.complaints = Complaints()
 
     def __enter__(self) -> None:
         self.depth += 1
@@ -35,9 +49,11 @@ class _Unheard(threading.local):
         self.depth -= 1
 
     def drop(self, record: logging.LogRecord) -> None:
-        """Keep no more of a record than which logger has a complaint."""
+        """Keep no more of a record than which logger has a complaint, and why in known words."""
         if record.levelno >= logging.WARNING:
-            self.complaints.add(record.name)
+            args = record.args if isinstance(record.args, tuple) else ()
+            raised = record.exc_info if isinstance(record.exc_info, tuple) else ()
+            self.complaints.add(record.name, *args, *raised)
 
 
 unheard = _Unheard()
