@@ -109,20 +109,22 @@ def test_a_missing_exporter_is_told_once(run: Runner, broker: str) -> None:
     """An exporter that is not installed: one warning that says so, and the program runs."""
     done = run(ONE, broker, OTEL_TRACES_EXPORTER="nosuch")
     assert done.stderr.count("exporter-missing") == 1
-    assert "install the package that provides it" in done.stderr
+    assert "OTEL_TRACES_EXPORTER names 'nosuch', which is no exporter" in done.stderr
+    assert re.search(r"accepted: console, none, .*\botlp, .*", done.stderr)
     assert done.code == 0
 
 
 def test_an_exporter_that_refuses_its_settings_leaves_the_others(
     run: Runner, broker: str, tmp_path: Path
 ) -> None:
-    """A time that is no number: one warning, which names the variable alone, and a recording."""
-    settings = {"OTEL_TRACES_EXPORTER": "otlp_proto_grpc", "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}
+    """A code that is none: one warning, which names the variable alone, and a recording."""
+    variable = "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"
+    settings = {"OTEL_TRACES_EXPORTER": "otlp_proto_grpc", variable: "SOON"}
     record = str(tmp_path / "kept.jsonl")
     done = run(ONE, broker, AUTOINSTRUMENT_RECORD=record, **settings)
-    told = r"; correct OTEL_EXPORTER_OTLP_TIMEOUT \((.*)\)"
+    told = rf"; correct {variable} \((.*)\)"
     assert re.findall(told, done.stderr) == ["exporter-unusable"]
-    assert "soon" not in done.stderr
+    assert "=" not in done.stderr
     assert len(spans_of_recording(tmp_path / "kept.jsonl")) == 2
 
 
@@ -683,7 +685,31 @@ def test_each_bad_number_is_told(run: Runner, broker: str) -> None:
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
     done = run(ONE, broker, **bad, **endpoint, OTEL_TRACES_EXPORTER="otlp")
     assert done.stderr.count("'many' is ignored") == 3
-    assert done.stderr.count("'smoke signals' is ignored") == 1
+    assert done.stderr.count("OTEL_EXPORTER_OTLP_PROTOCOL='smoke signals' is ignored") == 1
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_a_bad_value_for_otlp_is_told_and_the_default_used(
+    run: Runner, broker: str, rotel: Rotel, protocol: str
+) -> None:
+    """Once each, with what is accepted; the spans arrive."""
+    bad = {"OTEL_EXPORTER_OTLP_TIMEOUT": "10s", "OTEL_EXPORTER_OTLP_COMPRESSION": "zip"}
+    done = run(ONE, broker, **rotel.environment(protocol), **bad)
+    assert {span.name for span in rotel.wait_for(2)} == {"WriteKafka", "__main__.sell"}
+    time, packing = sorted(done.stderr.splitlines(), reverse=True)
+    assert "OTEL_EXPORTER_OTLP_TIMEOUT='10s' is ignored; accepted: a number of seconds (" in time
+    assert "OTEL_EXPORTER_OTLP_COMPRESSION='zip' is ignored; accepted: none, gzip" in packing
+
+
+def test_a_setting_that_there_is_not_is_told_once(run: Runner, broker: str) -> None:
+    """With the name that is nearest to it, and without its value; nothing else changes."""
+    done = run(ONE, broker, AUTOINSTRUMENT_RECORDS="SECRET", AUTOINSTRUMENT_SPAN_NAME="semconv")
+    assert done.stderr.splitlines() == [
+        f"autoinstrument: AUTOINSTRUMENT_{given} is ignored: there is no such setting;"
+        f" did you mean AUTOINSTRUMENT_{meant}? (bad-setting)"
+        for given, meant in [("RECORDS", "RECORD"), ("SPAN_NAME", "SPAN_NAMES")]
+    ]
+    assert len(done.spans) == 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from importlib_metadata import entry_points
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
 
-from autoinstrument.process.limits import KEY, cut
+from autoinstrument.process.bad_settings import refuse
+from autoinstrument.process.limits import cut
 from autoinstrument.process.notices import tell
 from autoinstrument.process.quiet import unheard, unheard_in_all_threads
 from autoinstrument.process.service import program
@@ -58,17 +59,19 @@ def sampler() -> Any:
         if not entry.value.startswith("opentelemetry.sdk."):
             return entry.load()(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
     if name and name.lower() not in found.names:
-        _tell_of("OTEL_TRACES_SAMPLER", name, ", ".join(sorted(found.names)))
+        refuse("OTEL_TRACES_SAMPLER", name, ", ".join(sorted(found.names)))
     elif name.lower().endswith(_RATIO) and argument and not _is_ratio(argument):
-        _tell_of("OTEL_TRACES_SAMPLER_ARG", argument, "a number from 0 to 1")
+        refuse("OTEL_TRACES_SAMPLER_ARG", argument, "a number from 0 to 1")
     return None
 
 
 def id_generator() -> Any:
     """Return what makes ids, as a variable names it; None if nothing has that name."""
-    name = os.environ.get("OTEL_PYTHON_ID_GENERATOR", "random").strip()
-    for entry in entry_points(group="opentelemetry_id_generator", name=name):
+    name = os.environ.get("OTEL_PYTHON_ID_GENERATOR", "").strip() or "random"
+    found = entry_points(group="opentelemetry_id_generator")
+    for entry in found.select(name=name):
         return entry.load()()
+    refuse("OTEL_PYTHON_ID_GENERATOR", name, ", ".join(sorted(found.names)))
     return None
 
 
@@ -79,7 +82,7 @@ def number(variable: str, default: int) -> int:
         return default
     if value.isdigit() and int(value) > 0:
         return int(value)
-    _tell_of(variable, value, "a positive whole number")
+    refuse(variable, value, "a positive whole number")
     return default
 
 
@@ -88,8 +91,3 @@ def _is_ratio(text: str) -> bool:
         return 0 <= float(text) <= 1
     except ValueError:
         return False
-
-
-def _tell_of(variable: str, value: str, accepted: str) -> None:
-    words = f"{variable}={cut(value, KEY)!r} is ignored; accepted: {accepted}"
-    tell("bad-setting", words, about=variable)

@@ -43,6 +43,11 @@ def tell(slug: str, text: str, about: str = "", *, more: str = "") -> bool:
     return True
 
 
+def forget() -> None:
+    """Tell again what has been told, for who listens only from now on."""
+    _told.clear()
+
+
 def be_ready() -> tuple[Any, Any]:
     """Import what telling takes, for when nothing can be imported any more; return it."""
     global _needed  # noqa: PLW0603 - imported once

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
-from autoinstrument.start import ACCEPTED, SWITCH
+from autoinstrument.start import ACCEPTED, ENABLED, SWITCH
 
+from .bad_settings import refuse, tell_of_unknown
 from .notices import tell
 
 if TYPE_CHECKING:
@@ -86,20 +87,19 @@ def settings() -> Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Return the settings that `environment` holds."""
+    """Return the settings that `environment` holds; what it has beside them is told, too."""
+    known = {*_READ_ELSEWHERE}
 
     def read(name: str, accepted: str, parse: Callable[[str], _T], *, default: _T) -> _T:
-        value = environment.get(f"AUTOINSTRUMENT_{name}", "").strip()
+        variable = f"AUTOINSTRUMENT_{name}"
+        known.add(variable)
+        value = environment.get(variable, "").strip()
         if not value:
             return default
         try:
             return parse(value)
         except (KeyError, ValueError):
-            tell(
-                "bad-setting",
-                f"AUTOINSTRUMENT_{name}={value!r} is ignored; accepted: {accepted}",
-                about=name,
-            )
+            refuse(variable, value, accepted)
             return default
 
     keep_failures, keep_slower_than = read(
@@ -111,7 +111,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     consumers, receives = read(
         "CONSUMERS", "process, receive, off", _CONSUMERS.__getitem__, default=(True, False)
     )
-    return Settings(
+    found = Settings(
         record=read("RECORD", "a file or a folder", str, default=None),
         semconv_names=read(
             "SPAN_NAMES", "WriteKafka, semconv", _SPAN_NAMES.__getitem__, default=False
@@ -144,8 +144,20 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ),
         debug=read("DEBUG", ACCEPTED, _switch, default=False),
     )
+    tell_of_unknown(environment, known)
+    sdk = environment.get(_SDK_DISABLED, "").strip()
+    if sdk.lower() not in {"", "true", "false"}:
+        refuse(_SDK_DISABLED, sdk, "true, false")
+    return found
 
 
+_READ_ELSEWHERE = {
+    ENABLED,
+    "AUTOINSTRUMENT_DISABLE",
+    "AUTOINSTRUMENT_FOLDER",  # `run` sets this one and the next
+    "AUTOINSTRUMENT_RUN",
+}
+_SDK_DISABLED = "OTEL_SDK_DISABLED"
 _SPAN_NAMES = {"WriteKafka": False, "semconv": True}
 _LOG = {"off": "off", "failures": "failures", "all": "all"}
 _ROOT_SPANS = {"auto": True, "off": False}
