@@ -26,6 +26,7 @@ from autoinstrument.doctor import destinations, endpoints
 from autoinstrument.doctor.interpreters import NoInterpreterError, interpreter
 from autoinstrument.doctor.line import Line, without_secrets
 from autoinstrument.doctor.text import render
+from autoinstrument.export.recording import BEGINNING
 from autoinstrument.start import ACCEPTED
 
 if TYPE_CHECKING:
@@ -265,17 +266,21 @@ def test_a_wrong_switch_is_a_problem(doctor: Doctor) -> None:
 
 
 def test_a_switched_off_agent_is_the_one_thing_to_say(doctor: Doctor) -> None:
-    """Not even `run` starts it then, so that nothing else matters."""
+    """Not even `run` starts it then: that is the user's choice, and no problem."""
     found = doctor(AUTOINSTRUMENT_ENABLED="False")
     (line,) = found.data["lines"]
-    assert (found.code, found.data["verdict"]) == (1, "1 problem: switched-off.")
-    assert line["what"] == "AUTOINSTRUMENT_ENABLED=False is set here, which turns the agent off"
+    assert (found.code, found.data["verdict"]) == (
+        0,
+        "No problems found; off: switched-off.",
+    )
+    assert line["what"] == "AUTOINSTRUMENT_ENABLED=False turns the agent off here"
 
 
-def test_a_disabled_sdk_is_a_problem(doctor: Doctor) -> None:
+def test_a_disabled_sdk_is_a_choice_as_well(doctor: Doctor) -> None:
     """Not even `run` starts the agent then."""
     found = doctor(OTEL_SDK_DISABLED="TRUE")
-    assert (found.code, found.slugs("problem")) == (1, {"sdk-disabled"})
+    assert (found.code, found.slugs("warning", "problem")) == (0, set())
+    assert found.line("sdk-disabled").status == "off"
 
 
 @pytest.mark.parametrize(
@@ -331,7 +336,7 @@ raise SystemExit("this was run")
     ):
         found = doctor(AUTOINSTRUMENT_TRACE=value, PYTHONPATH=str(tmp_path))
         assert reason in found.line(slug).what
-        assert (found.code == 1) == (" is not traced" in found.line(slug).what)
+        assert (found.code == 1) == (slug == "bad-setting")
 
 
 def test_a_client_that_is_too_old_is_a_problem(doctor: Doctor, tmp_path: Path) -> None:
@@ -362,9 +367,9 @@ def test_it_says_where_a_unit_of_work_is_not_current(doctor: Doctor, tmp_path: P
         "import sys; sys.modules['opentelemetry.instrumentation.threading'] = None"
     )
     without = doctor(PYTHONPATH=str(tmp_path), **ON)
-    assert without.line("threads").status == "off"
+    assert without.data["verdict"] == "No problems found."  # nobody has asked for the extra
     package = "opentelemetry-instrumentation-threading"
-    assert without.line("threads").remedy.endswith(f" -m pip install {package}")
+    assert without.line("threads").what.endswith(f" -m pip install {package}")
     assert bool(doctor().lines("wait-for")) == (sys.version_info < (3, 12))
     assert not doctor(AUTOINSTRUMENT_CONSUMERS="off").lines("threads")
 
@@ -372,7 +377,7 @@ def test_it_says_where_a_unit_of_work_is_not_current(doctor: Doctor, tmp_path: P
 def test_what_is_installed_and_fails_is_not_to_be_installed(doctor: Doctor) -> None:
     """A propagator that is not there keeps the instrumentation of threads from being imported."""
     line = doctor(OTEL_PROPAGATORS="b3").line("threads")
-    assert line.status == "off"
+    assert line.status == "warning"
     assert "opentelemetry.instrumentation.threading fails with ValueError in " in line.what
     assert "pip" not in line.remedy
 
@@ -592,6 +597,18 @@ def test_another_agent_is_named_when_installed_and_a_warning_when_active(
     assert "If it makes a span of a write, this agent makes none" in bridged.why
 
 
+@pytest.mark.parametrize("client", ["confluent-kafka", "kafka-python", "aiokafka"])
+def test_a_client_of_two_agents_has_one_line(doctor: Doctor, tmp_path: Path, client: str) -> None:
+    """It says how the other one is left out."""
+    module = client.replace("-python", "").replace("-", "_")
+    source = f"import opentelemetry.instrumentation.{module}"
+    found = doctor(PYTHONPATH=foreign(tmp_path / "other", source))
+    assert not found.lines(client)
+    line = found.line("other-agent")
+    assert line.what.startswith(f"{client} is traced by this agent, and by opentelemetry-")
+    assert ("=kafka." if client == "kafka-python" else f"-{client} (") in line.remedy
+
+
 def test_bad_settings_are_told_in_the_words_of_a_service(doctor: Doctor) -> None:
     """Variable, value and what is accepted; they cost no spans."""
     found = doctor(
@@ -602,7 +619,7 @@ def test_bad_settings_are_told_in_the_words_of_a_service(doctor: Doctor) -> None
         OTEL_TRACES_SAMPLER="traceidratio",
         OTEL_TRACES_SAMPLER_ARG="often",
     )
-    assert (found.code, found.slugs("warning", "problem")) == (0, {"bad-setting"})
+    assert (found.code, found.slugs("warning", "problem")) == (0, {"bad-setting", "threads"})
     said = {line.what for line in found.lines("bad-setting")}
     assert said >= {
         f"AUTOINSTRUMENT_PROPAGATE='perhaps' is ignored; accepted: {ACCEPTED}",
@@ -612,6 +629,64 @@ def test_bad_settings_are_told_in_the_words_of_a_service(doctor: Doctor) -> None
     }
     assert len(said) == 5
     assert any("pigeon" in what for what in said)
+
+
+def test_what_otlp_does_not_accept_is_told_in_one_line_each(doctor: Doctor) -> None:
+    """For spans and for metrics; the path of a key is not told."""
+    found = doctor(
+        OTEL_TRACES_EXPORTER="otlp,otpl",
+        OTEL_METRICS_EXPORTER="otlp,promethus",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}",
+        OTEL_EXPORTER_OTLP_TIMEOUT="10s",
+        OTEL_EXPORTER_OTLP_METRICS_TIMEOUT="-1",
+        OTEL_EXPORTER_OTLP_COMPRESSION="zip",
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/json",
+        OTEL_EXPORTER_OTLP_CLIENT_KEY="/SECRET.key",
+        OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="both",
+        OTEL_PYTHON_ID_GENERATOR="dice",
+        OTEL_SDK_DISABLED="yes",
+    )
+    preferred = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+    said = sorted(line.what for line in found.lines("bad-setting"))
+    assert said == [
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY is no file that can be read; accepted: a file in PEM format",
+        "OTEL_EXPORTER_OTLP_COMPRESSION='zip' is ignored; accepted: none, gzip, deflate",
+        f"{preferred}='both' is ignored; accepted: cumulative, delta, lowmemory",
+        "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT='-1' is ignored; accepted: a number of seconds",
+        "OTEL_EXPORTER_OTLP_PROTOCOL='http/json' is ignored; accepted: grpc, http/protobuf",
+        "OTEL_EXPORTER_OTLP_TIMEOUT='10s' is ignored; accepted: a number of seconds",
+        "OTEL_PYTHON_ID_GENERATOR='dice' is ignored; accepted: random",
+        "OTEL_SDK_DISABLED='yes' is ignored; accepted: true, false",
+    ]
+    missing = {line.what.partition(",")[0] for line in found.lines("exporter-missing")}
+    assert missing == {
+        "OTEL_TRACES_EXPORTER names 'otpl'",
+        "OTEL_METRICS_EXPORTER names 'promethus'",
+    }
+    assert "SECRET" not in str(found.data)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("AUTOINSTRUMENT_RECORDS", "did you mean AUTOINSTRUMENT_RECORD?"),
+        ("AUTOINSTRUMENT_QUEUE", "for all of them, run: autoinstrument help settings"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_told(doctor: Doctor, name: str, hint: str) -> None:
+    """Whatever reads the settings first."""
+    for more in {}, {"AUTOINSTRUMENT_TRACE": "relay:publish(topic=where)", **ON}:
+        found = doctor(**{name: "SECRET"}, **more)
+        said = [line.what for line in found.lines("bad-setting") if name in line.what]
+        assert said == [f"{name} is ignored: there is no such setting; {hint}"]
+
+
+def test_publishers_that_cannot_be_read_are_a_problem(doctor: Doctor) -> None:
+    """None of them is traced, and that is said once."""
+    for more in {}, ON:
+        found = doctor(AUTOINSTRUMENT_TRACE="relay.publish", **more)
+        assert (found.code, found.slugs("problem")) == (1, {"bad-setting"})
+        assert "relay.publish" in found.line("bad-setting").what
 
 
 def test_what_is_not_recorded_or_not_propagated_is_said(doctor: Doctor) -> None:
@@ -644,7 +719,7 @@ def test_an_exporter_that_is_not_installed_is_a_problem(doctor: Doctor) -> None:
     """The sentence says what to install, and nothing that cannot be typed."""
     found = doctor(OTEL_TRACES_EXPORTER="pigeon")
     assert (found.code, found.slugs("problem")) == (1, {"exporter-missing"})
-    assert "install the package that provides it" in found.line("exporter-missing").what
+    assert "OTEL_TRACES_EXPORTER names 'pigeon'" in found.line("exporter-missing").what
 
 
 def test_an_exporter_that_cannot_be_made_is_a_problem(doctor: Doctor) -> None:
@@ -652,10 +727,10 @@ def test_an_exporter_that_cannot_be_made_is_a_problem(doctor: Doctor) -> None:
     found = doctor(
         OTEL_TRACES_EXPORTER="otlp",
         OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
-        OTEL_EXPORTER_OTLP_COMPRESSION="strong",
+        OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="soon",
     )
     assert (found.code, found.slugs("problem")) == (1, {"exporter-unusable"})
-    assert "OTEL_EXPORTER_OTLP_COMPRESSION" in found.line("exporter-unusable").what
+    assert "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT" in found.line("exporter-unusable").what
 
 
 def test_an_endpoint_that_takes_spans_is_asked_as_the_exporter_would(
@@ -807,6 +882,27 @@ def test_a_recording_that_cannot_be_written_is_a_problem(doctor: Doctor, tmp_pat
         assert (found.code, found.slugs("problem")) == (1, {"recording-unwritable"})
         assert f"{record} cannot be written: {reason}" in found.line("recording-unwritable").what
     assert other.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
+@pytest.mark.parametrize("there", [None, BEGINNING])
+def test_a_place_without_room_for_a_recording_is_a_problem(
+    tmp_path: Path, there: bytes | None
+) -> None:
+    """A full disk takes an empty file; what it does not take here is a limit on its size."""
+    import resource
+
+    record = tmp_path / "recording.jsonl"
+    if there is not None:
+        record.write_bytes(there)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        reason = destinations._unwritable(record)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert reason == "File too large"
+    assert list(tmp_path.iterdir()) == [record] * (there is not None)
 
 
 def test_a_recording_that_can_be_written_is_not_begun(doctor: Doctor, tmp_path: Path) -> None:

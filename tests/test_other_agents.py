@@ -96,6 +96,21 @@ def test_a_write_has_one_span_of_the_other_agent(
     assert (done.stderr.count(words), done.stderr.count("\n")) == (is_reached, is_reached)
 
 
+@pytest.mark.parametrize("client", ["kafka"])
+def test_the_doctors_way_out_leaves_one_span_of_this_agent(
+    run: Runner, broker: str, client: str
+) -> None:
+    """For kafka-python, whose name in the variable is not the same for both agents."""
+    loaded = """
+from opentelemetry.instrumentation.auto_instrumentation import _load
+_load._load_instrumentors(_load._load_distro())
+"""
+    variable = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "kafka"}
+    program = f"{HEAD}{PROVIDER}{loaded}{WRITES[client]}{SHOW}"
+    assert run(program, broker).stdout == f"{['orders send'] * 2}\n"
+    assert run(program, broker, **variable).stdout == f"{['WriteKafka'] * 2}\n"
+
+
 @pytest.mark.parametrize("client", WRITES)
 def test_another_agent_that_makes_no_spans_takes_none_away(
     run: Runner, broker: str, client: str

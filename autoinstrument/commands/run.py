@@ -50,6 +50,8 @@ def start(command: list[str], record: str | None = None, *, report: bool = False
     if not any(command[:1]):  # an empty name is none
         return _refuse("no command given; usage: autoinstrument run -- COMMAND...", _WRONG_USAGE)
     off = turned_off()  # an operator's word, who cannot touch commands
+    if off and record and not report:
+        _say(f"nothing is recorded: {off} turns the agent off")
     if report and not record and not off:
         record = _fresh_folder()
         try:
@@ -192,6 +194,10 @@ def _refuse_command(command: list[str], error: OSError) -> int:
 
 
 def _refuse(sentence: str, code: int) -> int:
+    _say(sentence)
+    return code
+
+
+def _say(sentence: str) -> None:
     if sys.stderr:
         sys.stderr.write(f"autoinstrument run: {sentence}\n")
-    return code

@@ -9,7 +9,7 @@ from .line import Line
 _TRUE = {"1", "true"}  # as ddtrace reads it
 
 
-def line(agent: str, what: str) -> Line:
+def line(agent: str, what: str, remedy: str = "") -> Line:
     """Return the warning about an active agent, the name of a distribution or of a command."""
     if agent.startswith("opentelemetry-") or (agent.startswith("ddtrace") and _is_bridged()):
         return Line(
@@ -17,7 +17,7 @@ def line(agent: str, what: str) -> Line:
             "other-agent",
             what,
             "If it makes a span of a write, this agent makes none: the message has that one span.",
-            "Turn its Kafka tracing off if you want this agent's spans.",
+            remedy or "To have this agent's spans, turn its Kafka tracing off.",
         )
     return Line(
         "warning",
@@ -25,7 +25,7 @@ def line(agent: str, what: str) -> Line:
         what,
         "It may trace the same writes, and sends what it makes of them to its own backend: this"
         " agent's spans are made as well.",
-        "Turn its Kafka tracing off if you do not need it.",
+        "If you do not need it, turn its Kafka tracing off.",
     )
 
 

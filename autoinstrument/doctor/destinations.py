@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ from opentelemetry import trace
 
 from autoinstrument.agent import pipeline
 from autoinstrument.export.destinations import lean_transport
-from autoinstrument.export.exporters import exporters
+from autoinstrument.export.exporters import exporters, metric_exporters
 from autoinstrument.export.recording import BEGINNING, Recording
 from autoinstrument.process.foreign import description_of
+from autoinstrument.process.limits import LINE
 from autoinstrument.process.settings import settings
 
 from . import endpoints
@@ -43,6 +45,7 @@ def lines(told: list[Notice]) -> list[Line]:
     try:
         pipeline.current()  # as the first write would
         found = exporters()
+        metric_exporters()  # only for what that tells
     except Exception as error:  # noqa: BLE001 - samplers of others raise anything
         return [_unusable(error)]
     if not found and all(notice.slug not in _NO_EXPORTER for notice in told):
@@ -101,13 +104,23 @@ def _unwritable(path: Path) -> str | None:
     try:
         if path.exists():
             with path.open("rb+") as file:
-                other = file.read(len(BEGINNING)) not in {b"", BEGINNING}
-            return "it exists and is not a recording" if other else None
-        folder = next(parent for parent in path.parents if parent.exists())
-        with TemporaryFile(dir=folder):
-            return None
+                if file.read(len(BEGINNING)) not in {b"", BEGINNING}:
+                    return "it exists and is not a recording"
+            with suppress(PermissionError):  # to make another file there is not needed
+                _fill(path.parent)
+        else:
+            _fill(next(parent for parent in path.parents if parent.exists()))
     except OSError as error:
         return error.strerror or type(error).__name__
+    return None
+
+
+def _fill(folder: Path) -> None:
+    """Write as much into `folder` as a line has at most: a full disk takes an empty file."""
+    with TemporaryFile(dir=folder) as file:
+        file.write(bytes(LINE))
+        file.flush()
+        os.fsync(file.fileno())  # some file systems find out only then
 
 
 def _none() -> Line:

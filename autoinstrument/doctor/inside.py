@@ -38,8 +38,10 @@ def _further(loaded: AbstractSet[str], borrowed: str) -> list[Line]:
         except ImportError as error:  # a dependency is not installed in this interpreter
             return [_incomplete(error)] if start.started() else []
         settings()  # what is wrong with them is not said of a client, whose import may read them
+        rivalled = agents.rivalled(loaded)  # of which one line says all
+        of_clients = clients.lines(told, borrowed)
         found = [
-            *clients.lines(told, borrowed),
+            *(line for line in of_clients if line.status != "ok" or line.slug not in rivalled),
             *publishers.lines(told),
             *units.lines(),
             *agents.lines(loaded),

@@ -6,7 +6,8 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from autoinstrument.process.notices import SLUGS
+from autoinstrument.process.notices import SLUGS, forget
+from autoinstrument.process.settings import settings
 
 from .line import Line, Status, without_secrets
 
@@ -19,9 +20,9 @@ _REMEDIES = {
     " `autoinstrument help adapters` says what an adapter must have.",
     "agent-failed": "Reinstall the agent with pip and --force-reinstall. If that does not help,"
     " please report a bug, with this output.",
-    "bad-setting": "Correct or unset the variable.",
+    "bad-setting": "Correct or remove the variable.",
     "client-unsupported": "Install a version of the client that the adapter supports.",
-    "exporter-missing": "Install it with the pip of the service's interpreter.",
+    "exporter-missing": "Correct the name, or install it with the service's own pip.",
     "exporter-unusable": "Correct the OTEL_EXPORTER_* variables.",
     "other-agent": "Turn off the Kafka tracing of one of the two.",
 }
@@ -49,7 +50,9 @@ class Notice(NamedTuple):
 
 @contextmanager
 def collected() -> Iterator[list[Notice]]:
-    """Collect the warnings that the agent logs within the block."""
+    """Collect the warnings that the agent logs within the block, those of its start included."""
+    forget()
+    settings.cache_clear()
     collecting = _Collecting()
     logger = logging.getLogger("autoinstrument")
     logger.addHandler(collecting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from dataclasses import replace
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -12,23 +13,26 @@ from autoinstrument.process.settings import settings
 from autoinstrument.start.adapters import PUBLISHERS, is_disabled
 
 from .line import Line
-from .notices import Notice
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
     from autoinstrument.process.settings import Publisher
 
+    from .notices import Notice
+
 _GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 def lines(told: list[Notice]) -> list[Line]:
     """Return a line for each publisher that the user names; what is in `told` is not said again."""
-    value, named = os.environ.get("AUTOINSTRUMENT_TRACE", "").strip(), settings().trace
-    if named or not value or any("AUTOINSTRUMENT_TRACE=" in notice.text for notice in told):
-        return [_line(publisher) for publisher in named]
-    words = f"AUTOINSTRUMENT_TRACE={value!r} is ignored: see `autoinstrument help settings`"
-    return [Notice(words, "bad-setting").line]
+    refused = [notice for notice in told if notice.text.startswith("AUTOINSTRUMENT_TRACE=")]
+    told[:] = [notice for notice in told if notice not in refused]
+    unread = [
+        replace(notice.line, status="problem", why="None of the publishers in it is traced.")
+        for notice in refused
+    ]
+    return [*unread, *(_line(publisher) for publisher in settings().trace)]
 
 
 def _line(publisher: Publisher) -> Line:

@@ -7,6 +7,7 @@ import os
 from importlib_metadata import entry_points
 from opentelemetry.context import Context
 
+from autoinstrument.process.bad_settings import shown
 from autoinstrument.process.settings import settings
 from autoinstrument.tracing.injection import injected
 from autoinstrument.tracing.operation import Operation
@@ -49,7 +50,7 @@ def propagation() -> Line:
         "propagation-off",
         f"messages carry no trace context because of {variable}",
         "Consumers start new traces.",
-        "Unset it if traces should continue in the consumers.",
+        "To have traces continue in the consumers, remove the variable.",
     )
 
 
@@ -71,7 +72,7 @@ def _off(name: str) -> Line:
         "sampler-off",
         f"OTEL_TRACES_SAMPLER is {name}: {what} is recorded",
         "Ordinary writes have no spans.",
-        "Unset it if you want spans.",
+        "To have spans of every write, remove the variable.",
     )
 
 
@@ -79,7 +80,7 @@ def _ignored(variable: str, accepted: str) -> Line:
     return Line(
         "warning",
         "bad-setting",
-        f"{variable}={os.environ[variable]!r} is ignored; accepted: {accepted}",
+        f"{shown(variable, os.environ[variable].strip())} is ignored; accepted: {accepted}",
         "Every trace is recorded.",
-        "Correct or unset the variable.",
+        "Correct or remove the variable.",
     )

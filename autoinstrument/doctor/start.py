@@ -65,11 +65,11 @@ def _sdk_disabled() -> Line | None:
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true":
         return None
     return Line(
-        "problem",
+        "off",
         "sdk-disabled",
-        "OTEL_SDK_DISABLED=true",
-        "It turns off all of OpenTelemetry, and the agent with it.",
-        "Unset it if you want spans.",
+        "OTEL_SDK_DISABLED=true turns off all of OpenTelemetry, and the agent with it",
+        "No program is traced, not even under `autoinstrument run`.",
+        "To have spans, remove the variable.",
     )
 
 

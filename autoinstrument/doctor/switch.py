@@ -33,9 +33,9 @@ def line() -> Line:
             f"Start it with `autoinstrument run -- COMMAND`, or set {ENABLED}=1.",
         )
     return Line(
-        "problem",
+        "off",
         "switched-off",
-        f"{ENABLED}={value} is set here, which turns the agent off",
-        "No program is traced, not even under `autoinstrument run`.",
-        "Unset it, and examine again.",
+        f"{ENABLED}={value} turns the agent off here",
+        "No program is traced, not even under `autoinstrument run`, and nothing else was examined.",
+        f"To turn it on, remove the variable, or set {ENABLED}=1.",
     )

@@ -15,6 +15,7 @@ from .line import Line
 
 _INSTRUMENTATION = "opentelemetry.instrumentation.threading"
 _NOT_FOLLOWED = "units of work do not extend into threads and pools"
+_INSTALL = f"{sys.executable} -m pip install opentelemetry-instrumentation-threading"
 _AWAITED = "aiokafka", "confluent_kafka.aio"
 
 
@@ -29,13 +30,14 @@ def _in_threads() -> Line:
     if threads.can_follow():
         return Line("ok", "threads", "units of work extend into threads and pools")
     error = _failure_of(_INSTRUMENTATION)
-    remedy = f"{sys.executable} -m pip install opentelemetry-instrumentation-threading"
+    if not error:
+        return Line("ok", "threads", f"{_NOT_FOLLOWED}; to have that, run: {_INSTALL}")
     return Line(
-        "off",
+        "warning",
         "threads",
-        ": ".join(filter(None, [_NOT_FOLLOWED, error])),
+        f"{_NOT_FOLLOWED}: {error}",
         "Writes from there start new traces.",
-        "Fix the cause of the import error; no package is missing." if error else remedy,
+        "Fix the cause of the import error; no package is missing.",
     )
 
 
