@@ -42,6 +42,14 @@ signal.signal(signal.SIGTERM, leave)
 signal.raise_signal(signal.SIGTERM)
 """,
 }
+KILLED = """
+import subprocess
+command = f"sleep 1; kill -TERM {os.getpid()}"
+killing = subprocess.Popen(["sh", "-c", command], stderr=subprocess.DEVNULL)
+killing.returncode = 0  # nobody waits for it
+signal.raise_signal(signal.SIGTERM)
+"""
+"""As uvicorn ends, whom a second signal from outside kills."""
 DROPPED = "autoinstrument: the spans of 20 operations were dropped in all (spans-dropped)"
 UNANSWERED = (
     "autoinstrument: the last export has had no answer yet (20 operations wait); "
@@ -75,13 +83,20 @@ def test_a_second_signal_ends_the_waiting(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (ENDS["Ctrl-C"], [UNANSWERED, DROPPED]),
+        (KILLED, [UNANSWERED]),
+    ],
+)
 def test_an_export_that_waits_already_is_told_when_the_end_begins(
-    run: Runner, broker: str, otlp_endpoint: Endpoint
+    run: Runner, broker: str, otlp_endpoint: Endpoint, end: str, told: list[str]
 ) -> None:
     """Before a second signal: who ends a program may have little patience."""
     otlp_endpoint.delay = None
-    program = f"{HEAD}time.sleep(3)\n{ENDS['Ctrl-C']}"
-    assert _told(run(program, broker, **otlp_endpoint.environment)) == [UNANSWERED, DROPPED]
+    done = run(f"{HEAD}time.sleep(3)\n{end}", broker, **otlp_endpoint.environment)
+    assert _told(done)[: len(told)] == told
 
 
 def test_an_exporter_that_has_failed_is_told_once_more_at_the_end(run: Runner, broker: str) -> None:

@@ -160,7 +160,7 @@ def _own_pipeline() -> OwnPipeline:
             closing_line.say(queue, found)
 
         at_the_end(queue.finish, finish_late, decides_late=queue.lasts)
-        before_a_kill(queue.export)
+        before_a_kill(queue.export, queue.unanswered)
         _own = OwnPipeline(Sampling(provider.sampler, provider.id_generator), queue, current)
     return _own
 
@@ -178,7 +178,7 @@ def _counting_queue() -> ExportQueue:
     if _counting is None:
         _counting = _export_queue([], Parts(resource(), _SCOPE, span_limits()), [])
         at_the_end(_counting.finish, _counting.finish_late, decides_late=False)
-        before_a_kill(_counting.export)
+        before_a_kill(_counting.export, _counting.unanswered)
     return _counting
 
 

@@ -139,6 +139,10 @@ class ExportQueue:
         finally:
             self._counting.release()
 
+    def unanswered(self) -> int:
+        """Return how many operations wait for their export, or for its answer."""
+        return self._unanswered + len(self._waiting) if self._destinations else 0
+
     def export(self) -> None:
         """Export what is waiting, and the counts, and wait for that, however long it takes."""
         if self._is_started:
@@ -183,7 +187,7 @@ class ExportQueue:
     def _wait(self) -> None:
         """Wait for the thread to end."""
         self._wake.set()
-        if self._waiting_or_unanswered and (self._has_failed or self._is_late):
+        if self.unanswered() and (self._has_failed or self._is_late):
             self._tell_unanswered()
         before = -1
         while before != self._batches:
@@ -202,7 +206,7 @@ class ExportQueue:
         if self._is_wait_told:
             return
         self._is_wait_told = True
-        waiting = self._waiting_or_unanswered
+        waiting = self.unanswered()
         wait = "1 operation waits" if waiting == 1 else f"{waiting} operations wait"
         words = f"the last export has had no answer yet ({wait}); for the reason, run"
         if self._has_failed:
@@ -212,10 +216,6 @@ class ExportQueue:
         words = f"{words}: autoinstrument doctor"
         if not tell("export-failed", words):  # the failure has been told, when it began
             tell("export-failed", words, about="the end")
-
-    @property
-    def _waiting_or_unanswered(self) -> int:
-        return self._unanswered + len(self._waiting)
 
     @property
     def _has_failed(self) -> bool:

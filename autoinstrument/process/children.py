@@ -2,8 +2,8 @@
 
 So do a pool at the end of its `with` block, `Process.terminate()`, and the end of a program that
 has daemonic children. A child that has something to export listens at an address that its parent
-knows as well, and hangs up when it has exported. Linux alone has such addresses, of which nothing
-is left when their process is killed.
+knows as well, says how many operations wait, and hangs up when it has exported. Linux alone has
+such addresses, of which nothing is left when their process is killed.
 
 This module is imported with `multiprocessing`, so it imports nothing that an interpreter has not
 loaded.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0
 """Seconds that a parent waits for its children's exports: once, where one takes so long."""
+_DIGITS = 20
 _guard = Guard("the end of a child process")
 _listening: Any = None
 """This process's socket, if it is such a child."""
@@ -50,10 +51,11 @@ def install(popen_fork: Any) -> None:
     popen._send_signal = send_signal  # noqa: SLF001 - as above
 
 
-def listen(export: Callable[[], object]) -> None:
+def listen(export: Callable[[], object], count: Callable[[], int]) -> None:
     """Call `export` when this process, if it is a child of multiprocessing, is about to be ended.
 
-    It is called in a thread of its own. Only the first call does anything.
+    It is called in a thread of its own, and before it `count`, for how many operations wait. Only
+    the first call does anything.
     """
     global _listening  # noqa: PLW0603 - the process's one
     process = sys.modules.get("multiprocessing.process")
@@ -63,7 +65,7 @@ def listen(export: Callable[[], object]) -> None:
         _listening = _socket()
         _listening.bind(_address_of(os.getpid()))
         _listening.listen()
-        start(partial(_serve, _listening, export))
+        start(partial(_serve, _listening, export, count))
 
 
 def forget() -> None:
@@ -78,22 +80,34 @@ def _ask(pid: int) -> None:
     global _given_up  # noqa: PLW0603 - as above
     if _given_up or not _has_addresses():
         return
+    waiting = b""
     with _guard, _socket() as asking:
         asking.settimeout(_PATIENCE)
         try:
             asking.connect(_address_of(pid))
-            asking.recv(1)  # it answers nothing, and hangs up
+            waiting = asking.recv(_DIGITS)
+            asking.recv(1)  # it hangs up
         except TimeoutError:
             _given_up = True
-            tell("export-failed", "a child process was ended before its export was answered")
+            _tell_of(waiting)
         except OSError:  # it does not listen: it has nothing to export
             pass
 
 
-def _serve(listening: Any, export: Callable[[], object]) -> None:
+def _tell_of(waiting: bytes) -> None:
+    words = "a child process was ended before its export was answered"
+    if waiting.isdigit() and int(waiting):
+        words += (
+            " (1 operation waits)" if int(waiting) == 1 else f" ({int(waiting)} operations wait)"
+        )
+    tell("export-failed", f"{words}; other children are not waited for", about="a child")
+
+
+def _serve(listening: Any, export: Callable[[], object], count: Callable[[], int]) -> None:
     while True:
         asking, _ = listening.accept()
         with asking, _guard:
+            asking.sendall(b"%d" % count())
             export()
 
 

@@ -35,6 +35,7 @@ _finishers: list[Callable[[], object]] = []
 _late_finishers: list[Callable[[], object]] = []
 _flushers: list[Callable[[], object]] = []
 _exporting: list[Callable[[], object]] = []
+_counting: list[Callable[[], int]] = []
 # The process's one end. Who calls `watch` gives what stands here until then.
 _watching = False
 _begun = False
@@ -99,13 +100,14 @@ def at_the_end(
     _decides_late = _decides_late and decides_late
 
 
-def before_a_kill(export: Callable[[], object]) -> None:
+def before_a_kill(export: Callable[[], object], count: Callable[[], int]) -> None:
     """Call `export` in a thread of its own before this program ends the process by a signal.
 
-    The process goes on, if it has a handler for that signal.
+    The process goes on, if it has a handler for that signal. `count` says how many operations wait.
     """
     _exporting.append(export)
-    children.listen(_export)
+    _counting.append(count)
+    children.listen(_export, _count)
 
 
 def before_shutdown_of(provider: Any) -> None:
@@ -115,7 +117,7 @@ def before_shutdown_of(provider: Any) -> None:
     if hasattr(provider, "force_flush"):
         patience = int(_PATIENCE_WITH_FLUSH * 1000)  # milliseconds, as the SDK counts
         _flushers.append(lambda: provider.force_flush(patience))
-        children.listen(_export)
+        children.listen(_export, _count)
 
 
 def _decide_in_shutdown_of(provider: Any) -> bool:
@@ -249,6 +251,10 @@ def _export() -> None:
             step()
 
 
+def _count() -> int:
+    return sum(each() for each in _counting)
+
+
 def _decide(error: BaseException | None = None) -> None:
     with _guard:
         _decide_open(error or _last_error())
@@ -261,4 +267,5 @@ def _begin_again() -> None:
     _late_finishers.clear()
     _flushers.clear()
     _exporting.clear()
+    _counting.clear()
     _forget_open()

@@ -102,7 +102,8 @@ def _cause(error: BaseException, seconds: float | None) -> str:
         return _NO_TLS if reason == "WRONG_VERSION_NUMBER" else _with("TLS fails", reason)
     if "OSError" in names:
         args = arguments_of(error)
-        return args[1] if len(args) > 1 and isinstance(args[1], str) else ""
+        is_systems = len(args) > 1 and isinstance(args[0], int) and isinstance(args[1], str)
+        return str(args[1]) if is_systems else ""
     return ""
 
 
