@@ -65,6 +65,18 @@ def test_a_thread_that_was_ended_is_started_anew() -> None:
     queue.finish()
 
 
+def test_the_end_exports_all_that_waits_and_not_one_batch() -> None:
+    """However small a batch is: nothing is dropped where the destination accepts all."""
+    destination = _Ending()
+    destination.calls = 1
+    queue = ExportQueue([destination], None, interval=60, batch=4, most_waiting=64)
+    for _ in range(30):
+        queue.add(_operation())
+    queue.finish()
+    queue.finish_late()
+    assert (destination.sent, queue.dropped) == (30, 0)
+
+
 def test_a_write_may_end_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that a signal handler sees to, in the same thread: it is queued, and waits for nobody."""
     destination = _Ending()
