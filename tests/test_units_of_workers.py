@@ -92,6 +92,82 @@ consumer.close()
     assert len(parents) == 6
 
 
+@pytest.mark.parametrize(
+    "job",
+    [
+        """
+class WorkerContext:
+    def run(self, task):
+        fn, args, kwargs = task
+        return fn(*args, **kwargs)
+class _WorkItem:
+    def __init__(self, future, *task):
+        self.future = future
+        self.task = task if len(task) > 1 else task[0]
+    def run(self, *_):
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_result(WorkerContext().run(self.task))
+""",
+        """
+class _WorkItem:
+    def __init__(self, future, *task):
+        self.result, self.what = future, task if len(task) > 1 else task[0]
+    def begin(self):
+        if self.result.set_running_or_notify_cancel():
+            fn, args, kwargs = self.what
+            self.result.set_result(fn(*args, **kwargs))
+    def run(self, *_):
+        self.begin()
+""",
+    ],
+    ids=["as in Python 3.14", "with other names"],
+)
+def test_a_job_is_known_whatever_the_names_in_its_pool(run: Runner, broker: str, job: str) -> None:
+    """The units are those of the jobs, each of which ends with its job, and all are recorded."""
+    program = f"""{HEAD}
+import concurrent.futures.thread
+exec({job!r}, vars(concurrent.futures.thread))
+{POOL}
+fill("in", 8)
+consumer = consumer_of("in")
+for _ in range(8):
+    assert pool.submit(consumer.poll, 5).result() is not None
+    assert in_pool() == {{"none"}}
+consumer.close()
+"""
+    done = run(program, broker)
+    assert len(units_of(done)) == 8
+    assert done.stderr == ""
+
+
+def test_a_pool_without_jobs_is_told_and_its_threads_are_traced(run: Runner, broker: str) -> None:
+    """What cannot be known of pools costs nothing but the end of a unit with its job."""
+    program = f"""{HEAD}
+import concurrent.futures.thread
+exec('''
+def begin(future): return future.set_running_or_notify_cancel()
+class _WorkItem:
+    def __init__(self, future, *task):
+        self.future, self.task = future, task if len(task) > 1 else task[0]
+    def run(self, *_):
+        begin(self.future)
+        fn, args, kwargs = self.task
+        self.future.set_result(fn(*args, **kwargs))
+''', vars(concurrent.futures.thread))
+{POOL}
+fill("in", 8)
+consumer = consumer_of("in")
+for _ in range(8):
+    assert pool.submit(consumer.poll, 5).result() is not None
+consumer.close()
+"""
+    done = run(program, broker)
+    assert len(units_of(done)) == 8
+    (told,) = done.stderr.splitlines()
+    assert "concurrent.futures.thread has no class of jobs: " in told
+    assert told.endswith("(part-unsupported)")
+
+
 def test_what_a_thread_leaves_open_ends_with_the_next_poll(run: Runner, broker: str) -> None:
     """A thread for each poll: none stays open until the consumer is closed."""
     program = f"""{HEAD}

@@ -11,6 +11,7 @@ TYPE_CHECKING = False  # `typing` takes 2 ms, in each process that imports `logg
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
+    from typing import Any
 
 _module = type.__dict__["__module__"].__get__
 _qualified = type.__dict__["__qualname__"].__get__
@@ -65,6 +66,19 @@ def places_of(error: BaseException) -> list[tuple[str, str]]:
         module = step.tb_frame.f_globals.get("__name__")
         places.append((module if type(module) is str else "", step.tb_frame.f_code.co_name))
     return places
+
+
+def exception_of(future: Any) -> BaseException | None:
+    """Return the exception that a future or a task, which is done, has ended with; None without.
+
+    Where it can be had so, not by the future's own method: asyncio would no longer say of it that
+    nobody has looked.
+    """
+    if future.cancelled():
+        return None
+    unseen = getattr(future, "_exception", future)
+    error: BaseException | None = future.exception() if unseen is future else unseen
+    return error
 
 
 def description_of(error: BaseException) -> str:

@@ -18,6 +18,7 @@ SLUGS = {
     "export-recovered": "spans are exported again, after some were dropped",
     "lost-at-exit": "messages had no answer when the program ended",
     "other-agent": "another agent traces the same writes; this agent leaves them to it",
+    "part-unsupported": "a part of the agent needs an internal name that this version has not",
     "recording-unwritable": "the recording cannot be written; spans are dropped",
     "spans-dropped": "spans were dropped, because the queue was full or another warning says why",
     "topic-unknown": "a call of a publisher of your own has no span, since its topic is not text",

@@ -9,14 +9,19 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from concurrent.futures import Future
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
+
+from autoinstrument.process import foreign
+from autoinstrument.process.notices import tell
+from autoinstrument.process.private_names import mentioned_names
 
 from .unit import detach_units, unit_in, without_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from opentelemetry.context import Context
@@ -28,7 +33,7 @@ _POOLS = "concurrent.futures.thread"  # whose threads have one job after the oth
 
 def this_worker() -> Worker:
     """Return the running task, else the running job of a pool, else the thread."""
-    loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop() raises where there is none
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - in `__all__`; get_running_loop() raises where there is none
     task = None if loop is None else asyncio.current_task(loop)
     if task is not None:
         return ref(task)
@@ -55,7 +60,8 @@ def is_gone(worker: Worker) -> bool:
 
 def error_of(worker: Worker) -> BaseException | None:
     """Return the exception that ended the worker, if that is known."""
-    return getattr(worker(), "_exception", None)  # a task's own method would mark it as retrieved
+    alive = worker()
+    return foreign.exception_of(alive) if alive is not None and alive.done() else None
 
 
 class _Thread:
@@ -76,17 +82,16 @@ class _Job:
     def __call__(self) -> _Job:
         return self
 
-    def is_of(self, future: Future[Any]) -> bool:
-        return self._future() is future
-
     def done(self) -> bool:
         future = self._future()
         return future is None or future.done()
 
-    @property
-    def _exception(self) -> BaseException | None:
+    def cancelled(self) -> bool:
+        return False  # it has begun
+
+    def exception(self) -> BaseException | None:
         future = self._future()
-        return future.exception() if future is not None and future.done() else self._error
+        return self._error if future is None else future.exception()
 
     def _end(self, future: Future[Any]) -> None:
         """Leave nothing to the next job; the pool calls this in the thread of the job."""
@@ -99,29 +104,51 @@ class _Here(threading.local):
 
     def __init__(self) -> None:
         self.thread = _Thread()
-        is_a_pools = _frame("_worker") is not None
+        is_a_pools = any(_frames_of_pools()) and _shows_jobs()
         self.worker: Worker | None = None if is_a_pools else ref(self.thread)
         self.job: _Job | None = None
 
 
 def _job() -> _Job | None:
-    frame = _frame("run")
-    if frame is None:
-        return None
-    future = frame.f_locals["self"].future
-    if _here.job is None or not _here.job.is_of(future):
-        _here.job = _Job(future)
-    return _here.job
+    job = _here.job
+    if job is None or job.done():
+        future = next(filter(None, map(_running_in, _frames_of_pools())), None)
+        job = _here.job = None if future is None else _Job(future)
+    return job
 
 
-def _frame(function: str) -> FrameType | None:
-    """Return the innermost frame of `function` of the module that has the pools."""
+def _running_in(frame: FrameType) -> Future[Any] | None:
+    """Return the future of the job that is run there, which is part of some object of the pool's.
+
+    By no name of either, as names change: https://github.com/python/cpython/pull/124548.
+    """
+    for each in list(frame.f_locals.values()):
+        if foreign.module_of(type(each)) == _POOLS:
+            for part in list(getattr(each, "__dict__", {}).values()):
+                if isinstance(part, Future) and part.running():
+                    return part
+    return None
+
+
+@cache
+def _shows_jobs() -> bool:
+    """Whether the pools have a class of jobs, which is known by what a job does with its future."""
+    kinds = [kind for kind in vars(sys.modules[_POOLS]).values() if isinstance(kind, type)]
+    begins_job = Future.set_running_or_notify_cancel.__name__
+    shows = any(begins_job in mentioned_names(kind) for kind in kinds)
+    if not shows:
+        words = "what a job of a pool has polled is ended by the next poll of its thread only"
+        tell("part-unsupported", f"{_POOLS} has no class of jobs: {words}", about=_POOLS)
+    return shows
+
+
+def _frames_of_pools() -> Iterator[FrameType]:
+    """Yield the frames of the module that has the pools, innermost first."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the cheapest way to the callers
     while frame is not None:
-        if frame.f_code.co_name == function and frame.f_globals.get("__name__") == _POOLS:
-            return frame
+        if frame.f_globals.get("__name__") == _POOLS:
+            yield frame
         frame = frame.f_back
-    return None
 
 
 _here = _Here()

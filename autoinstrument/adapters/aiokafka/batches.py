@@ -10,7 +10,7 @@ from contextvars import Context, ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import Guard, Patches, require_parameters
+from autoinstrument.adapter import Guard, Patches, foreign, require_parameters
 from autoinstrument.adapters.python_clients.errors import failure
 from autoinstrument.adapters.python_clients.producers import RecordWrite
 
@@ -123,8 +123,7 @@ def _close_with(batch: Any, write: AiokafkaWrite, index: int) -> None:
 
 def _answered(writes: list[AiokafkaWrite], future: Any) -> None:
     try:
-        # Not exception(), which would keep asyncio from saying that nobody has looked at it.
-        error = None if future.cancelled() else future._exception  # noqa: SLF001 - see above
+        error = foreign.exception_of(future)
         metadata = None if future.cancelled() or error is not None else future.result()
     except Exception as own:  # noqa: BLE001 - the agent's own
         guard.caught(own, *writes)

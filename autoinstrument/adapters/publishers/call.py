@@ -7,7 +7,14 @@ from asyncio import CancelledError, isfuture
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import CANCELLED, Enclosing, Guard, exception_name, foreign_failure
+from autoinstrument.adapter import (
+    CANCELLED,
+    Enclosing,
+    Guard,
+    exception_name,
+    foreign,
+    foreign_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,8 +92,7 @@ class Call(Enclosing):
             if future.cancelled():
                 self._failed(CancelledError())
                 return
-            # Not exception(), which would keep asyncio from saying that nobody has looked at it.
-            error = future._exception  # noqa: SLF001 - see above
+            error = foreign.exception_of(future)
             if error is None:
                 self.returned()
             else:
