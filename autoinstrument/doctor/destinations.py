@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .notices import Notice
 
-_NO_EXPORTER = {"exporter-missing", "exporter-unusable"}
+_NO_EXPORTER = {"exporter-missing", "exporter-unloadable", "exporter-unusable"}
 _OTLP = "opentelemetry.exporter.otlp.proto."
 
 

@@ -14,7 +14,11 @@ from .line import Line, Status, without_secrets
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MILD: dict[str, Status] = {"bad-setting": "warning", "other-agent": "warning"}
+_MILD: dict[str, Status] = {
+    "bad-setting": "warning",
+    "other-agent": "warning",
+    "part-unsupported": "warning",
+}
 _REMEDIES = {
     "adapter-failed": "Correct or remove the package that the adapter comes from:"
     " `autoinstrument help adapters` says what an adapter must have.",
@@ -23,8 +27,11 @@ _REMEDIES = {
     "bad-setting": "Correct or remove the variable.",
     "client-unsupported": "Install a version of the client that the adapter supports.",
     "exporter-missing": "Correct the name, or install it with the service's own pip.",
+    "exporter-unloadable": "Install it with the pip of the service's interpreter."
+    " OTLP over HTTP needs nothing compiled: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
     "exporter-unusable": "Correct the OTEL_EXPORTER_* variables.",
     "other-agent": "Turn off the Kafka tracing of one of the two.",
+    "part-unsupported": "Upgrade the agent, or install an earlier version of what is named.",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
 _VARIABLE = re.compile(r"\bOTEL_[A-Z_]+\b")
+_EXTRAS = {"otlp_proto_grpc": "otlp-grpc", "otlp_proto_http": "otlp"}
 
 
 def exporters() -> list[SpanExporter | Recording]:
@@ -60,30 +62,48 @@ def _variable(signal: str) -> str:
 
 def _load(signal: str, name: str) -> Any:
     found = entry_points(group=f"opentelemetry_{signal}_exporter")
-    is_otlp = name in otlp_settings.PACKAGES.values()
     for entry in found.select(name=name):
-        try:
-            made = _class(signal, entry)
-            arguments = otlp_settings.corrections(signal, name, made) if is_otlp else {}
-            exporter = made(**arguments)
-        except ImportError:
-            break
-        except Exception as error:
-            if is_interruption(error):
-                raise
-            named = " and ".join(_variables(words_of(error))) or "its settings"
-            words = f"the exporter {name!r} cannot be created: {description_of(error)}"
-            words = f"{words}; correct {named}"
-            tell("exporter-unusable", words, name)
-            return None
-        return exporter
-    words = f"the exporter {name!r} is not installed; run: pip install 'autoinstrument[otlp]'"
-    if not is_otlp:
-        words = f"{_variable(signal)} names {cut(name, KEY)!r}, which is no exporter that is"
+        made = _imported(entry)
+        return None if made is None else _created(signal, name, made)
+    if name in _EXTRAS:
+        remedy = f"run: pip install 'autoinstrument[{_EXTRAS[name]}]'"
+        words = f"the exporter {name!r} is not installed; {remedy}"
+    else:
         accepted = ", ".join(sorted({"none", "otlp", *found.names}))
-        words = f"{words} installed here; accepted: {accepted}, or install the package that has it"
+        words = (
+            f"{_variable(signal)} names {cut(name, KEY)!r}, which is no exporter that is installed"
+            f" here; accepted: {accepted}, or install the package that has it"
+        )
     tell("exporter-missing", words, about=name)
     return None
+
+
+def _imported(entry: Any) -> Any:
+    """Return what an entry point names; None if that is for another Python, or lacks a package."""
+    try:
+        return entry.load()
+    except Exception as error:
+        if is_interruption(error):
+            raise
+        name, python = entry.name, f"Python {platform.python_version()}"
+        what = f"'autoinstrument[{_EXTRAS[name]}]'" if name in _EXTRAS else entry.dist.name
+        words = f"the exporter {name!r} is installed, but does not load on {python}"
+        remedy = f"run with its pip: pip install --force-reinstall {what}"
+        tell("exporter-unloadable", f"{words}: {description_of(error)}; {remedy}", name)
+        return None
+
+
+def _created(signal: str, name: str, made: Any) -> Any:
+    try:
+        _require_exporter(signal, made)
+        return made(**(otlp_settings.corrections(signal, name, made) if name in _EXTRAS else {}))
+    except Exception as error:
+        if is_interruption(error):
+            raise
+        named = " and ".join(_variables(words_of(error))) or "its settings"
+        words = f"the exporter {name!r} cannot be created: {description_of(error)}"
+        tell("exporter-unusable", f"{words}; correct {named}", name)
+        return None
 
 
 def _variables(words: str) -> list[str]:
@@ -95,12 +115,8 @@ def _variables(words: str) -> list[str]:
     return sorted(named)
 
 
-def _class(signal: str, entry: Any) -> Any:
-    """Return what makes an exporter.
-
-    Some packages have a reader by the name of an exporter, which opens a port when it is made.
-    """
-    made = entry.load()
+def _require_exporter(signal: str, made: Any) -> None:
+    """Refuse a reader by the name of an exporter, which would open a port when it is made."""
     if signal == "metrics" and isinstance(made, type):
         from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415 - only where one is loaded
             MetricExporter,
@@ -108,7 +124,6 @@ def _class(signal: str, entry: Any) -> Any:
 
         if not issubclass(made, MetricExporter):
             raise TypeError(f"{made.__name__} is no MetricExporter")
-    return made
 
 
 def _words(variable: str) -> list[str]:
