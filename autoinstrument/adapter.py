@@ -13,6 +13,7 @@ An adapter traces one Kafka client. It is a module, or a package, with these nam
   doing it twice must change nothing. First it checks that what it needs is there
   (`require_parameters`, `Client.require`). If not, it raises `Unsupported` with the reason, before
   it has replaced anything: the client stays as it is, and the agent warns (`client-unsupported`).
+  Without names that only a part needs (`has_names`, which warns), it does without that part.
 - `uninstall()`: put back what was replaced. `autoinstrument.deactivate()` calls it, and so does the
   agent when `install` fails half-way. It is optional, but without it what was replaced stays.
 - `replaced`, a dict of classes by those that they replace: optional, for a client whose classes
@@ -112,6 +113,7 @@ from autoinstrument.metrics.statistics import Statistics
 from autoinstrument.process import foreign
 from autoinstrument.process.exit import begin_exit, exit_has_begun
 from autoinstrument.process.guard import interruption, is_interruption
+from autoinstrument.process.private_names import has_names
 from autoinstrument.process.settings import settings
 from autoinstrument.tracing.batch import Batch
 from autoinstrument.tracing.client import Client, Unsupported
@@ -207,6 +209,7 @@ __all__ = [
     "flush_span",
     "foreign",
     "foreign_failure",
+    "has_names",
     "interruption",
     "is_interruption",
     "open_write",

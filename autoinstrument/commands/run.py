@@ -6,10 +6,10 @@ The user waits for what is imported here at every start.
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
 import os
 import sys
 
+from autoinstrument.process.signals import bare
 from autoinstrument.start import ENABLED, turned_off
 
 TYPE_CHECKING = False
@@ -138,7 +138,7 @@ def _is_coerced_locale() -> bool:
 
 def _replace(command: list[str], environment: Mapping[str, str]) -> None:
     for name in ("SIGPIPE", "SIGXFSZ"):  # ignored by this interpreter, which a command inherits
-        _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
+        bare.signal(getattr(bare, name), bare.SIG_DFL)
     os.execvpe(command[0], command, environment)  # noqa: S606 - the user's own command
 
 

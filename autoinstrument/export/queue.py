@@ -24,6 +24,7 @@ from autoinstrument.process.notices import tell
 from autoinstrument.process.quiet import Complaints, unheard
 from autoinstrument.tracing import guard
 from autoinstrument.tracing.producer import read_answers
+from autoinstrument.tracing.suppression import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -394,5 +395,4 @@ class ExportQueue:
 
 def _suppressing() -> context_api.Context:
     """Return a context in which no instrumentation traces what the exporters themselves send."""
-    key = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
-    return context_api.set_value(key, True)  # noqa: FBT003 - a value, not an argument
+    return context_api.set_value(KEY, True)  # noqa: FBT003 - a value, not an argument

@@ -11,8 +11,8 @@ This module is imported with `logging`, so it imports nothing that an interprete
 from __future__ import annotations
 
 import sys
-from _thread import _local
 from functools import wraps
+from threading import local
 
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.service import service_name
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _guard = Guard("the correlation of logs")
-_own = _local()
+_own = local()
 # A process has one factory of log records, and one tracing that makes units of work.
 _records: _Records | None = None
 _unit_key: str | None = None

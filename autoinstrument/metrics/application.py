@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import metrics as public
 from opentelemetry.metrics import NoOpMeterProvider, Observation
-from opentelemetry.metrics import _internal as api
 
+from autoinstrument.process.private_names import has_names
 from autoinstrument.process.version import __version__
 
 from . import current
@@ -27,12 +28,19 @@ if TYPE_CHECKING:
     from .kinds import Kind, Labels
 
 
-def provider() -> Any:
-    """Return the provider that the application has set, or None.
+# By private names, since the public getter may itself set a provider that a variable names.
+_api = getattr(public, "_internal", public)
+_is_known = has_names(
+    _api,
+    "_METER_PROVIDER",
+    "_PROXY_METER_PROVIDER",
+    otherwise="your MeterProvider gets no metrics of messages",
+)
 
-    By its private name, since the public getter may itself set a provider that a variable names.
-    """
-    return getattr(api, "_METER_PROVIDER", None)
+
+def provider() -> Any:
+    """Return the provider that the application has set, or None."""
+    return _api._METER_PROVIDER if _is_known else None  # noqa: SLF001 - see above
 
 
 class ApplicationMetrics:
@@ -69,7 +77,7 @@ class ApplicationMetrics:
 
 
 def _meter() -> Meter:
-    found = provider() or getattr(api, "_PROXY_METER_PROVIDER", None)
+    found = (provider() or _api._PROXY_METER_PROVIDER) if _is_known else None  # noqa: SLF001 - as above
     # The SDK's prints that it can give no meter any more.
     if found is None or getattr(found, "_shutdown", False):
         found = NoOpMeterProvider()

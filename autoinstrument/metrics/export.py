@@ -13,6 +13,7 @@ from opentelemetry.sdk.metrics import export as sdk
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExportResult
 
 from autoinstrument.process.outages import Outage
+from autoinstrument.process.private_names import has_names
 from autoinstrument.process.quiet import unheard
 
 from .counts import BOUNDS, DURATIONS, IN_FLIGHT, NANO
@@ -78,7 +79,7 @@ class MetricExport:
             self._exporters.pop()[0].shutdown()
 
     def _data(self, now: int, exporter: sdk.MetricExporter | None = None) -> sdk.MetricsData:
-        preferred = getattr(exporter, "_preferred_temporality", None) or {}
+        preferred = {} if exporter is None else _preferred(exporter)
         started = self._metrics.started
         last = self._last.setdefault(id(exporter), {})
 
@@ -134,6 +135,13 @@ class MetricExport:
                 of_name = sdk.Sum(points, temporality, is_monotonic=True)
                 found.append(sdk.Metric(kind.name, kind.description, kind.unit, of_name))
         return found
+
+
+def _preferred(exporter: sdk.MetricExporter) -> Mapping[type, AggregationTemporality]:
+    otherwise = "it gets cumulative metrics, whatever it prefers"
+    if has_names(exporter, "_preferred_temporality", otherwise=otherwise):
+        return exporter._preferred_temporality or {}  # noqa: SLF001 - as the SDK's own reader does
+    return {}
 
 
 def _gauge(kind: Kind, values: Mapping[Labels, float], now: int) -> sdk.Metric:

@@ -8,9 +8,11 @@ is. They are given no signal.
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
 import _thread
 import sys
+
+from .private_names import has_names
+from .signals import bare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,21 +26,22 @@ def start(work: Callable[[], object]) -> None:
     blocks one in all of its threads waits for it with `sigwait`, and a call of its main thread is
     interrupted only by a signal that this thread is given. A thread inherits what is blocked.
     """
-    if not hasattr(_signal, "pthread_sigmask"):
+    if not hasattr(bare, "pthread_sigmask"):
         _thread.start_new_thread(_do, (work,))
         return
-    blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, [])
+    blocked = bare.pthread_sigmask(bare.SIG_BLOCK, [])
     try:
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+        bare.pthread_sigmask(bare.SIG_BLOCK, bare.valid_signals())
         _thread.start_new_thread(_do, (work,))
     finally:
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
+        bare.pthread_sigmask(bare.SIG_SETMASK, blocked)
 
 
 def hide() -> None:
     """Take this thread off the list of `threading`, which it is on as soon as something logs."""
     threading = sys.modules.get("threading")
-    if threading is not None:
+    listed = "threading.enumerate() lists threads of the agent's that have ended"
+    if threading is not None and has_names(threading, "_active", otherwise=listed):
         threading._active.pop(_thread.get_ident(), None)  # noqa: SLF001 - nothing else removes it
 
 

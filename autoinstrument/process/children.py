@@ -18,6 +18,7 @@ from functools import partial, wraps
 from .background import start
 from .guard import Guard
 from .notices import tell
+from .private_names import has_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0
 """Seconds that a parent waits for its children's exports: once, where one takes so long."""
 _DIGITS = 20
+_WAYS = ("terminate", "kill")
 _guard = Guard("the end of a child process")
 _listening: Any = None
 """This process's socket, if it is such a child."""
@@ -37,18 +39,23 @@ _given_up = False
 def install(popen_fork: Any) -> None:
     """Have a child asked before it gets a signal, whatever start method it has."""
     popen = popen_fork.Popen
-    original = popen._send_signal  # noqa: SLF001 - what terminate() and kill() have in common
+    unasked = "children that their program ends lose the spans of their last second"
+    if has_names(popen, *_WAYS, "pid", "returncode", otherwise=unasked):
+        for name in _WAYS:
+            setattr(popen, name, _asking(getattr(popen, name)))
 
+
+def _asking(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(original)
-    def send_signal(self: Any, sig: int) -> Any:
+    def called(self: Any) -> Any:
         try:
             if self.returncode is None:
                 _ask(self.pid)
         finally:  # a signal handler's exception does not keep the child alive
-            result = original(self, sig)
+            result = original(self)
         return result
 
-    popen._send_signal = send_signal  # noqa: SLF001 - as above
+    return called
 
 
 def listen(export: Callable[[], object], count: Callable[[], int]) -> None:

@@ -51,7 +51,6 @@ _PATIENCE_WITH_EXPORT = 2.0
 _PATIENCE_AGAIN = 0.5
 _waited_in_vain = mmap(-1, 1)
 """Whether one of the processes that share it by a fork has, so that a hundred children do not."""
-_MAIN_THREAD = threading._MainThread  # type: ignore[attr-defined] # noqa: SLF001 - of an interpreter
 
 
 def watch(
@@ -220,7 +219,8 @@ def may_be_alone() -> bool:
 
     So does a child that a thread has forked: that is its main thread, and returns.
     """
-    return not isinstance(threading.main_thread(), _MAIN_THREAD)
+    kind = type(threading.main_thread())  # an interpreter's own has a class of `threading` alone
+    return kind in {threading.Thread, threading.Timer} or kind.__module__ != threading.__name__
 
 
 def is_alone() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
 from collections import deque
 from time import monotonic
 
@@ -160,8 +159,9 @@ def interruption(error: BaseException) -> BaseException | None:
     when it called is no reason, and has not come through any frame of this call.
     """
     from .foreign import classes_of, context_of  # noqa: PLC0415 - not in each process that logs
+    from .signals import bare  # noqa: PLC0415 - as above
 
-    handlers = [_code_of(_signal.getsignal(number)) for number in range(1, _signal.NSIG)]
+    handlers = [_code_of(bare.getsignal(number)) for number in range(1, bare.NSIG)]
     frames = passed = _frames_of(error)
     cause: BaseException | None = error
     while cause is not None:

@@ -14,14 +14,15 @@ from .notices import tell
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import CodeType
     from typing import Any
+
+_GIVES = "STORE_ATTR"
 
 
 def has_names(holder: Any, *names: str, otherwise: str) -> bool:
     """Whether a module, a class or an object has all of these names; what follows if not is told.
 
-    A class has the names that its instances have, as far as its methods mention them.
+    A class has the attributes that its methods give to its instances.
     """
     gone = missing_names(holder, *names)
     if gone:
@@ -34,17 +35,20 @@ def missing_names(holder: Any, *names: str) -> list[str]:
     """Return those of the names that `holder` does not have, in the same sense."""
     gone = [name for name in names if not hasattr(holder, name)]
     if gone and isinstance(holder, type):
-        mentioned = {name for kind in holder.__mro__ for name in mentioned_names(kind)}
-        gone = [name for name in gone if name not in mentioned]
+        given = {name for kind in holder.__mro__ for name in _names_given_by(kind)}
+        gone = [name for name in gone if name not in given]
     return gone
 
 
-def mentioned_names(kind: type) -> Iterator[str]:
-    """Yield the names that the methods of a class itself mention."""
+def _names_given_by(kind: type) -> Iterator[str]:
+    from dis import get_instructions  # noqa: PLC0415 - see above
+    from types import CodeType  # noqa: PLC0415 - see above
+
     for each in vars(kind).values():
-        code: CodeType | None = getattr(getattr(each, "__wrapped__", each), "__code__", None)
-        if code is not None:
-            yield from code.co_names
+        code = getattr(getattr(each, "__wrapped__", each), "__code__", None)
+        if isinstance(code, CodeType):
+            steps = get_instructions(code)
+            yield from (step.argval for step in steps if step.opname == _GIVES)
 
 
 def _described(holder: Any) -> str:

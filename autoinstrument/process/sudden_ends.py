@@ -8,7 +8,6 @@ once, with its own arguments, and if the process goes on after all, its result i
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
 import os
 import sys
 import threading
@@ -17,13 +16,15 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .signals import bare
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _TASKS = "/proc/self/task"
 # Signals whose default action leaves the process running, or only stops it.
 _HARMLESS = {
-    getattr(_signal, f"SIG{name}", 0)
+    getattr(bare, f"SIG{name}", 0)
     for name in ("CHLD", "CLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "WINCH", "INFO")
 } | {0}
 
@@ -37,8 +38,8 @@ def watch(end: Callable[[], object], go_on: Callable[[], object]) -> None:
         (os, "execve", _can_be_executed),
         (os, "kill", _kills),
         (os, "killpg", _kills_group),
-        (_signal, "raise_signal", _ends_here),
-        (_signal, "pthread_kill", _kills_thread),
+        (bare, "raise_signal", _ends_here),
+        (bare, "pthread_kill", _kills_thread),
     ):
         original = getattr(module, name, None)
         if original is not None:
@@ -47,8 +48,8 @@ def watch(end: Callable[[], object], go_on: Callable[[], object]) -> None:
 
 def _replace(module: Any, name: str, original: Any, replacement: Any) -> None:
     setattr(module, name, replacement)
-    public = sys.modules.get("signal")  # which has taken over all that `_signal` has
-    if module is _signal and getattr(public, name, None) is original:
+    public = sys.modules.get("signal")  # which has taken over all that it is made of
+    if module is bare and getattr(public, name, None) is original:
         setattr(public, name, replacement)
 
 
@@ -109,13 +110,13 @@ def _ends_somewhere(signal: int) -> bool:
 
 def _ends_here(signalnum: int) -> bool:
     """Whether a signal to this thread ends the process."""
-    mask = getattr(_signal, "pthread_sigmask", None)
-    is_blocked = mask is not None and signalnum in mask(_signal.SIG_BLOCK, [])
+    mask = getattr(bare, "pthread_sigmask", None)
+    is_blocked = mask is not None and signalnum in mask(bare.SIG_BLOCK, [])
     return _is_fatal(signalnum) and not is_blocked
 
 
 def _is_fatal(signalnum: int) -> bool:
-    return signalnum not in _HARMLESS and _signal.getsignal(signalnum) == _signal.SIG_DFL
+    return signalnum not in _HARMLESS and bare.getsignal(signalnum) == bare.SIG_DFL
 
 
 def _threads() -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import context as context_api
 
 from autoinstrument.process.notices import tell
+from autoinstrument.process.private_names import has_names
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -14,10 +15,19 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
+_OLD_KEY = "suppress_instrumentation"
 # The key is private to the API, and every instrumentation of OpenTelemetry reads it. Older ones
 # read the plain name, which is still set by `suppress_instrumentation` of contrib before 0.44.
-_KEY = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
-_OLD_KEY = "suppress_instrumentation"
+KEY: str = (
+    context_api._SUPPRESS_INSTRUMENTATION_KEY  # noqa: SLF001 - as above
+    if has_names(
+        context_api,
+        "_SUPPRESS_INSTRUMENTATION_KEY",
+        otherwise="what suppresses instrumentation by that key is not obeyed",
+    )
+    else _OLD_KEY
+)
+"""The key of a context in which nothing is to be traced."""
 _CONTRIB = "opentelemetry.instrumentation."
 _AGENTS = {f"{_CONTRIB}confluent_kafka", f"{_CONTRIB}kafka", f"{_CONTRIB}aiokafka", "ddtrace"}
 _DATADOG_COMPONENTS = {"kafka", "aiokafka"}
@@ -30,7 +40,7 @@ https://github.com/open-telemetry/opentelemetry-python-contrib/issues/4871
 
 def suppressed(context: Context, span: Span) -> bool:
     """Whether a write in `context`, where `span` is current, is not ours to trace."""
-    if context.get(_KEY) or context.get(_OLD_KEY):
+    if context.get(KEY) or context.get(_OLD_KEY):
         return True
     agent = _other_agent(span)
     return agent is not None and _is_told(agent)

@@ -16,7 +16,6 @@ from weakref import ref
 
 from autoinstrument.process import foreign
 from autoinstrument.process.notices import tell
-from autoinstrument.process.private_names import mentioned_names
 
 from .unit import detach_units, unit_in, without_ended
 
@@ -134,8 +133,9 @@ def _running_in(frame: FrameType) -> Future[Any] | None:
 def _shows_jobs() -> bool:
     """Whether the pools have a class of jobs, which is known by what a job does with its future."""
     kinds = [kind for kind in vars(sys.modules[_POOLS]).values() if isinstance(kind, type)]
+    methods = [getattr(each, "__code__", None) for kind in kinds for each in vars(kind).values()]
     begins_job = Future.set_running_or_notify_cancel.__name__
-    shows = any(begins_job in mentioned_names(kind) for kind in kinds)
+    shows = any(begins_job in code.co_names for code in methods if code is not None)
     if not shows:
         words = "what a job of a pool has polled is ended by the next poll of its thread only"
         tell("part-unsupported", f"{_POOLS} has no class of jobs: {words}", about=_POOLS)

@@ -6,16 +6,17 @@ the batch tells the truth.
 
 from __future__ import annotations
 
+from asyncio import Task
 from contextvars import Context, ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import Guard, Patches, foreign, require_parameters
+from autoinstrument.adapter import Guard, Patches, foreign, has_names, require_parameters
 from autoinstrument.adapters.python_clients.errors import failure
 from autoinstrument.adapters.python_clients.producers import RecordWrite
 
 if TYPE_CHECKING:
-    from asyncio import Future, Task
+    from asyncio import Future
     from weakref import ReferenceType
 
     from autoinstrument.adapter import Headers
@@ -34,16 +35,23 @@ sending: ContextVar[AiokafkaWrite | list[AiokafkaWrite] | None] = ContextVar(
 """What this task is in the midst of sending: the serializers come before the headers."""
 
 
-def check(batch: Any, accumulator: Any) -> None:
-    """Raise `Unsupported` unless both classes have what `install` needs."""
+def check(batch: Any) -> None:
+    """Raise `Unsupported` unless the class `MessageBatch` has what is needed for each message."""
     require_parameters(batch.append, *_APPEND)
-    require_parameters(accumulator._append_batch, *_APPEND_BATCH)  # noqa: SLF001 - where a batch gets its future
 
 
-def install(batch: Any, accumulator: Any) -> None:
-    """Trace what gets into a batch, by the classes `MessageBatch` and `MessageAccumulator`."""
+def install(batch: Any, accumulator: Any) -> bool:
+    """Trace what gets into a batch, by the classes `MessageBatch` and `MessageAccumulator`.
+
+    Return whether batches of the application's own can be traced as well.
+    """
+    has_names(Task, "_fut_waiter", otherwise="the report does not see who waits for one answer")
     patches.replace(batch, "append", _append)
+    if not has_names(accumulator, "_append_batch", otherwise="send_batch() is not traced"):
+        return False
+    require_parameters(accumulator._append_batch, *_APPEND_BATCH)  # noqa: SLF001 - checked just now
     patches.replace(accumulator, "_append_batch", _append_batch)
+    return True
 
 
 class AiokafkaWrite(RecordWrite):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoinstrument.adapter import Guard, Patches, TracedConsumer, wants_consumers
+from autoinstrument.adapter import Guard, Patches, TracedConsumer, has_names, wants_consumers
 from autoinstrument.adapters.python_clients.calls import enclose
 from autoinstrument.adapters.python_clients.consumers import Consumers
 from autoinstrument.adapters.python_clients.traced_objects import server_list
@@ -12,11 +12,13 @@ from autoinstrument.adapters.python_clients.traced_objects import server_list
 guard = Guard("the tracing of aiokafka's consumer")
 patches = Patches()
 _originals = patches.original
+_UNTRACED = "its messages are no units of work"
 
 
 def install(consumer: Any) -> None:
     """Make the messages of the class `AIOKafkaConsumer` units of work."""
-    if wants_consumers():
+    if wants_consumers() and has_names(consumer, "_client", otherwise=_UNTRACED):
+        has_names(consumer, "_group_id", otherwise="its units of work have no consumer group")
         patches.replace(consumer, "getone", _getone)
         patches.replace(consumer, "getmany", _getmany)
         enclose(patches, consumer, {"commit": _consumers.commit, "stop": _consumers.closing})

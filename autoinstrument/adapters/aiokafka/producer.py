@@ -7,7 +7,8 @@ from asyncio import current_task
 from typing import Any
 from weakref import ref
 
-from autoinstrument.adapter import PROPAGATED, Client, Patches, require_parameters
+from autoinstrument.adapter import PROPAGATED, Client, Patches, has_names, require_parameters
+from autoinstrument.adapters.python_clients.errors import expect_serializer
 from autoinstrument.adapters.python_clients.producers import Producers, RecordProducer
 from autoinstrument.adapters.python_clients.traced_objects import server_list
 
@@ -16,6 +17,7 @@ from .batches import AiokafkaWrite, guard, sending
 
 _SEND = ("self", "topic", "value", "key", "partition", "timestamp_ms", "headers")
 _SEND_BATCH = ("self", "batch", "topic")
+_IDENTITY = ("_client_id", "_bootstrap_servers")
 _UNKNOWN = object()  # a value that is not None, as far as one knows
 
 CLIENT = Client("aiokafka", "aiokafka", oldest=(0, 10))
@@ -29,10 +31,13 @@ def install(module: Any) -> None:
     batch = sys.modules[accumulator.__module__].MessageBatch
     require_parameters(producer.send, *_SEND)
     require_parameters(producer.send_batch, *_SEND_BATCH)
-    batches.check(batch, accumulator)
-    batches.install(batch, accumulator)
+    batches.check(batch)
+    expect_serializer(producer)
+    has_names(module.AIOKafkaClient, *_IDENTITY, otherwise="spans do not name client and server")
+    has_names(producer, "_max_request_size", otherwise="its messages carry no trace context")
     patches.replace(producer, "send", _send)
-    patches.replace(producer, "send_batch", _send_batch)
+    if batches.install(batch, accumulator):
+        patches.replace(producer, "send_batch", _send_batch)
     _producers.enclose_calls(patches, producer, close="stop", can_abort=_can_abort)
 
 
@@ -48,16 +53,17 @@ class AiokafkaProducer(RecordProducer):
             client_id=str(getattr(producer.client, "_client_id", "")),
             servers=server_list(getattr(producer.client, "_bootstrap_servers", "")),
         )
-        self.most_bytes: int = getattr(producer, "_max_request_size", sys.maxsize)
+        self.most_bytes: int = getattr(producer, "_max_request_size", 0)
 
 
 def _can_abort(producer: Any) -> bool:
+    otherwise = "a transaction whose commit has failed is undecided"
+    if not has_names(producer, "_txn_manager", otherwise=otherwise):
+        return False
     return not producer._txn_manager.is_fatal_error()  # noqa: SLF001 - the client's own rule
 
 
-_producers = Producers(
-    guard, AiokafkaProducer, AiokafkaWrite, initialised_by="_message_accumulator"
-)
+_producers = Producers(guard, AiokafkaProducer, AiokafkaWrite, initialised_by="client")
 
 
 async def _send(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import Batch, wants_consumers
+from autoinstrument.adapter import Batch, has_names, wants_consumers
 
 from . import classes
 from .classes import initialize, trace
@@ -169,10 +169,15 @@ def _share_poll(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             worker = traced.before_poll()
     messages = _original_share.poll(self, *args, **kwargs)
     with guard:
-        if traced is not None and worker is not None and hasattr(messages, "_records"):
+        if traced is not None and worker is not None and _has_records(messages):
             # Its iterator is the list's, which has no public name.
             messages._records = begin_batch(traced, messages._records, worker)  # noqa: SLF001 - see above
     return messages
+
+
+def _has_records(messages: Any) -> bool:
+    otherwise = "the messages of a share group are no units of work"
+    return bool(messages) and has_names(messages, "_records", otherwise=otherwise)
 
 
 _METHODS: dict[str, Callable[..., Any]] = {

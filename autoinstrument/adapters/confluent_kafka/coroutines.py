@@ -8,6 +8,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from autoinstrument.adapter import has_names
+
 from .commits import committing
 from .consumer import begin_batch, begin_processing
 from .traced_consumer import guard, traced_consumer
@@ -27,6 +29,8 @@ _collected: ContextVar[tuple[TracedConsumer | None, list[list[Any]]] | None] = C
 
 def watch_coroutines(consumer: Any, replace: Callable[[type, str, Any], None]) -> None:
     """Make units of work current in the coroutine that awaits, not in the client's own thread."""
+    if not has_names(consumer, "_consumer", otherwise="its messages are no units of work"):
+        return
     replace(consumer, "__init__", _passive(consumer.__init__))
     replace(consumer, "poll", _awaiting(consumer.poll, begin_processing))
     replace(consumer, "consume", _awaiting(consumer.consume, _begin_batch))

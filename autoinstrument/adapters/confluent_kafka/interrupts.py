@@ -6,7 +6,7 @@ https://github.com/confluentinc/confluent-kafka-python/blob/v2.16.1/src/confluen
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found] # `signal` itself has enumerations, which take 5 ms
+import signal
 
 _WORDS = "expected header key to be unicode string"
 
@@ -18,5 +18,5 @@ def is_interrupt(error: Exception) -> bool:
     """
     if type(error) is not TypeError or str(error) != _WORDS:
         return False
-    handlers = [_signal.getsignal(number) for number in _signal.valid_signals()]
-    return [each for each in handlers if callable(each)] == [_signal.default_int_handler]
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    return [each for each in handlers if callable(each)] == [signal.default_int_handler]

@@ -11,7 +11,7 @@ from functools import wraps
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import PURGED, Patches, foreign
+from autoinstrument.adapter import PURGED, Patches, foreign, has_names
 
 from . import producer as c_layer
 from .coroutines import watch_coroutines, watch_lists
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, ModuleType
 
+_BUFFER = ("_kafka_executor", "_message_buffer", "add_message", "cancel_pending_futures")
 _OURS = {__name__, c_layer.__name__}
 
 
@@ -32,12 +33,28 @@ def watch(module: ModuleType) -> None:
             _wrap(getattr(module, name), "produce", _watched)
     for name in ("AIOProducer", "AsyncSerializingProducer"):
         if hasattr(module, name):
-            _wrap(getattr(module, name), "produce", _watched_coroutine)
+            _watch_coroutine(getattr(module, name))
+    if hasattr(module, "AIOProducer"):
+        _watch_buffer(sys.modules[module.AIOProducer.__module__])
     if hasattr(module, "AIOConsumer"):
         watch_coroutines(module.AIOConsumer, patches.replace)
     if hasattr(module, "AsyncDeserializingConsumer"):
         watch_lists(module.AsyncDeserializingConsumer, patches.replace)
-    if hasattr(module, "ProducerBatchManager"):
+
+
+def _watch_coroutine(kind: type) -> None:
+    if has_names(kind, "_producer", otherwise="what it fails to serialize has no span"):
+        _wrap(kind, "produce", _watched_coroutine)
+
+
+def _watch_buffer(module: ModuleType) -> None:
+    """Trace what `AIOProducer` buffers; else it has spans only when it leaves the buffer."""
+    otherwise = "the writes of AIOProducer have roots, not the spans that were current"
+    if (
+        has_names(module, "ProducerBatchManager", "ProducerBatchExecutor", otherwise=otherwise)
+        and has_names(module.ProducerBatchManager, *_BUFFER, otherwise=otherwise)
+        and has_names(module.ProducerBatchExecutor, "_producer", otherwise=otherwise)
+    ):
         _wrap(module.ProducerBatchManager, "add_message", _opening)
         _wrap(module.ProducerBatchManager, "cancel_pending_futures", _purging)
 

@@ -37,7 +37,7 @@ class KafkaPythonConsumer(TracedConsumer):
         )
 
 
-_consumers = Consumers(guard, KafkaPythonConsumer, initialised_by="_fetcher")
+_consumers = Consumers(guard, KafkaPythonConsumer, initialised_by="config")
 
 
 def _next(self: Any) -> Any:

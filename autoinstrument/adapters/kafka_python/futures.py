@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, detach, get_current
 
-from autoinstrument.adapter import CLOSED, Guard, Patches, exit_has_begun
+from autoinstrument.adapter import CLOSED, Guard, Patches, exit_has_begun, has_names
 from autoinstrument.adapters.python_clients.errors import failure
 from autoinstrument.adapters.python_clients.producers import RecordWrite
 
@@ -22,8 +22,12 @@ _originals = patches.original
 
 def install(future: Any) -> None:
     """Trace the class `FutureRecordMetadata`, which `send` returns."""
-    for name, replacement in _METHODS.items():
-        patches.replace(future, name, replacement)
+    patches.replace(future, "add_callback", _add_callback)
+    patches.replace(future, "add_errback", _add_errback)
+    if has_names(
+        future, "_callbacks", otherwise="the report does not see who waits for one answer"
+    ):
+        patches.replace(future, "get", _get)
 
 
 class KafkaPythonWrite(RecordWrite):
@@ -100,6 +104,3 @@ def _get(self: Any, *args: Any, **kwargs: Any) -> Any:
             if isinstance(write, KafkaPythonWrite):
                 write.producer.waits("get")
     return _originals["FutureRecordMetadata.get"](self, *args, **kwargs)
-
-
-_METHODS = {"add_callback": _add_callback, "add_errback": _add_errback, "get": _get}

@@ -11,7 +11,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import Client, Patches, begin_exit, require_parameters
+from autoinstrument.adapter import Client, Patches, begin_exit, has_names, require_parameters
+from autoinstrument.adapters.python_clients.errors import expect_serializer
 from autoinstrument.adapters.python_clients.producers import Producers, RecordProducer
 from autoinstrument.adapters.python_clients.traced_objects import server_list
 
@@ -51,6 +52,7 @@ def install(module: Any) -> None:
     patches.replace(accumulator, "append", _append)
     patches.replace(producer, "send", _send)
     _producers.enclose_calls(patches, producer, close="close", can_abort=_can_abort)
+    expect_serializer(producer)
     futures.install(module.FutureRecordMetadata)
 
 
@@ -76,10 +78,13 @@ class KafkaPythonProducer(RecordProducer):
         atexit.register(begin_exit)
 
 
-_producers = Producers(guard, KafkaPythonProducer, KafkaPythonWrite, initialised_by="_accumulator")
+_producers = Producers(guard, KafkaPythonProducer, KafkaPythonWrite, initialised_by="config")
 
 
 def _can_abort(producer: Any) -> bool:
+    otherwise = "a transaction whose commit has failed is undecided"
+    if not has_names(producer, "_transaction_manager", otherwise=otherwise):
+        return False
     return bool(producer._transaction_manager.has_abortable_error())  # noqa: SLF001 - the client's own rule
 
 
@@ -155,5 +160,8 @@ def _is_too_large(producer: Any, key: bytes | None, value: bytes | None, headers
     most: int = producer.config["max_request_size"]
     if len(key or b"") + len(value or b"") < most - _ROOM and len(headers) == 1:
         return False
+    otherwise = "large messages carry no trace context"
+    if not has_names(producer, "_estimate_size_in_bytes", otherwise=otherwise):
+        return True
     size: int = producer._estimate_size_in_bytes(key, value, headers)  # noqa: SLF001 - the client's own rule
     return size > most

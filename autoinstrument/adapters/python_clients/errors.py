@@ -20,6 +20,7 @@ from autoinstrument.adapter import (
     Failure,
     foreign,
     foreign_failure,
+    has_names,
     protocol_error,
 )
 
@@ -71,6 +72,7 @@ _REFUSALS = {"AssertionError", "TypeError", "ValueError"}
 _CANCELLED = {"asyncio.exceptions.CancelledError", "concurrent.futures._base.CancelledError"}
 _CLIENTS = {"kafka", "aiokafka"}
 _OURS = "autoinstrument"
+_SERIALIZE = "_serialize"  # the method of both producers that calls a serializer
 # Where aiokafka waits for room in its buffer.
 _ADDING = {"add_message", "add_batch"}
 
@@ -93,10 +95,16 @@ def failure(error: BaseException) -> Failure:
     return foreign_failure(error, _refusal(error) if raised_by else _cause_of(error))
 
 
+def expect_serializer(producer: type) -> None:
+    """Tell if the method is gone by which a serializer's failures are known."""
+    otherwise = "a serializer's failure has another cause than `serialization`"
+    has_names(producer, _SERIALIZE, otherwise=otherwise)
+
+
 def _is_of_serializer(places: list[tuple[str, str]]) -> bool:
     """Whether a serializer has failed, and not the client at what it has returned."""
     for index, (module, function) in enumerate(places):
-        if function == "_serialize" and _package(module) in _CLIENTS:
+        if function == _SERIALIZE and _package(module) in _CLIENTS:
             if index == len(places) - 1:  # at what is written in C; aiokafka's records are as well
                 return _package(module) != "aiokafka"
             return not places[-1][0].startswith("aiokafka.record.")
