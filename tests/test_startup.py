@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import pkgutil
 import shutil
 import sys
 from pathlib import Path
@@ -16,8 +15,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from interpreters import HOOKED, ON, REPOSITORY, Interpreter
-
-from autoinstrument import start
 
 if TYPE_CHECKING:
     import subprocess
@@ -89,6 +86,12 @@ def test_a_start_starts_no_thread(installed: Interpreter) -> None:
 def test_the_installed_agent_starts_whatever_the_flags(installed: Interpreter, flag: str) -> None:
     """An isolated interpreter is traced as well: its `.pth` files are read."""
     assert installed.run(flag, "-c", _SAY_HOOKED, **ON).stdout == "True\n"
+
+
+def test_the_start_is_no_warning(installed: Interpreter) -> None:
+    """Nor is it one to an interpreter that knows newer start files than the `.pth`."""
+    ended = installed.run("-W", "error", "-c", _SAY_HOOKED, **ON)
+    assert (ended.stdout, ended.stderr) == ("True\n", "")
 
 
 def test_an_interpreter_without_site_runs_without_the_agent(installed: Interpreter) -> None:
@@ -210,12 +213,6 @@ def test_the_agent_may_be_replaced_while_the_program_runs(
     ended = own.run("-c", program, **ON, PYTHONPATH=str(tmp_path / "client"))
     assert (ended.returncode, ended.stdout) == (0, "__init__\ncimpl\n")
     assert ended.stderr.count("\n") == ended.stderr.count("(agent-failed)\n") == 1
-
-
-def test_a_start_entry_names_boot() -> None:
-    """Python 3.15 calls what a line of the `.start` file names, and no longer the `.pth`."""
-    (line,) = (REPOSITORY / "sitecustomize" / "autoinstrument.start").read_text().splitlines()
-    assert pkgutil.resolve_name(line) is start.boot
 
 
 def test_a_mounted_agent_starts_in_an_interpreter_that_has_none(
