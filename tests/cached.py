@@ -1,6 +1,7 @@
 """What takes long to download or to build: kept outside the clone, and made where it is missing.
 
-`python cached.py NAME RECIPE COMMAND...` runs the command; `{}` in it is the folder that it fills.
+`python cached.py NAME RECIPE COMMAND...` runs the command; `{}` in it is the folder that it fills,
+and `{place}` where that is moved to; without a command it prints that place.
 The variable TEST_CACHE names another place for all of them.
 """
 
@@ -27,7 +28,8 @@ def fill(folder: Path, *command: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as beside:
         made = Path(beside, "made")
-        subprocess.run([part.replace("{}", str(made)) for part in command], check=True)
+        parts = [part.replace("{}", str(made)).replace("{place}", str(folder)) for part in command]
+        subprocess.run(parts, check=True)
         try:
             made.rename(folder)
         except OSError:
@@ -42,7 +44,11 @@ def _cache() -> Path:
 
 if __name__ == "__main__":
     _name, _recipe, *_command = sys.argv[1:]
-    try:
-        fill(place(_name, Path(_recipe)), *_command)
-    except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(str(error))
+    _folder = place(_name, Path(_recipe))
+    if not _command:
+        sys.stdout.write(f"{_folder}\n")
+    else:
+        try:
+            fill(_folder, *_command)
+        except (OSError, subprocess.CalledProcessError) as error:
+            sys.exit(str(error))
