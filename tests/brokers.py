@@ -11,13 +11,13 @@ import string
 import subprocess
 import sys
 import uuid
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cached import place
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from interpreters import REPOSITORY
 from processes import Process, accepts, free_port, until
 
 from autoinstrument.testing import Broker
@@ -29,6 +29,8 @@ _HERE = Path(__file__).parent
 _LIBS = place("kafka", _HERE / "kafka" / "pom.xml")
 _OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m")
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+_HERE_IS_CONFLUENT = find_spec("confluent_kafka") is not None
+_WITH_CONFLUENT = sys.executable if _HERE_IS_CONFLUENT else REPOSITORY / ".venv" / "bin" / "python"
 _LIFELINE = pytest.StashKey[int]()
 
 
@@ -78,7 +80,7 @@ class Cluster(Kafka):
         for process, address in zip(self.processes, self._addresses, strict=True):
             _listening(process, address)
         super().__init__(",".join(self._addresses), self.processes[0].pid)
-        until(lambda: self._size() == len(self._folders), "the brokers have not met", 60)
+        until(lambda: self.size() == len(self._folders), "the brokers have not met", 60)
 
     def restart(self, number: int) -> None:
         """Start a killed broker again: at the same address, with the same log."""
@@ -92,16 +94,12 @@ class Cluster(Kafka):
 
     def replicated_topic(self) -> str:
         """Create a topic with three partitions that any two brokers can keep going."""
+        from confluent_kafka.admin import NewTopic
+
         unique = f"topic-{secrets.token_hex(4)}"
         topic = NewTopic(unique, 3, replication_factor=3, config={"min.insync.replicas": "2"})
         self._admin.create_topics([topic])[unique].result(30)
         return unique
-
-    def _size(self) -> int:
-        try:
-            return len(self._admin.list_topics(timeout=5).brokers)
-        except KafkaException:
-            return 0
 
 
 class MockBroker:
@@ -123,7 +121,7 @@ threading.Event().wait()
 """
 
     def __init__(self, log: Path, brokers: int, rtt_ms: int) -> None:
-        command = [sys.executable, "-c", self._PROGRAM, str(brokers), str(rtt_ms)]
+        command = [_WITH_CONFLUENT, "-c", self._PROGRAM, str(brokers), str(rtt_ms)]
         self._process = Process(command, log)
         self.bootstrap: str = self._process.until(self._address)[1]
 
@@ -274,7 +272,7 @@ def _format(*folders: Path, more: str = "") -> list[str]:
 def _start(folder: Path, address: str, lifeline: socket.socket | None = None) -> Process:
     """Start the broker of a formatted `folder` and return it when it answers."""
     process = _listening(_launched(folder, lifeline), address)
-    AdminClient({"bootstrap.servers": address}).list_topics(timeout=30)
+    until(Broker(address).size, f"{address} does not answer")
     return process
 
 

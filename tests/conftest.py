@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # One that another imports comes first, or pytest could not rewrite its assertions.
 pytest_plugins = [
+    "needed_clients",
     "interpreters",
     "brokers",
     "secured",

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
-import confluent_kafka
 import pytest
 from otlp import points_of_recording, spans_of_recording
 
@@ -22,26 +22,28 @@ if TYPE_CHECKING:
 
     from otlp import Point, Span
 
+_CONFLUENT = import_module("confluent_kafka") if find_spec("confluent_kafka") else None
 _NEEDS = {
     "batches": (
         "produce_batch, confluent-kafka 2.12",
-        hasattr(confluent_kafka.Producer, "produce_batch"),
+        hasattr(getattr(_CONFLUENT, "Producer", None), "produce_batch"),
     ),
     "share_groups": (
         "a ShareConsumer",
-        hasattr(confluent_kafka, "ShareConsumer"),
+        hasattr(_CONFLUENT, "ShareConsumer"),
     ),
     "coroutines": (
         "confluent_kafka.aio, 2.13",
-        find_spec("confluent_kafka.aio") is not None,
+        _CONFLUENT is not None and find_spec("confluent_kafka.aio") is not None,
     ),
     "blocks": (
         "clients for a with statement, confluent-kafka 2.13",
-        hasattr(confluent_kafka.Consumer, "__exit__"),
+        hasattr(getattr(_CONFLUENT, "Consumer", None), "__exit__"),
     ),
     "deserializing_coroutines": (
         "AsyncDeserializingConsumer, confluent-kafka 2.16",
-        find_spec("confluent_kafka.aio") is not None
+        _CONFLUENT is not None
+        and find_spec("confluent_kafka.aio") is not None
         and find_spec("confluent_kafka.aio._AsyncDeserializingConsumer") is not None,
     ),
     "golang": ("go, for Go's own Watermill", shutil.which("go") is not None),

@@ -9,17 +9,6 @@ from pathlib import Path
 
 import pytest
 from brokers import Kafka, shared
-from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    ResourcePatternType,
-    ResourceType,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialUpsertion,
-)
 from processes import free_port, until
 
 PASSWORD = "SECRET-password"  # noqa: S105 - of no other broker
@@ -53,6 +42,15 @@ class SecuredKafka(Kafka):
 
     def forbidden_topic(self) -> str:
         """Create a topic that `shop` may see, but neither write to nor read from."""
+        from confluent_kafka.admin import (
+            AclBinding,
+            AclBindingFilter,
+            AclOperation,
+            AclPermissionType,
+            ResourcePatternType,
+            ResourceType,
+        )
+
         topic = self.topic()
         described = (ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:shop", "*")
         allowed = (*described, AclOperation.DESCRIBE, AclPermissionType.ALLOW)
@@ -64,6 +62,12 @@ class SecuredKafka(Kafka):
 
     def add_user(self, mechanism: str) -> None:
         """Let `shop` in by a mechanism of SCRAM, whose users are in the log of the cluster."""
+        from confluent_kafka.admin import (
+            ScramCredentialInfo,
+            ScramMechanism,
+            UserScramCredentialUpsertion,
+        )
+
         kind = ScramMechanism[mechanism.replace("-", "_")]
         credential = ScramCredentialInfo(kind, 4096)
         change = UserScramCredentialUpsertion("shop", credential, PASSWORD.encode())

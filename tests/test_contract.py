@@ -19,7 +19,6 @@ from interpreters import add_distribution
 import autoinstrument.testing
 from autoinstrument.help import document
 from autoinstrument.testing import Broker, Programs
-from autoinstrument.testing import broker as testing_broker
 from autoinstrument.testing import programs as testing_programs
 
 if TYPE_CHECKING:
@@ -226,7 +225,7 @@ def test_a_broker_that_creates_no_topics_is_named(
     mock_broker: Callable[..., MockBroker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mock of librdkafka does not answer the request."""
-    monkeypatch.setattr(testing_broker, "_WAIT", 1)
+    monkeypatch.setattr(sys.modules[Broker.__module__], "_WAIT", 1)
     bootstrap = mock_broker().bootstrap
     words = rf"{bootstrap} has not created the topic orders-\w+ within 1 s; .* Apache Kafka"
     with pytest.raises(TimeoutError, match=words):

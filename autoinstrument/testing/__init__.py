@@ -37,9 +37,10 @@ import pytest
 
 pytest.register_assert_rewrite(f"{__name__}.contract")  # before it is imported
 
-from .broker import Broker, Record  # noqa: E402 - see above
+from .broker import Broker  # noqa: E402 - see above
 from .contract import Contract  # noqa: E402
 from .programs import Programs, Run  # noqa: E402
+from .record import Record  # noqa: E402
 from .recording import Span  # noqa: E402
 
 __all__ = ["Broker", "Contract", "Programs", "Record", "Run", "Span"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from . import bodies
-from .broker import Broker, Record
+from .broker import Broker
 from .messages import any_message
 from .programs import Programs
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .programs import Run
+    from .record import Record
     from .recording import Span
 
 _MESSAGES = 100

@@ -128,9 +128,7 @@ def _outcome(row: Row, folder: Path, kafka: Broker, *, is_traced: bool) -> _Outc
 
 
 def _topic(kafka: Broker) -> str:
-    """Return a new topic whose partitions have leaders, as one that is not new has."""
     topic = kafka.topic()
-    until(lambda: kafka._admin.list_topics(topic).topics[topic].error is None, "no metadata")
     assert kafka.records(topic) == []
     return topic
 

@@ -1,0 +1,95 @@
+"""Which clients each test needs: it is left out on a Python for which one of them has no wheel.
+
+A test says so by its name, or else by the programs that it runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+_HERE = Path(__file__).parent
+_NAMES = {
+    "confluent_kafka": "confluent",
+    "kafka": "kafka[-_]python",
+    "aiokafka": "aiokafka",
+}
+"""Modules, and how the names of tests have them."""
+MISSING = {module for module in _NAMES if find_spec(module) is None}
+_IMPORT = re.compile(r"^\s*(?:from|import) +(\w+)", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out a module that imports such a client itself."""
+    if not MISSING or collection_path.suffix != ".py":
+        return None
+    module = ast.parse(collection_path.read_text(encoding="utf-8"))
+    imported = {each.module for each in module.body if isinstance(each, ast.ImportFrom)}
+    imported |= {each.names[0].name for each in module.body if isinstance(each, ast.Import)}
+    return bool(MISSING & imported) or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out each test that needs such a client."""
+    left_out = [item for item in items if MISSING and MISSING & needed(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def needed(item: Any) -> set[str]:
+    """Return the modules of clients that a test needs."""
+    named = {module for module, name in _NAMES.items() if re.search(name, item.nodeid)}
+    if named:
+        return named
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    fixtures = [each[-1].func for each in item._fixtureinfo.name2fixturedefs.values()]
+    seen: set[int] = set()
+    texts = _texts([item.function, item.cls, parameters, fixtures], seen)
+    return {module for text in texts for module in _IMPORT.findall(text)}
+
+
+def _texts(thing: Any, seen: set[int]) -> Iterator[str]:
+    """Go through all that a test refers to within our modules, but for those of brokers."""
+    if isinstance(thing, str):
+        yield thing
+        return
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    for part in _parts(thing):
+        yield from _texts(part, seen)
+
+
+def _parts(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, FunctionType) and isinstance(thing.__code__, CodeType):
+        if _is_ours(thing.__module__, thing.__code__.co_filename):
+            yield thing.__code__
+            yield from (thing.__globals__.get(name) for name in _names(thing.__code__))
+    elif isinstance(thing, CodeType):
+        yield from thing.co_consts
+    elif isinstance(thing, dict):
+        yield from thing.values()
+    elif isinstance(thing, (list, tuple, set, frozenset)):
+        yield from thing
+    elif isinstance(thing, type) or hasattr(thing, "__dataclass_fields__"):
+        yield from () if thing.__module__ == "brokers" else list(vars(thing).values())
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _is_ours(module: str, file: str) -> bool:
+    return module != "brokers" and _HERE in Path(file).parents
