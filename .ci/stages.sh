@@ -74,6 +74,7 @@ only_tests_failed() { # CACHE: tell it from a module that cannot be imported, wh
 }
 
 wheel_tests() ( # MINOR MARKS [REQUIREMENT...]: test the wheel where nothing else of ours is found
+  # MINOR is that of a CPython 3, or "pypy".
   python=$(interpreter "$1") || exit
   venv=$PWD/.ci/venvs/wheel
   away=$(mktemp -d -p "$scratch") || exit
@@ -81,11 +82,14 @@ wheel_tests() ( # MINOR MARKS [REQUIREMENT...]: test the wheel where nothing els
 print(os.path.join(os.path.dirname(os.path.realpath(rotel.__file__)), "rotel-agent"))')
   export ROTEL_AGENT  # one collector for all
   rm -rf "$venv" && "$python" -m venv "$venv" &&
-    # Everything can be had with the pip that this Python brings; the tests' own need a newer one.
-    "$venv/bin/python" -m pip --disable-pip-version-check install -q --dry-run "$(echo dist/*.whl)[all]" &&
-    "$venv/bin/python" -m pip install -q --upgrade 'pip>=25.1' &&
-    "$venv/bin/python" -m pip install -q dist/*.whl "${@:3}" \
-      --group pyproject.toml:test &&
+    if has_all_clients "$1"; then
+      # Everything can be had with the pip that this Python brings; the tests' own need a newer one.
+      "$venv/bin/python" -m pip --disable-pip-version-check install -q --dry-run "$(echo dist/*.whl)[all]" &&
+        "$venv/bin/python" -m pip install -q --upgrade 'pip>=25.1' &&
+        "$venv/bin/python" -m pip install -q dist/*.whl "${@:3}" --group pyproject.toml:test
+    else
+      "$venv/bin/python" -m pip install -q dist/*.whl && install_what_there_is "$venv/bin/python"
+    fi &&
     cp -R tests pyproject.toml README.md CHANGELOG.md "$away" &&
     cd "$away" &&
     "$venv/bin/python" -c 'import autoinstrument, sys
@@ -93,6 +97,23 @@ print(sys.version.split()[0], autoinstrument.__file__)
 assert autoinstrument.__file__.startswith(sys.prefix), "not the installed wheel"' &&
     pytests "$venv/bin/python" -m "$2"
 )
+
+has_all_clients() { # MINOR: whether each client has a wheel for that Python
+  [ "$1" != pypy ] && .venv/bin/python -m pip install -q --dry-run --no-deps --only-binary :all: \
+    --python-version "3.$1" --target "$scratch/nothing" confluent-kafka aiokafka 2> /dev/null
+}
+
+install_what_there_is() { # PYTHON: install of the group `test` what can be had, and name the rest
+  local needed
+  .venv/bin/python -c '
+import re, sys
+group = re.search(r"^test = \[(.*?)^\]", open("pyproject.toml").read(), re.DOTALL | re.MULTILINE)
+print(*re.findall("\"(.+?)\"", group[1]), sep="\n")' | while read -r needed; do
+    # MarkupSafe needs no compiler, and has no wheel for PyPy.
+    "$1" -m pip install -q --only-binary :all: --no-binary markupsafe "$needed" 2> /dev/null ||
+      echo "No wheel of $needed for $("$1" -V 2>&1 | tail -n 1): what needs it is not tested."
+  done
+}
 
 oldest_clients() { # MINOR: test the wheel with the oldest client that each adapter takes
   local clients
@@ -116,11 +137,24 @@ minors() { # print the minor versions in pyproject.toml that this machine has, o
   done
 }
 
-interpreter() { # MINOR: print a Python 3.MINOR of this machine
-  local python
-  for python in "python3.$1" "${PYENV_ROOT:-$HOME/.pyenv}/versions/3.$1".*/bin/python; do
-    "$python" -c "import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, $1))" \
-      2> /dev/null && command -v "$python" && return
+has_pypy() {
+  interpreter pypy > /dev/null || { echo "No PyPy of Python 3.10 or later on this machine." >&2; return 1; }
+}
+
+newest_of_all_clients() { # MINOR...: print the last for which each client has a wheel
+  local minor newest
+  for minor; do has_all_clients "$minor" && newest=$minor; done
+  echo "$newest"
+}
+
+interpreter() { # MINOR: print a Python 3.MINOR, or PyPy, of this machine or of `make pythons`
+  local python name=python3.$1 own
+  [ "$1" != pypy ] || name=pypy3
+  own=$(.venv/bin/python tests/cached.py pythons tests/debian_pythons.sh)/usr/bin/$name
+  for python in "$name" "${PYENV_ROOT:-$HOME/.pyenv}/versions/3.$1".*/bin/python "$own"; do
+    "$python" -c "import ensurepip, sys, venv
+minor = 'pypy' if sys.implementation.name == 'pypy' else str(sys.version_info.minor)
+sys.exit(sys.version_info < (3, 10) or minor != '$1')" 2> /dev/null && command -v "$python" && return
   done
   return 1
 }

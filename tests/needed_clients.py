@@ -1,6 +1,7 @@
 """Which clients each test needs: it is left out on a Python for which one of them has no wheel.
 
-A test says so by its name, or else by the programs that it runs.
+A test says so by its name, or else by the programs that it runs. The report's page, which takes
+matplotlib, is left out likewise.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ _NAMES = {
     "aiokafka": "aiokafka",
 }
 """Modules, and how the names of tests have them."""
-MISSING = {module for module in _NAMES if find_spec(module) is None}
+_OF_THE_PAGE = {"autoinstrument.report.html": "matplotlib"}
+MISSING = {name for name in (*_NAMES, *_OF_THE_PAGE.values()) if find_spec(name) is None}
 _IMPORT = re.compile(r"^\s*(?:from|import) +(\w+)", re.MULTILINE)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out a module that imports such a client itself."""
+    """Leave out a module that imports what is missing itself."""
     if not MISSING or collection_path.suffix != ".py":
         return None
     module = ast.parse(collection_path.read_text(encoding="utf-8"))
     imported = {each.module for each in module.body if isinstance(each, ast.ImportFrom)}
     imported |= {each.names[0].name for each in module.body if isinstance(each, ast.Import)}
+    imported |= {_OF_THE_PAGE.get(name or "") for name in imported}
     return bool(MISSING & imported) or None
 
 

@@ -14,7 +14,6 @@ from recordings import START, recording, request, root, span, span_id, write
 from autoinstrument.export.recording import Recording
 from autoinstrument.report.data import as_data
 from autoinstrument.report.gathering import report
-from autoinstrument.report.html import page
 from autoinstrument.report.reading import NotARecording, Tally, recording_files, spans
 from autoinstrument.report.text import render
 
@@ -197,8 +196,11 @@ def damaged(node: Any, chance: random.Random) -> Any:
     return node
 
 
+@pytest.mark.once
 def test_no_damage_raises_and_none_goes_uncounted(tmp_path: Path) -> None:
     """Any value may be of any type: a report comes out, and it shows."""
+    from autoinstrument.report.html import page
+
     chance = random.Random(3)  # noqa: S311 - no secret
     parent = span_id()
     whole = json.loads(
