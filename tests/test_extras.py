@@ -123,6 +123,21 @@ def test_a_package_for_another_python_is_not_called_missing(
     assert _found_by_doctor(with_another_pythons_grpc, "exporter-unloadable") in told
 
 
+def test_a_page_that_this_python_cannot_draw_is_refused_with_the_reason(
+    installed: Interpreter, tmp_path: Path
+) -> None:
+    """As where a folder of packages was filled by another Python."""
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('built for another Python')\n")
+    ended = installed.run(
+        *("-m", "autoinstrument", "report", "--html", "page.html"),
+        cwd=tmp_path,
+        PYTHONPATH=str(tmp_path),
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (told,) = ended.stderr.splitlines()
+    assert told.endswith("installed, but does not load on this Python: built for another Python.")
+
+
 def _found_by_doctor(own: Interpreter, slug: str) -> str:
     """Return the words of the one problem that the doctor finds, which has this slug."""
     ended = own.run("-m", "autoinstrument", "doctor", "--json", **GRPC)

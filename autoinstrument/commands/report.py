@@ -81,11 +81,15 @@ def write_page(path: str, file: str) -> int:
         return _refuse(
             f"the page needs {' and '.join(missing)}: pip install 'autoinstrument[report]'"
         )
+    try:
+        from autoinstrument.report.html import page  # noqa: PLC0415 - takes a second to import
+    except ImportError as error:
+        return _refuse(
+            f"what the page needs is installed, but does not load on this Python: {error}"
+        )
     found = _reported(path)
     if found is None:
         return 1
-    from autoinstrument.report.html import page  # noqa: PLC0415 - takes a second to import
-
     try:
         Path(file).write_text(page(found), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
