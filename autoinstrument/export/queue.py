@@ -21,10 +21,12 @@ from autoinstrument.process.exit import end_alone, is_alone, may_be_alone
 from autoinstrument.process.guard import Guard
 from autoinstrument.process.limits import QUEUE
 from autoinstrument.process.notices import tell
-from autoinstrument.process.quiet import Complaints, unheard
+from autoinstrument.process.quiet import unheard
 from autoinstrument.tracing import guard
 from autoinstrument.tracing.producer import read_answers
 from autoinstrument.tracing.suppression import KEY
+
+from .attempts import PATIENCE, Attempts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,9 +43,7 @@ _SHARE = 8  # or this part of what waits, since an application that never rests 
 _LOOKS = 0.05  # seconds, where the end of the process is to be seen
 _PATIENCE_WITH_COUNTS = 1.0  # seconds
 _PATIENCE_WITH_START = 1.0  # seconds
-# Seconds without a single batch accepted at exit, then no more is tried again, and all given up.
-_PATIENCE_WITH_RETRIES = 1.5  # an exporter's first is after one second
-_PATIENCE_AT_EXIT = 5.0
+_PATIENCE_AT_EXIT = 5.0  # seconds without a single batch accepted, then all are given up
 
 
 class ExportQueue:
@@ -89,13 +89,8 @@ class ExportQueue:
         self._in_hand = 0
         self._unanswered = 0
         """Operations that the destinations have, until those answer or are given up."""
-        self._complaints = Complaints()
-        """Of exporters that could not export, and may try once more."""
+        self._attempts = Attempts()
         self._closing = False
-        self._is_answered = True
-        self._sent_at: float | None = None
-        """When the requests that have no answer yet went out."""
-        self._is_wait_told = False
         self._guard = Guard("the export of spans")
         self._log = LogLines()
         self._is_started = False
@@ -188,44 +183,19 @@ class ExportQueue:
     def _wait(self) -> None:
         """Wait for the thread to end."""
         self._wake.set()
-        if self.unanswered() and (self._has_failed or self._is_late):
-            self._tell_unanswered()
+        if self.unanswered() and self._attempts.are_in_doubt:
+            self._attempts.tell_waiting(self.unanswered())
         before = -1
         while before != self._batches:
             before = self._batches
-            if self._at_work.acquire(timeout=_PATIENCE_WITH_RETRIES):
+            if self._at_work.acquire(timeout=PATIENCE):
                 return
             if before == self._batches:
-                self._tell_unanswered()
-                if self._complaints:
+                self._attempts.tell_waiting(self.unanswered())
+                if self._attempts.complaints:
                     self._shut_down()  # which ends its waiting for the next time
-            if self._at_work.acquire(timeout=_PATIENCE_AT_EXIT - _PATIENCE_WITH_RETRIES):
+            if self._at_work.acquire(timeout=_PATIENCE_AT_EXIT - PATIENCE):
                 return
-
-    def _tell_unanswered(self) -> None:
-        # Now, not in the end: who has started the program may have less patience, and kill it.
-        if self._is_wait_told:
-            return
-        self._is_wait_told = True
-        waiting = self.unanswered()
-        wait = "1 operation waits" if waiting == 1 else f"{waiting} operations wait"
-        words = f"the last export has had no answer yet ({wait}); for the reason, run"
-        if self._has_failed:
-            reason = self._complaints.reason
-            words = f"{wait} for an exporter that has failed{reason and ': '}{reason}"
-            words = f"{words}; to examine it, run"
-        words = f"{words}: autoinstrument doctor"
-        if not tell("export-failed", words):  # the failure has been told, when it began
-            tell("export-failed", words, about="the end")
-
-    @property
-    def _has_failed(self) -> bool:
-        return bool(self._complaints) or not self._is_answered
-
-    @property
-    def _is_late(self) -> bool:
-        sent_at = self._sent_at
-        return sent_at is not None and time.monotonic() - sent_at > _PATIENCE_WITH_RETRIES
 
     def _shut_down(self) -> None:
         while self._to_shut_down:
@@ -265,7 +235,7 @@ class ExportQueue:
             return
         token = context_api.attach(_suppressing())
         try:
-            self._complaints = unheard.complaints  # of this thread
+            self._attempts.complaints = unheard.complaints  # of this thread
             with unheard:
                 self._work()
         finally:
@@ -300,22 +270,22 @@ class ExportQueue:
         while more:
             more = read_answers()
             self._drain_waiting()
-            if self._closing and not self._is_answered:
+            if self._closing and not self._attempts.has_arrived:
                 return
 
     def _drain_waiting(self) -> None:
         while self._waiting:
-            self._is_answered = self._export()
+            accepted = self._export()
             self._batches += 1
             self._in_hand = 0
             if not self._waiting:
                 self._weight = 0
-            if self._closing and not self._is_answered:
+            if self._closing and not accepted:
                 return
 
     def _drain_at_exit(self) -> None:
         self._drain()
-        if self._meter is not None and self._is_answered:  # else nobody answers, metrics neither
+        if self._meter is not None and self._attempts.has_arrived:  # else metrics would not either
             with self._guard:
                 self._meter.finish()
             self._batches += 1
@@ -325,7 +295,7 @@ class ExportQueue:
         writes = failed = 0
         accepted = False
         begun = time.thread_time_ns()
-        self._complaints.clear()
+        self._attempts.complaints.clear()
         with self._guard:
             while self._waiting and self._in_hand < self._batch:
                 with self._counting:
@@ -340,10 +310,10 @@ class ExportQueue:
                 writes += len(written)
                 failed += len(written) - written.count(None)
                 time.sleep(0)
-            self._sent_at = time.monotonic()
+            self._attempts.begin()
             arrived = [each.send() for each in self._destinations]
             accepted = not arrived or any(arrived)
-        self._sent_at = None
+        self._attempts.end(accepted=accepted)
         if self._meter is not None:
             taken = time.thread_time_ns() - begun
             self._meter.metrics.background.add(taken, self._in_hand)

@@ -26,7 +26,7 @@ class Complaints(dict[str, str]):
 
     def add(self, name: str, *said: object) -> None:
         """Note that `name` has a complaint, and what is known of the reason from what it says."""
-        self[name] = reason_in(said) or self.pop(name, "")
+        self[name] = reason_in(said, self.pop(name, ""))
 
     @property
     def reason(self) -> str:

@@ -35,10 +35,16 @@ _IN_TEXT = {
 _ANY = re.compile("|".join(_IN_TEXT))
 
 
-def reason_in(said: Iterable[object]) -> str:
-    """Return what the arguments of a log line say of a failure; "" if they say nothing known."""
-    found = [_words_for(each) for each in said]
-    return ": ".join(dict.fromkeys(filter(None, found)))
+def reason_in(said: Iterable[object], before: str = "") -> str:
+    """Return what the arguments of a log line say of a failure; "" if they say nothing.
+
+    What was known `before` is more than the name of an exception: an exporter that tries again when
+    its time is over fails at that.
+    """
+    arguments = [*said]
+    known = dict.fromkeys(filter(None, map(_words_for, arguments)))
+    named = (name_of(type(each)) for each in arguments if isinstance(each, BaseException))
+    return ": ".join(known) or before or next(named, "")
 
 
 def reason_of(error: BaseException, seconds: float | None = None) -> str:
@@ -46,14 +52,18 @@ def reason_of(error: BaseException, seconds: float | None = None) -> str:
 
     `seconds` is how long an answer was waited for.
     """
+    return _known_reason(error, seconds) or name_of(type(error))
+
+
+def _known_reason(error: BaseException, seconds: float | None = None) -> str:
     chain = [error]
     while (cause := context_of(chain[-1])) is not None and cause not in chain:
         chain.append(cause)
     found = (_cause(each, seconds) for each in reversed(chain))
-    reason = next(filter(None, found), name_of(type(error)))
+    reason = next(filter(None, found), "")
     names = (name_of(kind) for each in chain for kind in classes_of(each))
     is_of_proxy = any(name.endswith(".ProxyError") for name in names)
-    return f"the proxy fails: {reason}" if is_of_proxy else reason
+    return f"the proxy fails: {reason}" if is_of_proxy and reason else reason
 
 
 def http_status(status: int) -> str:
@@ -68,7 +78,7 @@ def http_status(status: int) -> str:
 
 def _words_for(said: object) -> str:
     if isinstance(said, BaseException):
-        return reason_of(said)
+        return _known_reason(said)
     if isinstance(said, int):
         return http_status(said) if said in _HTTP else ""
     if isinstance(said, str):
