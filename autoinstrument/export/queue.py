@@ -19,7 +19,6 @@ from autoinstrument.logs.lines import LogLines, wants_line
 from autoinstrument.process import background, clock
 from autoinstrument.process.exit import end_alone, is_alone, may_be_alone
 from autoinstrument.process.guard import Guard
-from autoinstrument.process.limits import QUEUE
 from autoinstrument.process.notices import tell
 from autoinstrument.process.quiet import unheard
 from autoinstrument.tracing import guard
@@ -27,6 +26,7 @@ from autoinstrument.tracing.producer import read_answers
 from autoinstrument.tracing.suppression import KEY
 
 from .attempts import PATIENCE, Attempts
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 _SLICE = 64
 _SHARE = 8  # or this part of what waits, since an application that never rests must be kept up with
 _LOOKS = 0.05  # seconds, where the end of the process is to be seen
-_PATIENCE_WITH_COUNTS = 1.0  # seconds
 _PATIENCE_WITH_START = 1.0  # seconds
 _PATIENCE_AT_EXIT = 5.0  # seconds without a single batch accepted, then all are given up
 
@@ -73,15 +72,9 @@ class ExportQueue:
         self._meter = meter
         self._interval = interval
         self._batch = batch
-        self._most_waiting = most_waiting
-        self._counting = threading.RLock()  # for who counts within the call of a signal's handler
-        self._ahead = 0
-        """So many of those that wait, the oldest, are counted already."""
         self._many = min(most_waiting // _SHARE, 2 * batch)
         """So many are not left waiting until the interval is over: what they hold is used again."""
-        self._waiting: deque[Operation] = deque()
-        self._weight = 0
-        """Of what is waiting; threads may add at once, which an empty queue makes good."""
+        self._waiting = Waiting(meter, most_waiting)
         self._wake = threading.Event()
         self._asked: deque[threading.Event] = deque()
         """Set when what was waiting before has been exported, for who waits for that."""
@@ -107,33 +100,23 @@ class ExportQueue:
             operation.taken = True
             if self._meter is None or self._meter.count_at_once(operation):
                 return
-        waiting, weight = len(self._waiting), operation.weight
-        if waiting >= self._most_waiting or self._weight + weight > QUEUE:
+        waiting = self._waiting
+        if not waiting.has_room_for(operation.weight):
             self._drop(operation)
-            words = f"the queue of spans is full ({waiting} operations), and more are dropped"
+            words = f"the queue of spans is full ({len(waiting)} operations), and more are dropped"
             tell("spans-dropped", f"{words}; OTEL_BSP_MAX_QUEUE_SIZE can make it longer")
             return
-        if weight:
-            self._weight += weight
+        waiting.weight += operation.weight
         operation.taken = True
-        self._waiting.append(operation)
-        if waiting == self._many:
+        waiting.append(operation)
+        if len(waiting) == self._many:
             self._wake.set()
         if not self._is_started:
             self._start()
 
     def count_waiting(self) -> None:
         """Count what is waiting, for who asks for the counts now; it is exported in its turn."""
-        # Never for long: who counts may use a lock of the provider's that the caller has.
-        if self._meter is None or not self._counting.acquire(timeout=_PATIENCE_WITH_COUNTS):
-            return
-        try:
-            waiting = list(self._waiting)
-            fresh, self._ahead = waiting[self._ahead :], len(waiting)
-            with self._guard:
-                self._meter.count(fresh)
-        finally:
-            self._counting.release()
+        self._waiting.count_all(self._guard)
 
     def unanswered(self) -> int:
         """Return how many operations wait for their export, or for its answer."""
@@ -278,8 +261,6 @@ class ExportQueue:
             accepted = self._export()
             self._batches += 1
             self._in_hand = 0
-            if not self._waiting:
-                self._weight = 0
             if self._closing and not accepted:
                 return
 
@@ -298,9 +279,8 @@ class ExportQueue:
         self._attempts.complaints.clear()
         with self._guard:
             while self._waiting and self._in_hand < self._batch:
-                with self._counting:
-                    operations = self._slice()
-                    self._count(operations)
+                operations = self._waiting.take(self._share())
+                self._in_hand += len(operations)
                 self._log.tell(operations)
                 spans = self._wanted(operations)
                 self._unanswered += len(spans)
@@ -328,23 +308,14 @@ class ExportQueue:
 
     def _drop_waiting(self) -> None:
         while self._waiting:
-            with self._counting:
-                given_up = self._waiting.popleft()
-                self.dropped += self._is_wanted(given_up)
-                self._count([given_up])
+            (given_up,) = self._waiting.take(1)
+            self.dropped += self._is_wanted(given_up)
 
     def _drop(self, operation: Operation) -> None:
         operation.taken = True
         self.dropped += self._is_wanted(operation)
         if self._meter is not None:
             self._meter.count([operation])
-
-    def _count(self, taken: list[Operation]) -> None:
-        """Count what has been taken from the queue, unless that has been done in advance."""
-        fresh = taken[self._ahead :]
-        self._ahead = max(0, self._ahead - len(taken))
-        if self._meter is not None:
-            self._meter.count(fresh)
 
     def _wanted(self, operations: list[Operation]) -> list[Operation]:
         if not self._destinations:
@@ -354,13 +325,10 @@ class ExportQueue:
     def _is_wanted(self, operation: Operation) -> bool:
         return bool(self._destinations) and operation.is_wanted
 
-    def _slice(self) -> list[Operation]:
+    def _share(self) -> int:
+        """Return how many operations are exported until the lock is given up again."""
         waiting = len(self._waiting)
-        count = min(max(_SLICE, waiting // _SHARE), waiting, self._batch - self._in_hand)
-        self._in_hand += count
-        operations = [self._waiting.popleft() for _ in range(count)]
-        self._weight -= sum(operation.weight for operation in operations)
-        return operations
+        return min(max(_SLICE, waiting // _SHARE), waiting, self._batch - self._in_hand)
 
 
 def _suppressing() -> context_api.Context:
