@@ -1025,14 +1025,14 @@ def test_the_options_of_a_command_are_those_before_its_program(
 
 
 @pytest.mark.parametrize(
-    ("launcher", "whose"),
+    ("launcher", "whose", "remedy"),
     [
-        ("opentelemetry-instrument", "this agent makes none"),
-        ("ddtrace-run", "this agent's spans are made as well"),
+        ("opentelemetry-instrument", "this agent makes none", "uninstall"),
+        ("ddtrace-run", "this agent's spans are made as well", "turn its Kafka tracing off"),
     ],
 )
 def test_the_launcher_of_another_agent_is_a_warning(
-    doctor: Doctor, tmp_path: Path, launcher: str, whose: str
+    doctor: Doctor, tmp_path: Path, launcher: str, whose: str, remedy: str
 ) -> None:
     """Its agent is not active in the examination, so the command itself is looked at."""
     script = tmp_path / launcher
@@ -1041,3 +1041,4 @@ def test_the_launcher_of_another_agent_is_a_warning(
     line = doctor(script, "python", "app.py").line("other-agent")
     assert launcher in line.what
     assert whose in line.why
+    assert remedy in line.remedy

@@ -33,6 +33,10 @@ from autoinstrument.doctor.inside import main
 main(sys.argv[1], borrowed)
 """
 _LAUNCHERS = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin", "elasticapm-run")
+_WAY_OUT = (
+    "To have this agent's spans, uninstall the other's package for your client, an"
+    " opentelemetry-instrumentation-...; OTEL_PYTHON_DISABLED_INSTRUMENTATIONS turns both off."
+)
 
 
 def examine(command: Sequence[str], with_agent: Mapping[str, str]) -> list[Line]:
@@ -57,7 +61,7 @@ def _launched(command: Sequence[str]) -> list[Line]:
     if name not in _LAUNCHERS:
         return []
     what = f"{name} starts another agent, which was not active during these checks"
-    return [coexistence.line(name, what)]
+    return [coexistence.line(name, what, _WAY_OUT if name == _LAUNCHERS[0] else "")]
 
 
 def _found_in(python: Sequence[str], with_agent: Mapping[str, str]) -> list[Line]:
