@@ -84,6 +84,14 @@ def test_a_status_is_told(
     assert re.search(rf": {words}; ", _failure(done))
 
 
+def test_a_proxy_that_fails_is_told_as_such(run: Runner, broker: str) -> None:
+    """It is not the collector that refuses the connection."""
+    proxy = {"HTTP_PROXY": f"http://shop:SECRET-login@127.0.0.1:{free_port()}", "NO_PROXY": ""}
+    done = run(ONE, broker, **_settings("http://collector.invalid:4318", "http"), **proxy)
+    assert "collector.invalid:4318: the proxy fails: Connection refused; " in _failure(done)
+    assert "SECRET" not in done.stderr
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_no_answer_and_no_tls_are_told(
     run: Runner, broker: str, otlp_endpoint: Endpoint, scheme: str
