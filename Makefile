@@ -34,6 +34,7 @@ test-setup: .venv/test kafka
 
 tables: .venv/test
 	@$(BIN)/python tests/tables.py
+	@PYTHONS=all WRITE_TABLES=1 $(BIN)/python -m pytest tests/test_pythons.py
 
 lint: .venv/lint
 	@$(BIN)/ruff check

@@ -108,7 +108,7 @@ def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     def build(folder: Path) -> None:
         _pip("wheel", "--no-deps", *build_options(), "--wheel-dir", folder, REPOSITORY)
 
-    return next(_once(request, tmp_path_factory, "wheel", build).glob("*.whl"))
+    return next(once(request, tmp_path_factory, "wheel", build).glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +116,7 @@ def installed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, wheel: Path
 ) -> Interpreter:
     """Give a virtual environment in which the wheel is installed."""
-    folder = _once(
+    folder = once(
         request, tmp_path_factory, "installed", lambda folder: _environment(folder).install(wheel)
     )
     return Interpreter.of(folder)
@@ -125,7 +125,7 @@ def installed(
 @pytest.fixture(scope="session")
 def bare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Interpreter:
     """Give a virtual environment that has all that `installed` has, but the agent."""
-    return Interpreter.of(_once(request, tmp_path_factory, "bare", _environment))
+    return Interpreter.of(once(request, tmp_path_factory, "bare", _environment))
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +137,7 @@ def mounted(
     def install(folder: Path) -> None:
         _pip("install", "--no-deps", "--target", folder, wheel)
 
-    return _once(request, tmp_path_factory, "mounted", install)
+    return once(request, tmp_path_factory, "mounted", install)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def _pip(*arguments: str | Path) -> None:
     subprocess.run(command, check=True)
 
 
-def _once(
+def once(
     request: pytest.FixtureRequest,
     factory: pytest.TempPathFactory,
     name: str,
@@ -200,7 +200,7 @@ def _once(
     try:
         folder.mkdir()
     except FileExistsError:
-        until(made.exists, f"another worker has not made {folder}", 60)
+        until(made.exists, f"another worker has not made {folder}", 200)
     else:
         make(folder)
         made.touch()

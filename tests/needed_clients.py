@@ -1,6 +1,6 @@
 """Which clients each test needs: it is left out on a Python for which one of them has no wheel.
 
-A test says so by its name, or else by the programs that it runs. The report's page, which takes
+A test says so by its name, and by the programs that it runs. The report's page, which takes
 matplotlib, is left out likewise.
 """
 
@@ -51,25 +51,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def needed(item: Any) -> set[str]:
     """Return the modules of clients that a test needs."""
     named = {module for module, name in _NAMES.items() if re.search(name, item.nodeid)}
-    if named:
-        return named
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if "secured_kafka" in item.fixturenames:
+        named.add("confluent_kafka")  # which lets users in
+    parameters = list(item.callspec.params.values()) if hasattr(item, "callspec") else []
     fixtures = [each[-1].func for each in item._fixtureinfo.name2fixturedefs.values()]
-    seen: set[int] = set()
-    texts = _texts([item.function, item.cls, parameters, fixtures], seen)
-    return {module for text in texts for module in _IMPORT.findall(text)}
+    # A test named for a client takes that one's program from among those of all.
+    texts = _texts([item.function, item.cls, parameters, fixtures], set(), is_named=bool(named))
+    return named | {module for text in texts for module in _IMPORT.findall(text)}
 
 
-def _texts(thing: Any, seen: set[int]) -> Iterator[str]:
+def _texts(thing: Any, seen: set[int], *, is_named: bool) -> Iterator[str]:
     """Go through all that a test refers to within our modules, but for those of brokers."""
     if isinstance(thing, str):
         yield thing
-        return
-    if id(thing) in seen:
-        return
-    seen.add(id(thing))
-    for part in _parts(thing):
-        yield from _texts(part, seen)
+    elif id(thing) not in seen and not (is_named and isinstance(thing, dict)):
+        seen.add(id(thing))
+        for part in _parts(thing):
+            yield from _texts(part, seen, is_named=is_named)
 
 
 def _parts(thing: Any) -> Iterator[Any]:

@@ -166,5 +166,5 @@ def _proto_json(value: Any, name: str = "") -> Any:
     if name in _ID_DIGITS:
         if not re.fullmatch(f"[0-9a-f]{{{_ID_DIGITS[name]}}}", value):
             raise ValueError(f"{name} is {value!r}; OTLP/JSON has {_ID_DIGITS[name]} hex digits")
-        return base64.b64encode(bytes.fromhex(value)).decode()
+        return base64.urlsafe_b64encode(bytes.fromhex(value)).decode()  # it reads either
     return value

@@ -1,6 +1,7 @@
 """The tables of the help pages that the code knows best: `make tables` writes them.
 
-Each stands between `<!-- name -->` and `<!-- end -->` in the page of the same name.
+Each stands between `<!-- name -->` and `<!-- end -->` in the page of the same name. That of the
+page `pythons` is a result of tests, row by row.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from pathlib import Path
 from autoinstrument import help as documents
 from autoinstrument.process.notices import SLUGS
 from autoinstrument.report.findings import FINDINGS
+
+_PYTHONS = Path(documents.__file__).parent / "pythons.md"
 
 
 def pages() -> dict[Path, str]:
@@ -25,6 +28,27 @@ def pages() -> dict[Path, str]:
         folder / f"{name}.md": _with_table(folder / f"{name}.md", name, table)
         for name, table in tables.items()
     }
+
+
+def row_of_python(python: str, client: str) -> list[str]:
+    """Return what the page says of a client on a Python, by exporter."""
+    return _rows_of_pythons()[python, client][1:]
+
+
+def write_row_of_python(python: str, client: str, version: str, outcomes: list[str]) -> None:
+    """Let the page say so instead."""
+    rows = {**_rows_of_pythons(), (python, client): [version, *outcomes]}
+    names = ["Python", "client", "version", "recording", "OTLP/HTTP", "OTLP/gRPC"]
+    lines = [names, ["---"] * len(names), *([*key, *row] for key, row in rows.items())]
+    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    _PYTHONS.write_text(_with_table(_PYTHONS, "pythons", table), encoding="utf-8")
+
+
+def _rows_of_pythons() -> dict[tuple[str, str], list[str]]:
+    text = _PYTHONS.read_text(encoding="utf-8").partition("<!-- pythons -->\n")[2]
+    lines = text.partition("<!-- end -->")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {(row[0], row[1]): row[2:] for row in rows}
 
 
 def _with_table(page: Path, name: str, table: str) -> str:

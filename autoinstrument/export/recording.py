@@ -85,7 +85,8 @@ class Recording:
             _write(file, line)
 
     def _open(self) -> FileIO:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        # Windows would write \r\n without O_BINARY, which no other system has.
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         file = FileIO(os.open(self.path, flags, 0o600), "r+")
         is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)  # a pipe would be waited for
         if is_file and file.read(len(BEGINNING)) in (b"", BEGINNING):
