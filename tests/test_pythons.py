@@ -81,7 +81,8 @@ def test_one_folder_serves_each_python(  # noqa: PLR0913, PLR0917 - what a row i
             ),
             outcome({**mounted, **rotel.environment("http/protobuf")}, lambda: rotel.wait_for(3)),
         ]
-        missing = there.install(wheel, "opentelemetry-exporter-otlp-proto-grpc")
+        needed = ["grpcio"], [wheel, "opentelemetry-exporter-otlp-proto-grpc"]
+        missing = next(filter(None, (there.install(*each) for each in needed)), "")
         over_grpc = {**on, **rotel.environment("grpc")}
         row.append(
             f"no wheel of {missing}"
