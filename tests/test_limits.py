@@ -15,16 +15,21 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import TraceState
+from opentelemetry.trace import SpanKind, TraceState
 
 from autoinstrument.export.destinations import SpanDestination
 from autoinstrument.export.encoding import state_of
 from autoinstrument.export.otlp_json import metrics_requests
 from autoinstrument.export.queue import ExportQueue
 from autoinstrument.export.spans import SpanBuilder
+from autoinstrument.metrics.counts import Metrics
+from autoinstrument.metrics.kinds import Kind
+from autoinstrument.metrics.statistics import Statistics
 from autoinstrument.process.limits import KEY, LINE, QUEUE, REQUEST, SPAN, TEXT, cut
+from autoinstrument.tracing import pipeline
 from autoinstrument.tracing.additions import Room
 from autoinstrument.tracing.attributes import Attributes
+from autoinstrument.tracing.client_call import ClientCall
 from autoinstrument.tracing.operation import Operation
 
 if TYPE_CHECKING:
@@ -225,3 +230,33 @@ def test_a_span_has_room_for_so_much_and_no_more(pairs: list[tuple[str, str]]) -
         room.without({key: kept[key] for key in found if key in kept})
         kept.update(found)
     assert sum(len(name) + len(value) for name, value in kept.items()) <= SPAN + 2 * TEXT
+
+
+def test_what_is_counted_by_topic_is_bounded() -> None:
+    """Of what consumers are given, and of what clients say of themselves, texts included."""
+    metrics = Metrics(int)
+    kind, statistics = Kind("lag", "1", "Behind."), Statistics()
+    for number in range(2100):
+        metrics.received({"messaging.destination.name": f"{number}"}).add(1)
+        topic = f"{number:05}{'t' * 3000}"
+        statistics.gauges.setdefault(kind, {})[("messaging.destination.name", topic),] = number
+    metrics.statistics.add(statistics)
+    for values in (*metrics.counters().values(), metrics.gauges()[kind]):
+        assert len(values) <= 2001
+        texts = [of for labels in values for _, of in labels if isinstance(of, str)]
+        assert max(map(len, texts), default=0) <= TEXT
+    received = next(
+        of for at, of in metrics.counters().items() if at.name.endswith("consumed.messages")
+    )
+    assert sum(received.values()) == 2100
+
+
+def test_a_cause_is_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adapters of other packages name causes, which metrics have, too."""
+    ended: list[ClientCall] = []
+    nowhere = SimpleNamespace(open=lambda _: None, close=ended.append)
+    monkeypatch.setattr(pipeline, "current", lambda: nowhere, raising=False)
+    call = ClientCall(SpanKind.CLIENT, Attributes({"messaging.operation.name": "commit"}))
+    call.recording = True
+    call.end("e" * 3000)
+    assert [each.error_type for each in ended] == ["e" * (TEXT - 1) + _ELLIPSIS]

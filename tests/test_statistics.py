@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from autoinstrument.process.limits import TEXT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -65,6 +67,17 @@ def test_statistics_are_metrics_and_the_applications_callback_runs(
     assert lag.attributes["messaging.destination.name"] == "orders"
     assert lag.attributes["messaging.destination.partition.id"] == "0"
     assert ("librdkafka.queue.messages", "reader") not in gauges
+
+
+def test_what_statistics_say_is_within_the_limits(run: Runner, broker: str) -> None:
+    """Of names that an application gives, as in any other attribute."""
+    program = PROGRAM.replace('"writer"', '"w" * 3000').replace('"reader"', '"r" * 3000')
+    done = run(program, broker, OTEL_METRIC_EXPORT_INTERVAL="100", OTEL_BSP_SCHEDULE_DELAY="50")
+    assert (done.code, done.stderr) == (0, "")
+    told = [point for point in done.points if point.name.startswith("librdkafka.")]
+    assert told
+    texts = [of for point in told for of in point.attributes.values() if isinstance(of, str)]
+    assert max(map(len, texts)) == TEXT
 
 
 def test_the_applications_provider_has_the_statistics(run: Runner, broker: str) -> None:

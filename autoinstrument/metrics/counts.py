@@ -12,6 +12,7 @@ from time import time_ns
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from autoinstrument.process.limits import cut
 from autoinstrument.tracing import errors, guard
 
 from .kinds import Kind
@@ -217,7 +218,10 @@ class Metrics:
     def received(self, attributes: Mapping[str, str | int]) -> Count:
         """Return where the messages of one topic are counted that a consumer is given."""
         with self._lock:
-            return self._received.setdefault(_labels_of(attributes), Count())
+            labels = _labels_of(attributes)
+            if labels not in self._received and len(self._received) >= _MOST_SERIES:
+                labels = _OVERFLOW
+            return self._received.setdefault(labels, Count())
 
     def counters(self) -> dict[Kind, dict[Labels, int]]:
         """Return the sums: messages received, and what follows from the durations."""
@@ -256,8 +260,17 @@ class Metrics:
         }
         for statistics in list(self.statistics):
             for kind, points in statistics.gauges.items():
-                found.setdefault(kind, {}).update(points)
+                _add(points, found.setdefault(kind, {}))
         return found
+
+
+def _add(points: Mapping[Labels, float], found: dict[Labels, float]) -> None:
+    """Add what a client says of itself, within the limits of texts and of series."""
+    for labels, value in points.items():
+        if len(found) >= _MOST_SERIES:
+            break
+        fitting = [(name, cut(of) if isinstance(of, str) else of) for name, of in labels]
+        found[tuple(fitting)] = value
 
 
 def _labels_of(attributes: Mapping[str, str | int]) -> Labels:

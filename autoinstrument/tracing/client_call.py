@@ -9,6 +9,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import SpanKind, get_current_span
 
 from autoinstrument.process import clock
+from autoinstrument.process.limits import cut
 
 from . import pipeline
 from .attributes import Attributes
@@ -117,7 +118,7 @@ class ClientCall(Operation):
         self.elapsed = perf_counter_ns() - self.ticks
         unit = unit_in(self.outer)
         self.started = self.ticks + (clock.offset if unit is None else unit.clock_offset)
-        self.error_type = error_type
+        self.error_type = None if error_type is None else cut(error_type)
         self.description = None if description is None else said(description)
         if self._long_only and self.elapsed < _LONG:
             return

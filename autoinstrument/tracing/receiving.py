@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind
 
+from autoinstrument.process.limits import cut
 from autoinstrument.process.settings import settings
 
 from . import pipeline, workers
@@ -72,12 +73,12 @@ class Receiving:
             return
         known: dict[str, str | int] = {**size}
         if len(topics) == 1:
-            known["messaging.destination.name"] = topics[0]
+            known["messaging.destination.name"] = cut(topics[0])
         contexts = [extracted(MessageHeaders(each), call.outer)[0] for each in headers if each]
         call.received(known, filter(None, contexts))
 
     def _count_of(self, topic: str) -> Count:
-        of_topic = {**self._attributes, "messaging.destination.name": topic}
+        of_topic = {**self._attributes, "messaging.destination.name": cut(topic)}
         found = self._counts[topic] = pipeline.metrics().received(of_topic)
         return found
 

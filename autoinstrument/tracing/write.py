@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from opentelemetry.trace import SpanKind, get_current_span
 
 from autoinstrument.process import clock
+from autoinstrument.process.limits import cut
 from autoinstrument.process.settings import settings
 
 from . import errors, pipeline, propagators
@@ -290,7 +291,7 @@ class Write(Operation):
         if self.key is not None:
             self.key = cut_key(self.key)
         if error_type is not None:
-            self.error_type = error_type
+            self.error_type = cut(error_type)
             if description is not None:
                 self.description = errors.said(description)
                 self.weight += len(self.description)
