@@ -6,14 +6,17 @@ Each test starts a program, since one process has one set of metrics.
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from otlp import points_of
+from processes import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from brokers import MockBroker
     from collectors import Endpoint
@@ -99,28 +102,46 @@ consumer.close()
 
 
 def test_an_exporter_gets_metrics_as_it_prefers_them(
-    run: Runner, broker: str, otlp_endpoint: Endpoint
+    run: Runner, broker: str, otlp_endpoint: Endpoint, tmp_path: Path
 ) -> None:
     """Over OTLP at the interval asked for; differences, where those are preferred, add up."""
+
+    def written() -> list[Point]:
+        exports = [
+            _named(list(points_of(request.message)), "messaging.client.operation.duration")
+            for request in list(otlp_endpoint.requests)
+            if request.path == "/v1/metrics"
+        ]
+        return [export[None] for export in exports if None in export]
+
+    def let_go_on() -> None:
+        try:
+            until(written, "no metrics have come")
+        finally:
+            exported.touch()
+
+    exported = tmp_path / "exported"
     settings = {
         "OTEL_METRICS_EXPORTER": "otlp",
         "OTEL_METRIC_EXPORT_INTERVAL": "100",
         "OTEL_BSP_SCHEDULE_DELAY": "50",
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
     }
-    pause = "import time\ntime.sleep(0.3)\n"
-    done = run(f"{WRITES}{pause}{WRITES}", broker, **otlp_endpoint.environment, **settings)
+    pause = """
+import time, pathlib
+while not pathlib.Path(sys.argv[2]).exists():
+    time.sleep(0.01)
+"""
+    program, environment = f"{WRITES}{pause}{WRITES}", {**otlp_endpoint.environment, **settings}
+    with ThreadPoolExecutor() as pool:
+        letting = pool.submit(let_go_on)
+        done = run(program, broker, str(exported), **environment)
+        letting.result()
     assert done.code == 0
     assert "autoinstrument:" not in done.stderr
-    exports = [
-        _named(list(points_of(request.message)), "messaging.client.operation.duration")
-        for request in otlp_endpoint.requests
-        if request.path == "/v1/metrics"
-    ]
-    written = [export[None] for export in exports if None in export]
-    assert len(written) > 1
-    assert sum(point.value for point in written) == 2000
-    assert all(point.is_delta for point in written)
+    assert len(written()) > 1
+    assert sum(point.value for point in written()) == 2000
+    assert all(point.is_delta for point in written())
 
 
 @pytest.mark.parametrize("temporality", ["delta", "cumulative"])
