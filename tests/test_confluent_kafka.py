@@ -182,6 +182,37 @@ producer.flush()
     assert "messaging.destination.partition.id" not in span.attributes
 
 
+@pytest.mark.parametrize("callback", ["", '"error_cb": lambda error: seen.add(error.name())'])
+def test_a_write_that_a_refusal_lets_time_out_says_so(run: Runner, callback: str) -> None:
+    """The client tells it to `error_cb` alone, whether the application has one or not."""
+    program = f"""{HEAD}
+import socket, threading
+server, seen = socket.create_server(("127.0.0.1", 0)), set()
+def refuse():  # as a broker does that has no TLS
+    while True:
+        try:
+            connection, _ = server.accept()
+            connection.recv(10)
+            connection.sendall(b"HTTP/1.1 400 No\\r\\n\\r\\n")
+            connection.close()
+        except OSError:
+            pass
+threading.Thread(target=refuse, daemon=True).start()
+address = "127.0.0.1:%d" % server.getsockname()[1]
+producer = Producer({{"bootstrap.servers": address, "security.protocol": "SSL", "log_level": 0,
+                     "message.timeout.ms": 2000, {callback}}})
+producer.produce("orders", b"v")
+producer.flush()
+print("_SSL" in seen)
+"""
+    done = run(program, "127.0.0.1:1")
+    assert (done.stdout, done.stderr) == (f"{bool(callback)}\n", "")
+    (span,) = done.writes
+    assert span.attributes["error.type"] == "delivery_timeout"
+    expected = "Local: Message timed out; probably because brokers refuse this client: ssl://"
+    assert span.status_message.startswith(expected)
+
+
 def test_forgetting_to_flush_is_told(run: Runner, broker: str) -> None:
     """What is unanswered at the end is an error and one warning, never silence."""
     program = f"""{HEAD}

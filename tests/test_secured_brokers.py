@@ -63,13 +63,18 @@ def test_who_is_let_in_writes_and_reads_as_ever(
 def test_a_wrong_password_is_told_as_the_client_tells_it(
     run: Runner, secured_kafka: SecuredKafka, client: str, security: str
 ) -> None:
-    """Of a write each client says that time was over; with aiokafka none can begin."""
+    """Of a write each client says that time was over; with aiokafka none can begin.
+
+    confluent-kafka has told of the refusal before.
+    """
     topic = secured_kafka.topic()
     settings = _settings(secured_kafka, security, "SECRET-wrong")
     done = _compared(run, program(client, REFUSED), topic, settings)
     assert ("authentication failed: True" in done.stdout) == (client == "confluent-kafka")
     causes = [write.attributes["error.type"] for write in done.writes]
     assert causes == ([] if client == "aiokafka" else ["delivery_timeout"])
+    said = "".join(write.status_message for write in done.writes)
+    assert ("because brokers refuse this client" in said) == (client == "confluent-kafka")
     assert secured_kafka.records(topic) == []
 
 

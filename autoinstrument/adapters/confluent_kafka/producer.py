@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from .batches import batches
 from .classes import TRACED, initialize, trace
 from .errors import failure, is_too_large
 from .interrupts import is_interrupt
+from .refusals import watch_errors
 from .statistics import watch_statistics
 from .transactions import transactions
 from .writes import (
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autoinstrument.adapter import Headers, OpenWrite
+
+    from .refusals import Errors
 
 
 _ABSENT: Any = object()  # what the application has not given, where None is another answer
@@ -47,13 +51,15 @@ def subclass(producer: type) -> type:
 
 
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
-    given = args
+    given, named = args, kwargs
+    errors: Errors = deque()
     with guard:
         args = watch_statistics(args, kwargs, guard)
+        args, kwargs, errors = watch_errors(args, kwargs, guard)
     initialize(_original, self, args, kwargs)
     with guard:
-        configuration = {**(given[0] if given else {}), **kwargs}
-        trace(self, lambda alive: ConfluentProducer(alive, configuration))
+        configuration = {**(given[0] if given else {}), **named}
+        trace(self, lambda alive: ConfluentProducer(alive, configuration, errors))
 
 
 def _produce(  # noqa: C901, PLR0913, PLR0917 - in line, for speed; the order is that of Producer.c

@@ -20,6 +20,7 @@ from autoinstrument.adapter import (
 from .answers import noting, original, read_answers, read_last, read_portion
 from .classes import TRACED
 from .errors import error_type, failure, is_fatal, is_kafka_exception
+from .refusals import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from autoinstrument.adapter import Failure
 
     from .alive import Alive
+    from .refusals import Errors
 
 OPENED = "autoinstrument"
 """Where a message that AIOProducer buffers keeps its open write."""
@@ -45,7 +47,7 @@ class ConfluentProducer(TracedProducer):
     guard = guard
     client = CLIENT
 
-    def __init__(self, producer: Alive, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, producer: Alive, configuration: Mapping[str, Any], errors: Errors) -> None:
         topic_level = configuration.get("default.topic.config") or {}
         acks = [
             str(level[name])
@@ -71,6 +73,7 @@ class ConfluentProducer(TracedProducer):
         """When the application has last let reports be served."""
         self.unserved = 0
         """For how long it had not, before it does so now; 0 once that is noted."""
+        self.errors = errors
         self._fatal: Failure | None = None
 
     def serves(self) -> None:
@@ -158,7 +161,9 @@ class ConfluentWrite(Write):
         else:
             partition = None if message is None else message.partition()
             known = partition if partition is not None and partition >= 0 else None
-            self.failed(error_type(error), error.str(), known, sent=True, elapsed=elapsed)
+            cause = error_type(error)
+            words = explained(cause, error.str(), self.producer.errors)
+            self.failed(cause, words, known, sent=True, elapsed=elapsed)
 
     def broken_off(
         self, own: BaseException, error: Any, message: Any, elapsed: int | None = None
