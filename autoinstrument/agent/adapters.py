@@ -42,10 +42,10 @@ class AdapterGuard(Guard):
     ) -> bool:
         if error is None or isinstance(error, KeyboardInterrupt):
             return False
-        self.caught(error)  # type: ignore[arg-type] # see above
+        self.caught(error)
         return True
 
-    def _described(self, error: Exception) -> str:
+    def _described(self, error: BaseException) -> str:
         """Return its words, too: at an import there is no message that they could quote."""
         return f"{type(error).__name__}: {words_of(error)}"
 

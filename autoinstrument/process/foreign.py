@@ -11,7 +11,9 @@ TYPE_CHECKING = False  # `typing` takes 2 ms, in each process that imports `logg
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
-    from typing import Any
+    from typing import Any, TypeGuard, TypeVar
+
+    _Error = TypeVar("_Error", bound=BaseException)
 
 _module = type.__dict__["__module__"].__get__
 _qualified = type.__dict__["__qualname__"].__get__
@@ -23,7 +25,7 @@ _args = BaseException.__dict__["args"].__get__
 
 def name_of(kind: type) -> str:
     """Return the name of a class, with its module unless that is `builtins`."""
-    module, name = module_of(kind), _qualified(kind)
+    module, name = module_of(kind), str.__str__(_qualified(kind))  # which a class may replace
     return name if module in {"", "builtins"} else f"{module}.{name}"
 
 
@@ -37,6 +39,11 @@ def classes_of(error: BaseException) -> tuple[type, ...]:
     """Return the class of an exception and those above it, the nearest first."""
     mro: tuple[type, ...] = _mro(type(error))
     return mro
+
+
+def is_a(error: object, kind: type[_Error]) -> TypeGuard[_Error]:
+    """Whether an exception is of a class or one below it; `isinstance` asks the exception, too."""
+    return issubclass(type(error), kind)
 
 
 def arguments_of(error: BaseException) -> tuple[object, ...]:

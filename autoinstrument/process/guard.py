@@ -57,12 +57,12 @@ class Guard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        if not isinstance(error, Exception) or reraise:
+        if error is None or not issubclass(type(error), Exception) or reraise:
             return False
         self.caught(error)
         return True
 
-    def caught(self, error: Exception, *abandoned: Abandoned) -> None:
+    def caught(self, error: BaseException, *abandoned: Abandoned) -> None:
         """Contain `error`: what `with` does, where its 0.2 us are too much.
 
         What it has happened to is `abandoned`, whoever the error belongs to. Raises what a signal
@@ -92,20 +92,20 @@ class Guard:
         """Let the part that is protected do nothing more."""
         self.is_off = True
 
-    def _tell(self, error: Exception, what: str, about: str) -> None:
+    def _tell(self, error: BaseException, what: str, about: str) -> None:
         words = f"{self.name} {what}: {self._described(error)}; the application goes on"
         # Not by way of the settings: what has failed may be any part of the agent.
         is_wanted = switched("AUTOINSTRUMENT_DEBUG")
         tell(self.slug, words, about=about, more=_lines(error) if is_wanted else "")
 
-    def _described(self, error: Exception) -> str:
+    def _described(self, error: BaseException) -> str:
         """Return what may be said of `error`, whose words may quote what was handed over."""
         from .foreign import description_of  # noqa: PLC0415 - not in each process that logs
 
         return description_of(error)
 
 
-def _lines(error: Exception) -> str:
+def _lines(error: BaseException) -> str:
     """Return an exception's traceback: places alone, of no words, values or lines of source."""
     from .foreign import steps_of  # noqa: PLC0415 - not in each process that logs
 
@@ -132,7 +132,7 @@ class _Abandoning:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        if not isinstance(error, Exception):
+        if error is None or not issubclass(type(error), Exception):
             return False
         self._guard.caught(error, *self._abandoned)
         return True

@@ -10,6 +10,7 @@ import threading
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from .foreign import is_a
 from .guard import Guard
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def leave() -> None:
 
 def _telling(died: Callable[[BaseException], None], args: threading.ExceptHookArgs) -> None:
     with _guard:
-        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+        if args.exc_value is not None and not is_a(args.exc_value, SystemExit):
             died(args.exc_value)
     _excepthook(args)
 

@@ -26,7 +26,7 @@ class TracingGuard(Guard):
 
     __slots__ = ()
 
-    def caught(self, error: Exception, *abandoned: Abandoned) -> None:
+    def caught(self, error: BaseException, *abandoned: Abandoned) -> None:
         """Contain `error`, and count the operation that gets no span."""
         super().caught(error, *abandoned)
         _drop(1)

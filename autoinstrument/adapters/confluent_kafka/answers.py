@@ -134,6 +134,6 @@ def original(error: BaseException) -> BaseException:
 
     A client that has one goes on calling back, and whatever it calls then fails.
     """
-    while isinstance(error, SystemError) and error.__cause__ is not None:
+    while type(error) is SystemError and error.__cause__ is not None:
         error = error.__cause__
     return error

@@ -10,7 +10,14 @@ from collections import deque
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from autoinstrument.adapter import NO_CONTEXT, Transaction, deciding, flush_span, open_write
+from autoinstrument.adapter import (
+    NO_CONTEXT,
+    Transaction,
+    deciding,
+    flush_span,
+    foreign,
+    open_write,
+)
 
 from . import answers, classes
 from .answers import raise_original, read_portion, read_some, serve, unread
@@ -120,7 +127,7 @@ def _give_up(write: ConfluentWrite | None, error: BaseException) -> None:
     """Contain what was raised before the client was called, if it is not a signal handler's."""
     if write is not None:
         write.given_up(error)
-    elif isinstance(error, Exception):
+    elif foreign.is_a(error, Exception):
         guard.caught(error)
     else:
         raise error

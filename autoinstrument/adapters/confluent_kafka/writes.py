@@ -13,6 +13,7 @@ from autoinstrument.adapter import (
     Guard,
     TracedProducer,
     Write,
+    foreign,
     interruption,
     open_write,
 )
@@ -172,7 +173,7 @@ class ConfluentWrite(Write):
         pending = original(own)
         raised = _from_outside(own) if pending is own else pending
         if raised is None:
-            guard.caught(own, self)  # type: ignore[arg-type] # all others are from outside
+            guard.caught(own, self)
             return
         self.reopen()
         self.answered(error, message, elapsed)
@@ -207,7 +208,7 @@ class ConfluentWrite(Write):
         """
         raised = _from_outside(own)
         if raised is None:
-            guard.caught(own, self)  # type: ignore[arg-type] # all others are from outside
+            guard.caught(own, self)
         else:
             self.not_sent(raised)
             raise raised
@@ -250,7 +251,7 @@ class UnreportedWrite(ConfluentWrite):
 
 def _from_outside(error: BaseException) -> BaseException | None:
     """Return what `error` stands for, unless it is a failure of the agent."""
-    return interruption(error) if isinstance(error, Exception) else error
+    return interruption(error) if foreign.is_a(error, Exception) else error
 
 
 def kind_of(callback: Callable[[Any, Any], Any] | None) -> type[ConfluentWrite]:

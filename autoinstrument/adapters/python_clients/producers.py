@@ -13,6 +13,7 @@ from autoinstrument.adapter import (
     committing,
     deciding,
     flush_span,
+    foreign,
     is_interruption,
     open_write,
 )
@@ -70,7 +71,7 @@ class RecordWrite(Write):
 
 
 def _is_from_outside(error: BaseException) -> bool:
-    return not isinstance(error, Exception) or is_interruption(error)
+    return not foreign.is_a(error, Exception) or is_interruption(error)
 
 
 P = TypeVar("P", bound=RecordProducer)
