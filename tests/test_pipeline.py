@@ -723,9 +723,9 @@ def test_a_setting_that_there_is_not_is_told_once(run: Runner, broker: str) -> N
 def test_a_bad_limit_is_told_and_the_defaults_used(
     run: Runner, broker: str, variable: str, value: str
 ) -> None:
-    """The SDK refuses it, in words of its own; spans are there all the same."""
+    """The SDK refuses it; spans are there all the same."""
     done = run(ONE, broker, **{variable: value})
-    assert re.findall(rf"{variable} .* {value}; .* \((.*)\)", done.stderr) == ["bad-setting"]
+    assert re.findall(rf"{variable}='{value}' .*; .* \((.*)\)", done.stderr) == ["bad-setting"]
     assert len(done.spans) == 2
 
 

@@ -69,9 +69,12 @@ class Installation:
 
     def _install(self, adapter: str, module: ModuleType) -> None:
         _reach_dependencies()
-        from autoinstrument.adapter import Client, Unsupported  # noqa: PLC0415 - it imports OpenTelemetry
+        from autoinstrument.process.quiet import unheard  # noqa: PLC0415 - it imports `logging`
 
-        from .pipeline import connect  # noqa: PLC0415 - as above
+        with unheard:  # OpenTelemetry, which says what it makes of the environment
+            from autoinstrument.adapter import Client, Unsupported  # noqa: PLC0415 - see there
+
+            from .pipeline import connect  # noqa: PLC0415 - as above
 
         connect()
         imported = loaded(adapter)

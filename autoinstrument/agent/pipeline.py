@@ -38,7 +38,7 @@ from autoinstrument.tracing.sampling import Sampling
 from autoinstrument.tracing.unit import UNIT
 
 from . import closing_line
-from .environment import id_generator, number, resource, sampler, span_limits
+from .environment import id_generator, number, resource, sampler, span_limits, tell_of_words
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
@@ -128,6 +128,7 @@ def _choose(provider: trace.TracerProvider | None) -> Pipeline:
 def _build(provider: trace.TracerProvider | None) -> None:
     global _asked_for, _pipeline  # noqa: PLW0603 - the process's one pipeline
     clock.adjust()  # the first write may come long after the import, or after a fork
+    tell_of_words()
     if provider is None or isinstance(provider, trace.ProxyTracerProvider):
         _pipeline = _own_pipeline()
     else:

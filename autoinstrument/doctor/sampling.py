@@ -21,8 +21,8 @@ _RATIO = {"traceidratio", "parentbased_traceidratio"}
 
 def sampler() -> Line:
     """Return which traces are recorded."""
-    name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
-    if name in _ALL:
+    name = os.environ.get("OTEL_TRACES_SAMPLER", "").lower()  # with its spaces, as the SDK has it
+    if name in _ALL or not name.strip():
         return Line("ok", "sampler", "every trace is recorded")
     ratio = _ratio(name)
     if name in _NOTHING or ratio == 0:

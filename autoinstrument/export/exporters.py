@@ -100,10 +100,14 @@ def _created(signal: str, name: str, made: Any) -> Any:
     except Exception as error:
         if is_interruption(error):
             raise
-        named = " and ".join(_variables(words_of(error))) or "its settings"
+        named = " or ".join(_variables(words_of(error)) or _given()) or "its settings"
         words = f"the exporter {name!r} cannot be created: {description_of(error)}"
         tell("exporter-unusable", f"{words}; correct {named}", name)
         return None
+
+
+def _given() -> list[str]:
+    return sorted(name for name in os.environ if name.startswith("OTEL_EXPORTER_"))
 
 
 def _variables(words: str) -> list[str]:

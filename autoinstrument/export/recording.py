@@ -42,7 +42,8 @@ class Recording:
     def __init__(self, where: str | None = None, most_bytes: int = _MOST_BYTES) -> None:
         where = where or DEFAULT_FOLDER
         path = _absolute(Path(where))
-        in_folder = path.is_dir() if path.exists() else not path.suffix
+        # Not by `Path`, which raises of a name that is too long, or that must not be looked at.
+        in_folder = os.path.isdir(path) if os.path.exists(path) else not path.suffix  # noqa: PTH110, PTH112 - see above
         in_folder = in_folder or where.endswith(_SEPARATORS)
         self.place = path
         """The file or the folder."""

@@ -80,14 +80,16 @@ logging.Logger.handle = _handle_unless_unheard  # type: ignore[assignment, metho
 
 
 @contextmanager
-def unheard_in_all_threads(name: str) -> Iterator[None]:
-    """Let a logger say nothing for the length of a call that has it used in threads of its own."""
-    logger = logging.getLogger(name)
-    logger.addFilter(_nothing)
+def unheard_in_all_threads(*names: str) -> Iterator[None]:
+    """Let loggers say nothing for the length of a call that has them used in threads of its own."""
+    loggers = [logging.getLogger(name) for name in names]
+    for logger in loggers:
+        logger.addFilter(_nothing)
     try:
         yield
     finally:
-        logger.removeFilter(_nothing)
+        for logger in loggers:
+            logger.removeFilter(_nothing)
 
 
 def _nothing(_: logging.LogRecord) -> bool:

@@ -12,7 +12,9 @@ def service_name() -> str:
     """Return the name of `service.name`, as the agent's own resource has it."""
     global _known  # noqa: PLW0603 - it does not change, and each log record asks
     if _known is None:
-        _known = _configured() or program()
+        from .limits import cut  # noqa: PLC0415 - not in each process that imports `logging`
+
+        _known = cut(_configured() or program())
     return _known
 
 
@@ -21,8 +23,17 @@ def _configured() -> str:
     for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
         key, _, value = pair.partition("=")
         if key.strip() == "service.name" and not name:
-            name = value.strip()
+            name = _decoded(value.strip())
     return name
+
+
+def _decoded(value: str) -> str:
+    """Return a value as the standard has it: it is encoded like a part of a URL."""
+    if "%" not in value:
+        return value
+    from urllib.parse import unquote  # noqa: PLC0415 - 3 ms that few processes pay
+
+    return unquote(value)
 
 
 def program() -> str:

@@ -98,7 +98,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             return default
         try:
             return parse(value)
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             refuse(variable, value, accepted)
             return default
 
@@ -166,7 +166,7 @@ _CONSUMERS = {"process": (True, False), "receive": (True, True), "off": (False, 
 
 def _default_keep(environment: Mapping[str, str]) -> tuple[bool, int | None]:
     """Keep failures, but nothing for a user who has switched sampling off."""
-    sampler = environment.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+    sampler = environment.get("OTEL_TRACES_SAMPLER", "").lower()  # with spaces the SDK has none
     return sampler not in {"always_off", "parentbased_always_off"}, None
 
 
@@ -181,6 +181,8 @@ def _keep(value: str) -> tuple[bool, int | None]:
             failures = True
         elif word.startswith("slow:"):
             slower_than = int(float(word[5:].removesuffix("ms")) * 1_000_000)
+            if slower_than < 0:
+                raise ValueError(word)
         elif word != "none":
             raise ValueError(word)
     return failures, slower_than
