@@ -179,5 +179,17 @@ def test_an_exporter_that_is_down_is_not_waited_for_as_long(run: Runner, broker:
     assert _told(done)[-1] == DROPPED
 
 
+def test_metrics_that_cannot_be_sent_do_not_add_to_the_waiting(run: Runner, broker: str) -> None:
+    """They are due all the time, and each request is tried again for ten seconds."""
+    program = TIMED.replace("import subprocess", "time.sleep(3)\nimport subprocess")
+    unreachable = f"http://127.0.0.1:{free_port()}"
+    settings = {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": unreachable,
+        "OTEL_METRIC_EXPORT_INTERVAL": "100",
+    }
+    assert float(run(program, broker, **settings).stdout) < 5
+
+
 def _told(done: Run) -> list[str]:
     return [line for line in done.stderr.splitlines() if "autoinstrument" in line]

@@ -184,6 +184,9 @@ class ExportQueue:
         while self._to_shut_down:
             with self._guard, unheard:
                 self._to_shut_down.pop().shutdown()
+        if self._meter is not None:
+            with self._guard, unheard:
+                self._meter.shut_down()
 
     def _give_up(self) -> None:
         """Count what has not been exported by now as dropped, and tell how many were."""
@@ -238,7 +241,7 @@ class ExportQueue:
             clock.adjust()
             asked = len(self._asked)
             self._drain()
-            if self._meter is not None:
+            if self._meter is not None and not self._closing:  # else in its turn, if anyone answers
                 with self._guard:
                     self._meter.export() if asked else self._meter.export_when_due()
             for _ in range(asked):
@@ -259,7 +262,7 @@ class ExportQueue:
     def _drain_waiting(self) -> None:
         while self._waiting:
             accepted = self._export()
-            self._batches += 1
+            self._batches += accepted
             self._in_hand = 0
             if self._closing and not accepted:
                 return

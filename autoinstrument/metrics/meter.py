@@ -75,6 +75,10 @@ class Meter:
         self._last_statistics.extend(self.metrics.statistics)
         if provider() is None:
             self._export_now()
+        self.shut_down()
+
+    def shut_down(self) -> None:
+        """Close the exporters, also where one of them waits to try again in another thread."""
         if self._export is not None:
             self._export.shutdown()
 
