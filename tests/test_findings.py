@@ -401,6 +401,23 @@ p.produce(topic, b"v")
 p.abort_transaction()
 """,
     ),
+    "failed-processing": Pair(
+        f"""{READING}
+p.produce(topic, b"no number")
+p.flush()
+try:
+    int(c.poll(10).value())
+except ValueError:
+    c.close()
+    raise SystemExit(0)
+""",
+        f"""{READING}
+p.produce(topic, b"no number")
+p.flush()
+c.poll(10)
+c.close()
+""",
+    ),
     "oversized-headers": Pair(
         f"""{CONFLUENT}
 p = producer(**{{"message.max.bytes": 1000}})

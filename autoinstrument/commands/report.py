@@ -85,7 +85,9 @@ def write_page(path: str, file: str) -> int:
         from autoinstrument.report.html import page  # noqa: PLC0415 - takes a second to import
     except ImportError as error:
         return _refuse(
-            f"what the page needs is installed, but does not load on this Python: {error}"
+            "what the page needs is installed, but does not load on this Python:"
+            f" {str(error).strip().partition(chr(10))[0]}; run the report with the Python that it"
+            " was installed for, or install it here"
         )
     found = _reported(path)
     if found is None:

@@ -52,7 +52,7 @@ def page(report: Report) -> str:
         # matplotlib escapes its text, and the rest are our own numbers.
         over_time=Markup(plots.over_time(report.sample)),  # noqa: S704 - see above
         distribution=Markup(plots.distribution(report.sample)),  # noqa: S704 - see above
-        writers=writers(report),
+        writers=writers(report, quote=""),
         cost=cost(report.cost),
         legend=legend(report) if report.count("written") else "",
         notes=notes(report),

@@ -21,9 +21,9 @@ _UNCONFIRMED = {
 }
 
 
-def writers(report: Report) -> str:
-    """Return the names of up to three services, and the number of processes."""
-    names = [f"`{shortened(foreign(name), _LONGEST_NAME)}`" for name in report.services]
+def writers(report: Report, quote: str = "`") -> str:
+    """Return the names of up to three services, each in quotes, and the number of processes."""
+    names = [f"{quote}{shortened(foreign(name), _LONGEST_NAME)}{quote}" for name in report.services]
     if len(names) > _SERVICES:
         names[_SERVICES:] = [f"{number(len(names) - _SERVICES)} more"]
     processes = f"{distinct(report.processes)} process{'' if report.processes == 1 else 'es'}"

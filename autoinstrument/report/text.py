@@ -66,6 +66,8 @@ def _summary(report: Report, width: int) -> str:
     if report.started and report.ended:
         happened += f"{',' if others else ''} in {duration(report.duration)}"
         seen = f"{period(report.started, report.ended)}, {seen}"
+    if report.sent is not None and not report.sent.is_complete:
+        seen += f" of {number(report.sent.recorded)} of {counted(report.sent.counted, 'message')}"
     return _filled(f"{happened}: {writers(report)}.", width) + "\n" + _filled(f"{seen}.", width)
 
 
@@ -78,6 +80,8 @@ def _findings(findings: tuple[Finding, ...], width: int) -> str:
         if len(lines) <= 3 * _EXPLAINED:
             lines.append(_filled(f"    {_foreign(finding.evidence)}", width, 4))
             lines.append(_filled(f"    Fix: {_foreign(finding.remedy)}", width, 9))
+    if len(findings) > _EXPLAINED:
+        lines.append(f"  The page (--html) has the evidence and the fix of all {len(findings)}.")
     return "\n".join([*lines, *_more(len(findings) - _FINDINGS)])
 
 

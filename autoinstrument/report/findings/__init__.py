@@ -14,7 +14,13 @@ from autoinstrument.report.model import Finding
 from .delays import hot_partition, reports_unserved, slow_acks, synchronous_writes
 from .facts import names
 from .gaps import acks_zero, broken_trace, oversized_headers
-from .losses import failures_by_cause, lost_at_exit, queue_full, unflushed_transaction
+from .losses import (
+    failed_processing,
+    failures_by_cause,
+    lost_at_exit,
+    queue_full,
+    unflushed_transaction,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +33,7 @@ FINDINGS: dict[str, Callable[[Facts], Iterator[Found]]] = {
         lost_at_exit,
         unflushed_transaction,
         failures_by_cause,
+        failed_processing,
         queue_full,
         synchronous_writes,
         reports_unserved,

@@ -123,6 +123,8 @@ class Evidence:
         self.undecided = Case()
         self.consumed: Counter[str] = Counter()
         """Consumed messages, by topic."""
+        self.unprocessed: dict[str, Case] = {}
+        """Consumed messages whose processing has failed, by `error.type`."""
         self.without_context: dict[str, Case] = {}
         """Consumed messages without trace context, by topic."""
 
@@ -132,6 +134,8 @@ class Evidence:
             self._add_write(span)
         elif span.is_process:
             count_bounded(self.consumed, span.topic)
+            if span.error_type is not None:
+                get_bounded(self.unprocessed, span.error_type, Case).add(span)
             if not span.parent_id and not span.is_linked:
                 get_bounded(self.without_context, span.topic, Case).add(span)
 
@@ -143,7 +147,8 @@ class Evidence:
             get_bounded(self.failures, span.error_type, Case).add(span)
         elif outcome == "unconfirmed":
             self.unconfirmed[span.unconfirmed_by] += 1
-        if span.duration is not None and _is_answered(span, outcome):
+        # One that failed is waited for in any case, such as for a topic that does not exist.
+        if span.duration is not None and not span.error and _is_answered(span, outcome):
             process = span.source.process
             get_bounded(self.processes, process, Sequence).add(span)
             if "autoinstrument.waited" in found:

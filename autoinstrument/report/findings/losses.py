@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autoinstrument.report.wording import counted, shortened
+from autoinstrument.report.wording import counted, number, shortened
 
 from .facts import Found, name, names, share, traces_and_services
 from .remedies import LOOK_CLOSER, REMEDIES
@@ -97,6 +97,22 @@ def _message_of(description: str) -> str:
         f"Exception: {description}. Its message is not recorded, since it may quote what was"
         " written; AUTOINSTRUMENT_EXCEPTION_WORDS=1 records it."
     )
+
+
+def failed_processing(facts: Facts) -> Iterator[Found]:
+    """The program failed to process messages that it had read, which may be lost."""
+    for error_type, case in facts.evidence.unprocessed.items():
+        read = sum(facts.evidence.consumed[topic] for topic in case.topics)
+        yield Found(
+            f"{counted(case.count, 'message')} from {names(case.topics)} could not be processed:"
+            f" {name(error_type)}.",
+            f"{number(case.count)} of {counted(read, 'message')} read; a message is lost to its"
+            " consumer group once its offset is committed.",
+            "See the program's log and the traces. Commit an offset when its message has been"
+            " processed, and keep one that cannot be, in a dead letter topic for example.",
+            tuple(case.traces),
+            case.services,
+        )
 
 
 def queue_full(facts: Facts) -> Iterator[Found]:

@@ -13,8 +13,8 @@ REMEDIES = {
     " brokers.",
     "TOPIC_AUTHORIZATION_FAILED": "Allow the client's user to write to the topic.",
     "INVALID_RECORD": "The topic rejects the record: a compacted topic needs a key.",
-    "delivery_timeout": "No broker answered in time: check the network and the brokers, then"
-    " message.timeout.ms (kafka-python: delivery_timeout_ms).",
+    "delivery_timeout": "No broker answered in time: check that the topic exists, the network and"
+    " the brokers, then message.timeout.ms (kafka-python: delivery_timeout_ms).",
     "connection": "The brokers could not be reached: check the addresses and the network.",
     "authentication": "Check the client's credentials and its security.protocol.",
     "cancelled": "The program cancelled the write before it was answered: check its timeouts.",
@@ -25,15 +25,17 @@ REMEDIES = {
 }
 """By `error.type`."""
 
+_COMMITS = " A program that commits offsets does so after that."
 WITHOUT_WAITING = {
     "flush": "Move flush() out of the loop: call poll(0) after each produce(), check the results"
-    " in on_delivery, and call flush() once, at the end or after a batch.",
+    f" in on_delivery, and call flush() once, at the end or after a batch.{_COMMITS}",
     "get": "Do not call get() on each future: use add_errback(), and call flush() once, at the end"
-    " or after a batch.",
+    f" or after a batch.{_COMMITS}",
     "send_and_wait": "Use send(), which returns a future, and await the futures together after a"
-    " batch.",
+    f" batch.{_COMMITS}",
     "await": "Do not await each future before the next send(): collect the futures and await them"
-    " together after a batch.",
-    "": "Start the next writes before the previous ones are answered; wait once, after a batch.",
+    f" together after a batch.{_COMMITS}",
+    "": "Start the next writes before the previous ones are answered; wait once, after a batch."
+    f"{_COMMITS}",
 }
 """By the call that waits; empty if none was seen."""
