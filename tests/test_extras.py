@@ -118,7 +118,7 @@ def test_a_package_for_another_python_is_not_called_missing(
     (told,) = ended.stderr.splitlines()
     assert "'otlp_proto_grpc' is installed, but does not load on Python 3." in told
     assert "cygrpc" in told
-    assert "pip install --force-reinstall 'autoinstrument[otlp-grpc]'" in told
+    assert "pip install --force-reinstall opentelemetry-exporter-otlp-proto-grpc" in told
     assert told.endswith("(exporter-unloadable)")
     assert _found_by_doctor(with_another_pythons_grpc, "exporter-unloadable") in told
 
@@ -135,7 +135,8 @@ def test_a_page_that_this_python_cannot_draw_is_refused_with_the_reason(
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     (told,) = ended.stderr.splitlines()
-    assert told.endswith("installed, but does not load on this Python: built for another Python.")
+    what = "what the page needs is installed, but does not load on this Python"
+    assert f"{what}: built for another Python; run the report with" in told
 
 
 def _found_by_doctor(own: Interpreter, slug: str) -> str:

@@ -86,7 +86,7 @@ def _imported(entry: Any) -> Any:
         if is_interruption(error):
             raise
         name, python = entry.name, f"Python {platform.python_version()}"
-        what = f"'autoinstrument[{_EXTRAS[name]}]'" if name in _EXTRAS else entry.dist.name
+        what = entry.dist.name
         words = f"the exporter {name!r} is installed, but does not load on {python}"
         remedy = f"run with its pip: pip install --force-reinstall {what}"
         tell("exporter-unloadable", f"{words}: {description_of(error)}; {remedy}", name)

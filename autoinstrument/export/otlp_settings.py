@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ PACKAGES = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 """By protocol: the entry points of the exporters."""
 _TIMEOUT = 10  # seconds, as the exporters have it
 _COMPRESSION = {"otlp_proto_grpc": ("none", "gzip"), "otlp_proto_http": ("none", "gzip", "deflate")}
+_URL = re.compile(r"https?://", re.IGNORECASE)
 _FILES = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
 _OF_METRICS = {
     "TEMPORALITY_PREFERENCE": ("cumulative", "delta", "lowmemory"),
@@ -48,6 +50,8 @@ def corrections(signal: str, package: str, exporter: Any) -> dict[str, Any]:
     is_bad = _is_bad(signal, "COMPRESSION", ", ".join(accepted), _is_one_of(accepted))
     if is_bad or setting(signal, "COMPRESSION")[1].lower() == "none":  # which gRPC's refuses
         corrected["compression"] = sys.modules[exporter.__module__].Compression.NoCompression
+    if package == PACKAGES["http/protobuf"]:
+        _tell_of_endpoint(signal)
     if package == PACKAGES["grpc"]:
         _is_bad(signal, "INSECURE", "true, false", _is_one_of(("true", "false")))
     if signal == "metrics":
@@ -85,6 +89,13 @@ def _is_time(value: str) -> bool:
         return 0 < float(value) < float("inf")
     except ValueError:
         return False
+
+
+def _tell_of_endpoint(signal: str) -> None:
+    variable, endpoint = setting(signal, "ENDPOINT")
+    if endpoint and not _URL.match(endpoint):
+        words = f"{shown(variable, endpoint)} does not begin with http:// or https://"
+        tell("bad-setting", f"{words}, and nothing can be sent", about=variable)
 
 
 def _tell_of_files(signal: str) -> None:
