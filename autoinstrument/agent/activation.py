@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from contextlib import suppress
 from dataclasses import dataclass
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
 from autoinstrument.logs import records
@@ -75,6 +75,8 @@ def _held(original: type, replaced: Mapping[type, type]) -> Iterator[str]:
 
 
 def _holds(function: FunctionType, original: type) -> bool:
+    if type(function.__code__) is not CodeType:  # on PyPy, built-in functions are of this class too
+        return False
     # Not `__module__`: what replaces a client's method has that of the client.
     if str(function.__globals__.get("__name__")).startswith("autoinstrument."):
         return False
