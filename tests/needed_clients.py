@@ -27,7 +27,7 @@ _NAMES = {
 """Modules, and how the names of tests have them."""
 _OF_THE_PAGE = {"autoinstrument.report.html": "matplotlib"}
 MISSING = {name for name in (*_NAMES, *_OF_THE_PAGE.values()) if find_spec(name) is None}
-_IMPORT = re.compile(r"^\s*(?:from|import) +(\w+)", re.MULTILINE)
+_IMPORT = re.compile(r"^\s*(?:from|import) +(.+)", re.MULTILINE)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -57,7 +57,9 @@ def needed(item: Any) -> set[str]:
     fixtures = [each[-1].func for each in item._fixtureinfo.name2fixturedefs.values()]
     # A test named for a client takes that one's program from among those of all.
     texts = _texts([item.function, item.cls, parameters, fixtures], set(), is_named=bool(named))
-    return named | {module for text in texts for module in _IMPORT.findall(text)}
+    imports = (line for text in texts for line in _IMPORT.findall(text))
+    imported = {name for line in imports for name in re.findall(r"\w+", line.split(" import ")[0])}
+    return named | imported & set(_NAMES)
 
 
 def _texts(thing: Any, seen: set[int], *, is_named: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ The agent starts through the installed package's start file, as in a user's envi
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import version
@@ -46,6 +47,10 @@ _NEEDS = {
         and find_spec("confluent_kafka.aio") is not None
         and find_spec("confluent_kafka.aio._AsyncDeserializingConsumer") is not None,
     ),
+    "cpython": (
+        "CPython, which counts references and has wheels of all packages",
+        sys.implementation.name == "cpython",
+    ),
     "golang": ("go, for Go's own Watermill", shutil.which("go") is not None),
     "flushes_at_exit": (
         "a kafka-python that waits for its messages at exit, 3.0",
@@ -55,13 +60,13 @@ _NEEDS = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register a marker for what the tests of each newer client need."""
+    """Register a marker for what not every client or Python has."""
     for name, (what, _) in _NEEDS.items():
         config.addinivalue_line("markers", f"{name}: needs {what}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the installed client does not have; CI runs the newest as well."""
+    """Leave out what this client or Python does not have; CI runs the newest as well."""
     missing = {name for name, (_, is_here) in _NEEDS.items() if not is_here}
     left_out = [item for item in items if missing & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=left_out)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from brokers import Kafka
 
+pytestmark = pytest.mark.cpython
 PLUGIN = REPOSITORY / "examples" / "adapter_plugin"
 PROGRAM = """
 import sys

@@ -172,6 +172,7 @@ def broker(mock_broker: Callable[..., MockBroker]) -> str:
     return mock_broker().bootstrap
 
 
+@pytest.mark.cpython
 @pytest.mark.parametrize("client", OBJECTS)
 def test_objects_of_the_application_are_freed_when_and_where_they_were(
     run: Runner, broker: str, client: str
@@ -183,6 +184,7 @@ def test_objects_of_the_application_are_freed_when_and_where_they_were(
     assert len(traced.writes) == 3
 
 
+@pytest.mark.cpython
 @pytest.mark.parametrize("client", READ)
 def test_what_is_current_at_a_poll_is_not_freed_by_the_agents_thread(
     run: Runner, broker: str, client: str

@@ -46,6 +46,7 @@ TOLD = {
 """What differs, by the words in which the limits say so: a fact, and what it is with the agent."""
 
 
+@pytest.mark.cpython
 def test_classes_are_seen_as_they_are_without_the_agent(
     run: Runner, mock_broker: Callable[..., MockBroker]
 ) -> None:
