@@ -96,7 +96,7 @@ consumer.close()
     "job",
     [
         """
-class WorkerContext:
+class _Context:
     def run(self, task):
         fn, args, kwargs = task
         return fn(*args, **kwargs)
@@ -106,7 +106,7 @@ class _WorkItem:
         self.task = task if len(task) > 1 else task[0]
     def run(self, *_):
         if self.future.set_running_or_notify_cancel():
-            self.future.set_result(WorkerContext().run(self.task))
+            self.future.set_result(_Context().run(self.task))
 """,
         """
 class _WorkItem:
