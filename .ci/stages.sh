@@ -100,7 +100,7 @@ assert autoinstrument.__file__.startswith(sys.prefix), "not the installed wheel"
 
 has_all_clients() { # MINOR: whether each client has a wheel for that Python
   [ "$1" != pypy ] && .venv/bin/python -m pip install -q --dry-run --no-deps --only-binary :all: \
-    --python-version "3.$1" --target "$scratch/nothing" confluent-kafka aiokafka 2> /dev/null
+    --python-version "3.$1" --target "$scratch/nothing" 'confluent-kafka>=2.3' 'aiokafka>=0.10' 2> /dev/null
 }
 
 install_what_there_is() { # PYTHON: install of the group `test` what can be had, and name the rest
