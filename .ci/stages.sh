@@ -10,14 +10,14 @@ results=() budgets=0 failed=0 closing='' decided=''
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 
-stage() { # BUDGET NAME COMMAND...: run one stage, whose budget is in seconds; twice that is its end
+stage() { # BUDGET NAME COMMAND...: run one stage, whose budget is in seconds; half as much again is its end
   local budget=$1 name=$2 began=$SECONDS outcome=passed late='' job limit code took
   report=$scratch/$name
   printf '\n== %s\n' "$name"
   set -m  # a process group each, so that all that a stage has started ends with it
   "${@:3}" &
   job=$!
-  { sleep $((2 * budget)); kill -KILL -- "-$job"; } &
+  { sleep $((budget * 3 / 2)); kill -KILL -- "-$job"; } &
   limit=$!
   disown  # or each stage would end with a word about it
   set +m

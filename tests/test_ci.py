@@ -82,12 +82,12 @@ def test_a_failure_has_the_last_word(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout.splitlines()[-1]) == (1, "1 failed")
 
 
-def test_a_stage_ends_at_twice_its_budget(tmp_path: Path) -> None:
+def test_a_stage_ends_at_half_as_much_again_as_its_budget(tmp_path: Path) -> None:
     """With all that it has started, and red; one that is merely late is told of."""
     ended = _stages(
         tmp_path,
         "stage 1 hanging sh -c 'sleep 60 & echo $! > sleeping; wait'",
-        "stage 3 slow sleep 4",
+        "stage 6 slow sleep 7",
     )
     assert ended.returncode == 1
     assert ended.stdout.splitlines()[-1].startswith("killed after ")
