@@ -58,7 +58,8 @@ def waiting(evidence: Evidence) -> Iterator[Waiting]:
 def _gains(threads: list[Sequence]) -> bool:
     waited = sum(each.waited - each.first for each in threads)
     observed = sum(each.observed - each.first for each in threads)
-    return sum(each.count for each in threads) >= _FEWEST_WRITES and waited >= _WORTH_IT * observed
+    enough = sum(each.count for each in threads) >= _FEWEST_WRITES
+    return enough and 0 < _WORTH_IT * observed <= waited
 
 
 def _waiting(service: str | None, topics: Counter[str], threads: list[Sequence]) -> Waiting:
