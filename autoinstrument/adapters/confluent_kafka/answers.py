@@ -76,21 +76,25 @@ def serve(
     return result
 
 
-def read_answers(since: int = 0, most: int | None = None) -> None:
+def read_answers(since: int = 0, most: int | None = None) -> int:
     """Settle the writes whose answers are noted, or the oldest; what is broken off is read again.
 
-    `since` is when the call began that they came in, by `perf_counter_ns`, where that is known.
+    Return how many were settled. `since` is when the call began that they came in, by
+    `perf_counter_ns`, where that is known.
     """
     global most_unread  # noqa: PLW0603 - the process's one
     come_now = perf_counter_ns() - since < _AT_ONCE
+    settled = 0
     for count, (write, noted) in enumerate(list(islice(unread.items(), most)), 1):
         if noted.args:  # else the client is just calling, or could not
             error, message = noted.args
             write.read(error, message, come_now)
             unread.pop(write, None)  # another thread may have read it as well
+            settled += 1
         if count % _SLICE == 0:
             sleep(0)
     most_unread = len(unread) + _PORTION
+    return settled
 
 
 def read_some(since: int = 0) -> None:
@@ -99,9 +103,8 @@ def read_some(since: int = 0) -> None:
 
 
 def read_portion() -> bool:
-    """Settle the oldest; return whether there are more."""
-    read_answers(most=_PORTION)
-    return len(unread) > _PORTION
+    """Settle the oldest; return whether there are more that can be."""
+    return read_answers(most=_PORTION) > 0 and len(unread) > _PORTION
 
 
 def read_last() -> None:
