@@ -415,6 +415,7 @@ def test_a_recording_that_has_lost_its_beginning_says_so(tmp_path: Path) -> None
     assert found.sent == Sent(recorded=300, counted=5_000)
     said = "The recording has 300 of 5,000 messages written: it is sampled, or its oldest part was"
     assert said in render(found)
+    assert "301 spans in 1 file: 300 of 5,000 messages.\n" in render(found)
     assert as_data(found)["sent"] == {"recorded": 300, "counted": 5_000}
 
 

@@ -67,7 +67,7 @@ def _summary(report: Report, width: int) -> str:
         happened += f"{',' if others else ''} in {duration(report.duration)}"
         seen = f"{period(report.started, report.ended)}, {seen}"
     if report.sent is not None and not report.sent.is_complete:
-        seen += f" of {number(report.sent.recorded)} of {counted(report.sent.counted, 'message')}"
+        seen += f": {number(report.sent.recorded)} of {counted(report.sent.counted, 'message')}"
     return _filled(f"{happened}: {writers(report)}.", width) + "\n" + _filled(f"{seen}.", width)
 
 
