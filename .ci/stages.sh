@@ -160,7 +160,8 @@ sys.exit(sys.version_info < (3, 10) or minor != '$1')" 2> /dev/null && command -
 }
 
 browser() { # Chromium, in which the HTML report is tested; from Debian, where it is missing
-  command -v chromium chromedriver ||
+  # Of several names `command -v` is content with one.
+  command -v chromium && command -v chromedriver ||
     { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium chromium-driver; } \
       > "$scratch/apt" 2>&1 || { tail "$scratch/apt"; return 1; }
 }
