@@ -1,7 +1,7 @@
 """One folder of the agent serves each Python of this machine, with each client that it can have.
 
 What became of it is the table of the help page `pythons`; `make tables` lets this test write it.
-With PYTHONS=all it tries each Python, otherwise the oldest, the newest and PyPy.
+With PYTHONS=all it tries each Python, otherwise the newest and PyPy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.once, pytest.mark.slow]
 _PYTHONS = pythons()
 _CHOSEN = list(_PYTHONS)
 if os.environ.get("PYTHONS") != "all":
-    del _CHOSEN[1:-2]
+    del _CHOSEN[:-2]
 
 
 @pytest.fixture(scope="session")
