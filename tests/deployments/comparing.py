@@ -78,10 +78,15 @@ def compare(row: Row, folder: Path, kafka: Broker) -> None:
 
 
 def _assert_nothing_is_silent(traced: _Outcome) -> None:
-    """Each message has a span, whether or not its answer came in time, or is told to have none."""
+    """Each message has a span, whether or not its answer came in time, or is told to have none.
+
+    Unless a signal has killed the program: an interpreter that ends gives up its handlers first.
+    """
     assert "autoinstrument/" not in traced.stderr  # as a traceback has it
     assert traced.log
     assert {*traced.places} <= {each[:2] for each in traced.log}
+    if traced.code == -signal.SIGTERM:
+        return
     told = re.findall(r"the spans of (\d+) operations? were dropped in all", traced.stderr)
     assert len(traced.writes) + sum(map(int, told)) >= len(traced.log)
 
