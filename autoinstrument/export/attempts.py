@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from autoinstrument.process.notices import tell
+from autoinstrument.process.notices import tell, waiting
 from autoinstrument.process.quiet import Complaints
 
 PATIENCE = 1.5
@@ -51,7 +51,7 @@ class Attempts:
         if self._is_told:
             return
         self._is_told = True
-        wait = "1 operation waits" if count == 1 else f"{count} operations wait"
+        wait = waiting(count)
         words = f"the last export has had no answer yet ({wait}); for the reason, run"
         if self._have_failed:
             reason = self.complaints.reason or self._reason

@@ -86,9 +86,8 @@ def _imported(entry: Any) -> Any:
         if is_interruption(error):
             raise
         name, python = entry.name, f"Python {platform.python_version()}"
-        what = entry.dist.name
         words = f"the exporter {name!r} is installed, but does not load on {python}"
-        remedy = f"run with its pip: pip install --force-reinstall {what}"
+        remedy = f"run with its pip: pip install --force-reinstall {entry.dist.name}"
         tell("exporter-unloadable", f"{words}: {description_of(error)}; {remedy}", name)
         return None
 

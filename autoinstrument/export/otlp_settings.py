@@ -50,10 +50,10 @@ def corrections(signal: str, package: str, exporter: Any) -> dict[str, Any]:
     is_bad = _is_bad(signal, "COMPRESSION", ", ".join(accepted), _is_one_of(accepted))
     if is_bad or setting(signal, "COMPRESSION")[1].lower() == "none":  # which gRPC's refuses
         corrected["compression"] = sys.modules[exporter.__module__].Compression.NoCompression
-    if package == PACKAGES["http/protobuf"]:
-        _tell_of_endpoint(signal)
     if package == PACKAGES["grpc"]:
         _is_bad(signal, "INSECURE", "true, false", _is_one_of(("true", "false")))
+    else:
+        _tell_of_endpoint(signal)
     if signal == "metrics":
         for name, words in _OF_METRICS.items():
             _is_bad(signal, name, ", ".join(words), _is_one_of(words))

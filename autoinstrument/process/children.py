@@ -17,7 +17,7 @@ from functools import partial, wraps
 
 from .background import start
 from .guard import Guard
-from .notices import tell
+from .notices import tell, waiting
 from .private_names import has_names
 
 TYPE_CHECKING = False
@@ -87,26 +87,24 @@ def _ask(pid: int) -> None:
     global _given_up  # noqa: PLW0603 - as above
     if _given_up or not _has_addresses():
         return
-    waiting = b""
+    said = b""
     with _guard, _socket() as asking:
         asking.settimeout(_PATIENCE)
         try:
             asking.connect(_address_of(pid))
-            waiting = asking.recv(_DIGITS)
+            said = asking.recv(_DIGITS)
             asking.recv(1)  # it hangs up
         except TimeoutError:
             _given_up = True
-            _tell_of(waiting)
+            _tell_of(said)
         except OSError:  # it does not listen: it has nothing to export
             pass
 
 
-def _tell_of(waiting: bytes) -> None:
+def _tell_of(said: bytes) -> None:
     words = "a child process was ended before its export was answered"
-    if waiting.isdigit() and int(waiting):
-        words += (
-            " (1 operation waits)" if int(waiting) == 1 else f" ({int(waiting)} operations wait)"
-        )
+    if said.isdigit() and int(said):
+        words += f" ({waiting(int(said))})"
     tell("export-failed", f"{words}; other children are not waited for", about="a child")
 
 

@@ -28,6 +28,11 @@ _told: set[tuple[str, str]] = set()
 _needed: tuple[Any, Any] | None = None
 
 
+def waiting(count: int) -> str:
+    """Return that so many operations wait for their export."""
+    return "1 operation waits" if count == 1 else f"{count} operations wait"
+
+
 def tell(slug: str, text: str, about: str = "", *, more: str = "") -> bool:
     """Log a warning: `text`, one sentence for the user, and the `slug` that it is known by.
 
